@@ -1,0 +1,1 @@
+"""The pure core: decisions and values; no clock, no chance, no input or output."""
