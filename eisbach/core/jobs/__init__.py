@@ -1,0 +1,1 @@
+"""Jobs: what a tenant asks for and the life that it leads."""

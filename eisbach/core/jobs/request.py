@@ -1,0 +1,64 @@
+"""What a tenant asks for: the frozen specification of a job."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class CapacityClass(Enum):
+    """How a job comes to its capacity."""
+
+    ON_DEMAND = "on-demand"
+    SPOT = "spot"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeShape:
+    """What each node of the gang must offer: one of the alternatives a tenant accepts.
+
+    `flavour` is a flavour's name such as `cpu` or `h200.1`, or None where any will do. `gpus` are whole GPUs.
+    """
+
+    cpu_milli: int
+    memory_mib: int
+    gpus: int = 0
+    flavour: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointRule:
+    """How a job is asked to save: signal, time it gets, and the folder (relative to its workspace) that survives."""
+
+    signal: str = "SIGTERM"
+    grace_ms: int = 30_000
+    path: str = "checkpoints"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRule:
+    """How often a job is tried when the failure is the customer's own (1 = once, no retry)."""
+
+    max_attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSpec:
+    """A job as a tenant asked for it: frozen, complete, with every default filled in.
+
+    `nodes` is the number of equal tasks of the gang; `shapes` are acceptable alternatives, best first.
+    `workdir` is the archive id of the uploaded working directory (`sha256:<hex>`), None where there is none.
+    `secrets` are names of the project's stored secrets that become environment variables; values never stand here.
+    """
+
+    name: str
+    nodes: int
+    shapes: tuple[NodeShape, ...]
+    run: str
+    setup: str = ""
+    workdir: str | None = None
+    envs: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
+    time_limit_ms: int
+    checkpoint: CheckpointRule = CheckpointRule()
+    retry: RetryRule = RetryRule()
+    outputs: tuple[str, ...] = ()
+    capacity_class: CapacityClass = CapacityClass.ON_DEMAND

@@ -1,0 +1,43 @@
+"""Instants, durations and amounts of capacity, all integers with the unit in the name."""
+
+from dataclasses import dataclass
+from typing import NewType
+
+Instant = NewType("Instant", int)
+"""Milliseconds since 1970-01-01T00:00:00Z."""
+
+SECOND_MS = 1_000
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """An amount of capacity: thousandths of a core, MiB of memory, whole GPUs counted in thousandths."""
+
+    cpu_milli: int = 0
+    memory_mib: int = 0
+    gpu_milli: int = 0
+
+    def __add__(self, other: "Capacity") -> "Capacity":
+        return Capacity(
+            self.cpu_milli + other.cpu_milli, self.memory_mib + other.memory_mib, self.gpu_milli + other.gpu_milli
+        )
+
+    def __sub__(self, other: "Capacity") -> "Capacity":
+        return Capacity(
+            self.cpu_milli - other.cpu_milli, self.memory_mib - other.memory_mib, self.gpu_milli - other.gpu_milli
+        )
+
+    def times(self, count: int) -> "Capacity":
+        """Return this amount `count` times."""
+        return Capacity(self.cpu_milli * count, self.memory_mib * count, self.gpu_milli * count)
+
+    def fits_in(self, other: "Capacity") -> bool:
+        """Return whether `other` holds at least this much of everything."""
+        return (
+            self.cpu_milli <= other.cpu_milli
+            and self.memory_mib <= other.memory_mib
+            and self.gpu_milli <= other.gpu_milli
+        )

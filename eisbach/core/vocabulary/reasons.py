@@ -1,0 +1,100 @@
+"""Every reason why something is refused, waits or ended: one closed enum."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+
+
+class Reason(Enum):
+    """A reason: its code (the enum's value), whether the same request may succeed later, and its HTTP status."""
+
+    # requests that are wrong in themselves
+    INVALID_TASK = "INVALID_TASK"
+    UNKNOWN_KEY = "UNKNOWN_KEY"
+    NOT_SUPPORTED = "NOT_SUPPORTED"
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    INVALID_ARCHIVE = "INVALID_ARCHIVE"
+    TOO_LARGE = "TOO_LARGE"
+    LIMIT_ABOVE_MAXIMUM = "LIMIT_ABOVE_MAXIMUM"
+    NO_SUCH_FLAVOUR = "NO_SUCH_FLAVOUR"
+    MORE_THAN_ANY_NODE = "MORE_THAN_ANY_NODE"
+    MORE_THAN_THE_SITE = "MORE_THAN_THE_SITE"
+    NO_PRICE = "NO_PRICE"
+    # identity and access
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+    NOT_FOUND = "NOT_FOUND"
+    # state
+    NAME_TAKEN = "NAME_TAKEN"
+    ALREADY_ENDED = "ALREADY_ENDED"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    MISSING_SECRET = "MISSING_SECRET"
+    # money
+    OVER_BUDGET = "OVER_BUDGET"
+    BUDGET_RESERVED = "BUDGET_RESERVED"
+    BUDGET_REACHED = "BUDGET_REACHED"
+    # waiting
+    CAPACITY_BUSY = "CAPACITY_BUSY"
+    BEHIND_PROMISE = "BEHIND_PROMISE"
+    NODES_UNAVAILABLE = "NODES_UNAVAILABLE"
+    RETRY_DELAY = "RETRY_DELAY"
+    STARTING = "STARTING"
+    # endings of an attempt
+    SUCCEEDED = "SUCCEEDED"
+    TASK_FAILED = "TASK_FAILED"
+    CANCELLED = "CANCELLED"
+    TIMED_OUT = "TIMED_OUT"
+    OUT_OF_MEMORY = "OUT_OF_MEMORY"
+    ENGINE_LOST_IT = "ENGINE_LOST_IT"
+    NODE_LOST = "NODE_LOST"
+    NODE_DRAINED = "NODE_DRAINED"
+    PREEMPTED = "PREEMPTED"
+    DISK_FULL = "DISK_FULL"
+    # the factory itself
+    STORE_FULL = "STORE_FULL"
+    STORE_UNAVAILABLE = "STORE_UNAVAILABLE"
+    NOT_LEADER = "NOT_LEADER"
+    OVERLOADED = "OVERLOADED"
+
+    @property
+    def is_retryable(self) -> bool:
+        """Return whether the same request may succeed later without being changed."""
+        return self in _RETRYABLE
+
+
+_RETRYABLE = frozenset(
+    {
+        Reason.BUDGET_RESERVED,
+        Reason.CAPACITY_BUSY,
+        Reason.BEHIND_PROMISE,
+        Reason.NODES_UNAVAILABLE,
+        Reason.RETRY_DELAY,
+        Reason.STARTING,
+        Reason.ENGINE_LOST_IT,
+        Reason.NODE_LOST,
+        Reason.NODE_DRAINED,
+        Reason.PREEMPTED,
+        Reason.STORE_FULL,
+        Reason.STORE_UNAVAILABLE,
+        Reason.NOT_LEADER,
+        Reason.OVERLOADED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What was refused: the reason, what happened with which value, what to do, and the values for machines.
+
+    `where` names the offending field of a request (`resources.cpus`), empty where none is.
+    """
+
+    reason: Reason
+    what: str
+    do: str = ""
+    where: str = ""
+    values: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __str__(self) -> str:
+        return f"{self.what}. {self.do}" if self.do else self.what

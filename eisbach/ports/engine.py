@@ -1,0 +1,177 @@
+"""What the application needs from an engine: start, stop, observe, recover; extra powers are protocols of their own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from eisbach.core.jobs.lifecycle import StopCause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOrder:
+    """One task of the gang: its rank, the node that holds it, and its share of that node."""
+
+    rank: int
+    node_id: str
+    cpu_milli: int
+    memory_mib: int
+    gpu_indices: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOrder:
+    """Everything an engine needs to run one attempt; the same attempt id again must change nothing.
+
+    `epoch` is the leader's: an engine refuses orders of an epoch older than the newest it saw.
+    `limit_ms` is what is left of the job's time limit: the engine itself signals at the limit and kills after
+    `grace_ms`. `checkpoint_path` is a folder relative to each task's workspace that is one and the same for all
+    tasks and attempts of the job. `workdir` is an archive (tar, optionally compressed) to unpack, or None.
+    `secrets` are resolved values; they must never reach a log, a status output or a world-readable file.
+    """
+
+    attempt_id: str
+    attempt_number: int
+    job_id: str
+    job_name: str
+    project_id: str
+    epoch: int
+    tasks: tuple[TaskOrder, ...]
+    run: str
+    setup: str = ""
+    envs: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[tuple[str, str], ...] = ()
+    workdir: Path | None = None
+    outputs: tuple[str, ...] = ()
+    limit_ms: int
+    grace_ms: int
+    checkpoint_signal: str = "SIGTERM"
+    checkpoint_path: str = "checkpoints"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopOrder:
+    """Ask an attempt to stop: checkpoint signal, then SIGTERM, then after `grace_ms` SIGKILL for all it started."""
+
+    attempt_id: str
+    epoch: int
+    cause: StopCause
+    grace_ms: int
+
+
+class Ending(Enum):
+    """How an engine saw an attempt end; whose fault that is, is not the engine's to say."""
+
+    EXITED = "exited"  # every task exited with 0
+    FAILED = "failed"  # a task exited with another code or was killed by a signal not sent by the engine
+    OUT_OF_MEMORY = "out_of_memory"  # a task went over its memory share
+    TIMED_OUT = "timed_out"  # the limit was reached
+    STOPPED = "stopped"  # a StopOrder did it
+    REFUSED = "refused"  # could not be started through a fault of the request (bad archive, outputs outside ...)
+    DISK_FULL = "disk_full"  # the engine's own disk was full
+    LOST = "lost"  # the engine lost it: its supervisor died, the machine restarted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an attempt used, over all tasks; `memory_is_polled` where no cgroup measured it."""
+
+    cpu_ms: int = 0
+    memory_peak_mib: int = 0
+    memory_is_polled: bool = False
+    log_bytes: int = 0
+    log_dropped_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What an engine saw of one attempt.
+
+    `running_since_ms` (UTC) is None until every task runs. `held_ms` is measured on CLOCK_BOOTTIME from the moment all
+    tasks run to the end of the last process (so far, while it runs); 0 where they never all ran.
+    `ending` is None while it runs. `exit_code` is that of the first task that failed (128 + signal where killed),
+    `rank` its rank. `detail` is one short sentence, free of tenants' text.
+    """
+
+    attempt_id: str
+    running_since_ms: int | None
+    held_ms: int
+    ending: Ending | None = None
+    ended_at_ms: int | None = None
+    exit_code: int | None = None
+    rank: int | None = None
+    detail: str = ""
+    usage: Usage = field(default_factory=Usage)
+
+
+class EngineUnavailable(Exception):
+    """The engine cannot be reached or cannot take the order now; the order may be repeated."""
+
+
+class StaleEpoch(Exception):
+    """The order came from a leader that is no longer one."""
+
+
+class Engine(Protocol):
+    """A driver. Orders are idempotent by attempt id and durable when the call returns."""
+
+    def start(self, order: StartOrder) -> None:
+        """Begin an attempt at most once, ever; raise EngineUnavailable or StaleEpoch."""
+
+    def stop(self, order: StopOrder) -> None:
+        """Ask an attempt to stop; one that the engine never saw is remembered so that a late start does nothing."""
+
+    def observe(self) -> Sequence[Observation]:
+        """Return what the engine knows of every attempt that was not forgotten, in order of attempt id."""
+
+    def recover(self) -> None:
+        """Take over what an earlier process of this engine left: running work goes on, ended work is reported."""
+
+    def subscribe(self, callback: Callable[[Observation], None]) -> None:
+        """Call `callback` (from any thread) soon after an attempt runs or has ended; observe() stays the truth."""
+
+    def forget(self, attempt_id: str) -> None:
+        """The outcome is stored for good: scratch space may go, logs and artifacts stay."""
+
+    def close(self) -> None:
+        """Let go of the engine; work that runs keeps running."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """A captured line (or a part of a very long one): when, which task, which stream, and its text."""
+
+    offset: int
+    at_ms: int
+    rank: int
+    stream: str
+    text: str
+
+
+@runtime_checkable
+class CanStreamLogs(Protocol):
+    """An engine that keeps the output of attempts."""
+
+    def read_log(self, attempt_id: str, offset: int = 0, lines_max: int = 1000) -> tuple[Sequence[LogLine], int]:
+        """Return lines from `offset` on (opaque, 0 is the start) and the offset to go on from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file that a job left: path relative to its rank's workspace, size, SHA-256 in hex."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@runtime_checkable
+class CanKeepArtifacts(Protocol):
+    """An engine that keeps the outputs of attempts."""
+
+    def artifacts(self, attempt_id: str) -> Sequence[Artifact]:
+        """Return the artifacts of an ended attempt, sorted by path."""
+
+    def read_artifact(self, attempt_id: str, path: str) -> Iterator[bytes]:
+        """Yield the bytes of one artifact; raise FileNotFoundError where it is not on the list."""
