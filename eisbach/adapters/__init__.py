@@ -1,0 +1,1 @@
+"""Third-party parts and the operating system behind the ports."""

@@ -1,0 +1,18 @@
+"""Hashes of the log's leaves and nodes (RFC 9162 section 2.1.1)."""
+
+from hashlib import sha256
+
+HASH_BYTES = 32
+LEAF_PREFIX = b"\x00"
+NODE_PREFIX = b"\x01"
+EMPTY_ROOT = sha256(b"").digest()
+
+
+def leaf_hash(data: bytes) -> bytes:
+    """The 32-byte hash of a leaf: SHA-256(0x00 || data). The prefix keeps a leaf from passing as a node."""
+    return sha256(LEAF_PREFIX + data).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    """The 32-byte hash of an inner node over two child hashes: SHA-256(0x01 || left || right)."""
+    return sha256(NODE_PREFIX + left + right).digest()
