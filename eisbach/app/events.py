@@ -1,0 +1,269 @@
+"""Every kind of event: the bodies that stand in the log.
+
+A body holds ids, amounts and commitments, never a tenant's text or personal data. Text stands in the table `texts`
+and may be erased; the body holds its salted commitment. `transfers` are ledger transfers
+`[debit account, credit account, micro-euro, kind]`, posted by the event that carries them.
+"""
+
+import msgspec
+
+TransferTuple = tuple[str, str, int, str]
+ShapeTuple = tuple[int, int, int, str | None]
+"""cpu_milli, memory_mib, gpus, flavour"""
+TaskTuple = tuple[int, str, int, int, tuple[int, ...]]
+"""rank, node id, cpu_milli, memory_mib, GPU indices"""
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """What every kind has in common: nothing but being a body."""
+
+
+class FactoryOpened(Body):
+    origin: str
+    software: str
+    follows_head: str = ""
+
+
+class ServerStarted(Body):
+    epoch: int
+    software: str
+    isolation: str = ""
+
+
+class ClockJumped(Body):
+    expected_ms: int
+    seen_ms: int
+
+
+class SiteDeclared(Body):
+    site: str
+    country: str
+    operator: str
+    operator_country: str
+    simulated: bool = False
+
+
+class NodeDeclared(Body):
+    node: str
+    pool: str
+    site: str
+    flavour: str
+    cpu_milli: int
+    memory_mib: int
+    gpus: int
+
+
+class NodeDrained(Body):
+    node: str
+    drained: bool
+    by: str
+    removed: bool = False
+
+
+class TariffPublished(Body):
+    version: str
+    label: str
+    valid_from_ms: int
+    core_hour: int
+    memory_gib_hour: int
+    gpu_hour: dict[str, int]
+    spot_permille: int = 1000
+
+
+class OrganisationCreated(Body):
+    organisation: str
+    parent: str | None
+    name: str
+    segment: str
+    by: str
+
+
+class ProjectCreated(Body):
+    project: str
+    organisation: str
+    name: str
+    budget: int
+    by: str
+    number: int = 0
+
+
+class BudgetSet(Body):
+    project: str
+    budget: int
+    by: str
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+class PeriodOpened(Body):
+    project: str
+    period: str
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+class TokenIssued(Body):
+    token: str
+    role: str
+    organisation: str | None
+    project: str | None
+    digest: str
+    expires_ms: int
+    label: str
+    by: str
+
+
+class TokenRevoked(Body):
+    token: str
+    by: str
+
+
+class SecretSet(Body):
+    project: str
+    name: str
+    commitment: str
+    by: str
+    removed: bool = False
+
+
+class ArchiveReceived(Body):
+    project: str
+    archive: str
+    size: int
+    by: str
+
+
+class JobSubmitted(Body):
+    job: str
+    project: str
+    spec: str
+    capacity_class: str
+    nodes: int
+    shapes: tuple[ShapeTuple, ...]
+    prices: tuple[int, ...]
+    tariff: str
+    limit_ms: int
+    grace_ms: int
+    attempts_max: int
+    cap: int
+    funded: bool
+    period: str
+    by: str
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+class JobHeld(Body):
+    job: str
+    reason: str
+    not_before_ms: int = 0
+
+
+class JobFunded(Body):
+    job: str
+    period: str
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+class JobStopping(Body):
+    job: str
+    attempt: str
+    cause: str
+    grace_ms: int
+    by: str
+
+
+class JobEnded(Body):
+    job: str
+    outcome: str
+    reason: str
+    by: str
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+class AttemptPlanned(Body):
+    attempt: str
+    job: str
+    number: int
+    shape: int
+    tasks: tuple[TaskTuple, ...]
+    limit_ms: int
+    epoch: int
+
+
+class AttemptRunning(Body):
+    attempt: str
+    job: str
+    since_ms: int
+
+
+class UsageSettled(Body):
+    attempt: str
+    job: str
+    held_ms: int
+    charged_ms: int
+    charged: int
+    job_charged: int
+    job_charged_ms: int
+    period: str
+    next_period: str
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+class AttemptEnded(Body):
+    """An attempt is over.
+
+    `next` is the job's state after it: `waiting` (retried) or `ended`; `job_outcome` is empty while it waits.
+    `charged` and `charged_ms` are the attempt's own totals, `job_charged` and `job_charged_ms` the job's over all.
+    """
+
+    attempt: str
+    job: str
+    ending: str
+    outcome: str
+    fault: str
+    reason: str
+    held_ms: int
+    charged_ms: int
+    charged: int
+    job_charged: int
+    job_charged_ms: int
+    exit_code: int | None
+    rank: int | None
+    running_since_ms: int | None
+    ended_ms: int
+    cpu_ms: int
+    memory_peak_mib: int
+    memory_is_polled: bool
+    log_bytes: int
+    next: str
+    job_outcome: str
+    not_before_ms: int = 0
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+KINDS: dict[str, type[Body]] = {
+    "factory.opened": FactoryOpened,
+    "server.started": ServerStarted,
+    "clock.jumped": ClockJumped,
+    "site.declared": SiteDeclared,
+    "node.declared": NodeDeclared,
+    "node.drained": NodeDrained,
+    "tariff.published": TariffPublished,
+    "organisation.created": OrganisationCreated,
+    "project.created": ProjectCreated,
+    "budget.set": BudgetSet,
+    "period.opened": PeriodOpened,
+    "token.issued": TokenIssued,
+    "token.revoked": TokenRevoked,
+    "secret.set": SecretSet,
+    "archive.received": ArchiveReceived,
+    "job.submitted": JobSubmitted,
+    "job.held": JobHeld,
+    "job.funded": JobFunded,
+    "job.stopping": JobStopping,
+    "job.ended": JobEnded,
+    "attempt.planned": AttemptPlanned,
+    "attempt.running": AttemptRunning,
+    "usage.settled": UsageSettled,
+    "attempt.ended": AttemptEnded,
+}
+KIND_OF: dict[type[Body], str] = {body: kind for kind, body in KINDS.items()}
+SCHEMA_VERSION = 1

@@ -1,0 +1,289 @@
+"""Which rows follow from an event: the tables are projections of the log and of nothing else.
+
+Every store writes exactly these rows in the transaction that writes the event; `db check` derives them again from the
+whole log and compares. Text columns come from the table `texts` (erasable), all others from the event alone.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from eisbach.app import events as e
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """A new row."""
+
+    table: str
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Columns of one existing row, found by its primary key."""
+
+    table: str
+    key: str
+    changes: Row
+
+
+Op = Insert | Update
+
+PRIMARY_KEYS = {
+    "sites": "site",
+    "nodes": "node",
+    "tariffs": "version",
+    "organisations": "organisation",
+    "projects": "project",
+    "tokens": "token",
+    "archives": "archive",
+    "jobs": "job",
+    "attempts": "attempt",
+    "transfers": "transfer",
+}
+
+
+def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> list[Op]:
+    """Return the row operations of one event.
+
+    `texts` maps a text's id (`<object id>/<what>`) to its text, for the texts this event commits to; an erased text is
+    absent and its column becomes the empty string.
+    """
+    ops = _ROWS[type(body)](seq, at_ms, body, texts) if type(body) in _ROWS else []
+    for index, (debit, credit, amount, kind) in enumerate(getattr(body, "transfers", ())):
+        row = {
+            "transfer": f"{seq:012d}-{index:03d}",
+            "seq": seq,
+            "at_ms": at_ms,
+            "debit": debit,
+            "credit": credit,
+            "amount": amount,
+            "kind": kind,
+            "job": getattr(body, "job", None),
+            "attempt": getattr(body, "attempt", None),
+        }
+        ops.append(Insert("transfers", row))
+    return ops
+
+
+def _site(seq: int, at_ms: int, body: e.SiteDeclared, texts: Mapping[str, str]) -> list[Op]:
+    row = {
+        "site": body.site,
+        "country": body.country,
+        "operator": body.operator,
+        "operator_country": body.operator_country,
+        "simulated": body.simulated,
+    }
+    return [Insert("sites", row)]
+
+
+def _node(seq: int, at_ms: int, body: e.NodeDeclared, texts: Mapping[str, str]) -> list[Op]:
+    row = {
+        "node": body.node,
+        "pool": body.pool,
+        "site": body.site,
+        "flavour": body.flavour,
+        "cpu_milli": body.cpu_milli,
+        "memory_mib": body.memory_mib,
+        "gpus": body.gpus,
+        "drained": False,
+        "removed": False,
+    }
+    return [Insert("nodes", row)]
+
+
+def _node_drained(seq: int, at_ms: int, body: e.NodeDrained, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("nodes", body.node, {"drained": body.drained, "removed": body.removed})]
+
+
+def _tariff(seq: int, at_ms: int, body: e.TariffPublished, texts: Mapping[str, str]) -> list[Op]:
+    return [
+        Insert("tariffs", {"version": body.version, "label": body.label, "valid_from_ms": body.valid_from_ms, "seq": seq})
+    ]
+
+
+def _organisation(seq: int, at_ms: int, body: e.OrganisationCreated, texts: Mapping[str, str]) -> list[Op]:
+    row = {
+        "organisation": body.organisation,
+        "parent": body.parent,
+        "name": texts.get(f"{body.organisation}/name", ""),
+        "segment": body.segment,
+        "created_ms": at_ms,
+    }
+    return [Insert("organisations", row)]
+
+
+def _project(seq: int, at_ms: int, body: e.ProjectCreated, texts: Mapping[str, str]) -> list[Op]:
+    row = {
+        "project": body.project,
+        "organisation": body.organisation,
+        "name": texts.get(f"{body.project}/name", ""),
+        "budget": body.budget,
+        "created_ms": at_ms,
+    }
+    return [Insert("projects", row)]
+
+
+def _budget(seq: int, at_ms: int, body: e.BudgetSet, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("projects", body.project, {"budget": body.budget})]
+
+
+def _token(seq: int, at_ms: int, body: e.TokenIssued, texts: Mapping[str, str]) -> list[Op]:
+    row = {
+        "token": body.token,
+        "role": body.role,
+        "organisation": body.organisation,
+        "project": body.project,
+        "digest": body.digest,
+        "label": texts.get(f"{body.token}/label", ""),
+        "created_ms": at_ms,
+        "expires_ms": body.expires_ms,
+        "revoked_ms": None,
+    }
+    return [Insert("tokens", row)]
+
+
+def _token_revoked(seq: int, at_ms: int, body: e.TokenRevoked, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("tokens", body.token, {"revoked_ms": at_ms})]
+
+
+def _archive(seq: int, at_ms: int, body: e.ArchiveReceived, texts: Mapping[str, str]) -> list[Op]:
+    key = f"{body.project}/{body.archive}"
+    row = {"archive": key, "project": body.project, "digest": body.archive, "size": body.size, "created_ms": at_ms}
+    return [Insert("archives", row)]
+
+
+def _job(seq: int, at_ms: int, body: e.JobSubmitted, texts: Mapping[str, str]) -> list[Op]:
+    row = {
+        "job": body.job,
+        "project": body.project,
+        "name": texts.get(f"{body.job}/name", ""),
+        "state": "waiting",
+        "outcome": "",
+        "reason": "" if body.funded else "BUDGET_RESERVED",
+        "capacity_class": body.capacity_class,
+        "nodes": body.nodes,
+        "tariff": body.tariff,
+        "limit_ms": body.limit_ms,
+        "cap": body.cap,
+        "charged": 0,
+        "charged_ms": 0,
+        "attempts": 0,
+        "submitted_by": body.by,
+        "submitted_ms": at_ms,
+        "started_ms": None,
+        "ended_ms": None,
+        "exit_code": None,
+        "last_attempt": None,
+    }
+    return [Insert("jobs", row)]
+
+
+def _job_held(seq: int, at_ms: int, body: e.JobHeld, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("jobs", body.job, {"reason": body.reason})]
+
+
+def _job_funded(seq: int, at_ms: int, body: e.JobFunded, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("jobs", body.job, {"reason": ""})]
+
+
+def _job_stopping(seq: int, at_ms: int, body: e.JobStopping, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("jobs", body.job, {"state": "stopping", "reason": body.cause})]
+
+
+def _job_ended(seq: int, at_ms: int, body: e.JobEnded, texts: Mapping[str, str]) -> list[Op]:
+    changes = {"state": "ended", "outcome": body.outcome, "reason": body.reason, "ended_ms": at_ms}
+    return [Update("jobs", body.job, changes)]
+
+
+def _attempt_planned(seq: int, at_ms: int, body: e.AttemptPlanned, texts: Mapping[str, str]) -> list[Op]:
+    row = {
+        "attempt": body.attempt,
+        "job": body.job,
+        "number": body.number,
+        "state": "starting",
+        "nodes": " ".join(task[1] for task in body.tasks),
+        "planned_ms": at_ms,
+        "running_ms": None,
+        "ended_ms": None,
+        "held_ms": 0,
+        "charged_ms": 0,
+        "charged": 0,
+        "ending": "",
+        "outcome": "",
+        "fault": "",
+        "reason": "",
+        "exit_code": None,
+        "rank": None,
+        "cpu_ms": 0,
+        "memory_peak_mib": 0,
+        "memory_is_polled": False,
+        "log_bytes": 0,
+    }
+    changes = {"state": "starting", "reason": "STARTING", "attempts": body.number, "last_attempt": body.attempt}
+    return [Insert("attempts", row), Update("jobs", body.job, changes)]
+
+
+def _attempt_running(seq: int, at_ms: int, body: e.AttemptRunning, texts: Mapping[str, str]) -> list[Op]:
+    return [
+        Update("attempts", body.attempt, {"state": "running", "running_ms": body.since_ms}),
+        Update("jobs", body.job, {"state": "running", "reason": "", "started_ms": body.since_ms}),
+    ]
+
+
+def _usage_settled(seq: int, at_ms: int, body: e.UsageSettled, texts: Mapping[str, str]) -> list[Op]:
+    attempt = {"held_ms": body.held_ms, "charged_ms": body.charged_ms, "charged": body.charged}
+    job = {"charged": body.job_charged, "charged_ms": body.job_charged_ms}
+    return [Update("attempts", body.attempt, attempt), Update("jobs", body.job, job)]
+
+
+def _attempt_ended(seq: int, at_ms: int, body: e.AttemptEnded, texts: Mapping[str, str]) -> list[Op]:
+    attempt = {
+        "state": "ended",
+        "running_ms": body.running_since_ms,
+        "ended_ms": body.ended_ms,
+        "held_ms": body.held_ms,
+        "charged_ms": body.charged_ms,
+        "charged": body.charged,
+        "ending": body.ending,
+        "outcome": body.outcome,
+        "fault": body.fault,
+        "reason": body.reason,
+        "exit_code": body.exit_code,
+        "rank": body.rank,
+        "cpu_ms": body.cpu_ms,
+        "memory_peak_mib": body.memory_peak_mib,
+        "memory_is_polled": body.memory_is_polled,
+        "log_bytes": body.log_bytes,
+    }
+    job: Row = {"state": body.next, "outcome": body.job_outcome, "reason": body.reason, "exit_code": body.exit_code}
+    job |= {"charged": body.job_charged, "charged_ms": body.job_charged_ms}
+    if body.next == "ended":
+        job["ended_ms"] = body.ended_ms
+    return [Update("attempts", body.attempt, attempt), Update("jobs", body.job, job)]
+
+
+_ROWS: dict[type[e.Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {
+    e.SiteDeclared: _site,
+    e.NodeDeclared: _node,
+    e.NodeDrained: _node_drained,
+    e.TariffPublished: _tariff,
+    e.OrganisationCreated: _organisation,
+    e.ProjectCreated: _project,
+    e.BudgetSet: _budget,
+    e.TokenIssued: _token,
+    e.TokenRevoked: _token_revoked,
+    e.ArchiveReceived: _archive,
+    e.JobSubmitted: _job,
+    e.JobHeld: _job_held,
+    e.JobFunded: _job_funded,
+    e.JobStopping: _job_stopping,
+    e.JobEnded: _job_ended,
+    e.AttemptPlanned: _attempt_planned,
+    e.AttemptRunning: _attempt_running,
+    e.UsageSettled: _usage_settled,
+    e.AttemptEnded: _attempt_ended,
+}

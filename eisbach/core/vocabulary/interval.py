@@ -1,0 +1,41 @@
+"""Calendar months in UTC, computed without a clock."""
+
+from eisbach.core.vocabulary.quantities import DAY_MS, Instant
+
+_DAYS_TO_EPOCH = 719_468  # days from 0000-03-01 to 1970-01-01
+
+
+def year_and_month(instant: int) -> tuple[int, int]:
+    """Return the proleptic Gregorian year and month (1 to 12) of an instant.
+
+    Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
+    """
+    days = instant // DAY_MS + _DAYS_TO_EPOCH
+    era, day_of_era = divmod(days, 146_097)
+    year_of_era = (day_of_era - day_of_era // 1460 + day_of_era // 36_524 - day_of_era // 146_096) // 365
+    day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
+    shifted = (5 * day_of_year + 2) // 153
+    month = shifted + 3 if shifted < 10 else shifted - 9
+    return year_of_era + era * 400 + (1 if month <= 2 else 0), month
+
+
+def month_of(instant: int) -> str:
+    """Return the budget period of an instant, such as `2026-11`."""
+    year, month = year_and_month(instant)
+    return f"{year:04d}-{month:02d}"
+
+
+def month_start(year: int, month: int) -> Instant:
+    """Return the first instant of a month; `month` may run past 12. Source as in `year_and_month` (days_from_civil)."""
+    year, month = year + (month - 1) // 12, (month - 1) % 12 + 1
+    shifted_year = year - (1 if month <= 2 else 0)
+    era, year_of_era = divmod(shifted_year, 400)
+    day_of_year = (153 * (month - 3 if month > 2 else month + 9) + 2) // 5
+    day_of_era = year_of_era * 365 + year_of_era // 4 - year_of_era // 100 + day_of_year
+    return Instant((era * 146_097 + day_of_era - _DAYS_TO_EPOCH) * DAY_MS)
+
+
+def month_end(instant: int) -> Instant:
+    """Return the first instant of the month after the one that holds `instant`."""
+    year, month = year_and_month(instant)
+    return month_start(year, month + 1)

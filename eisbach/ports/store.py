@@ -1,0 +1,154 @@
+"""What the application needs from a store: one atomic commit, the log, and the rows that faces read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from eisbach.core.log.event import SealedEvent
+
+Row = dict[str, Any]
+
+
+class StoreFull(Exception):
+    """The disk under the store is full; nothing of the batch was written; the batch may be repeated."""
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached or is locked by somebody else; nothing of the batch was written."""
+
+
+class StoreDamaged(Exception):
+    """The store's content contradicts itself; the message says where."""
+
+
+class NewerStore(Exception):
+    """The store was written by a newer version of the program and is left untouched."""
+
+
+class LeadershipLost(Exception):
+    """Another server became leader (a higher epoch stands in the store); nothing of the batch was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A tenant's text or personal data, kept apart from the log so that it can be erased.
+
+    `id` is `<object id>/<what>`, such as `job_01.../spec`. The log holds SHA-256(salt || content) in hex.
+    """
+
+    id: str
+    salt: bytes
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What an idempotent request was answered: kept with its key so that a repetition gets the same."""
+
+    scope: str
+    key: str
+    body_digest: str
+    at_ms: int
+    status: int
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TreeNode:
+    """A complete subtree of the log's Merkle tree: level 0 are leaves."""
+
+    level: int
+    index: int
+    digest: bytes
+
+
+@dataclass(slots=True)
+class Batch:
+    """All that one commit writes, or nothing of it. `rows` were derived from the events (app/projections.py)."""
+
+    events: list[SealedEvent] = field(default_factory=list)
+    subjects: list[tuple[str, int]] = field(default_factory=list)
+    """(id of the job, project, organisation ... that an event is about, its seq): the index of the log"""
+    inserts: dict[str, dict[str, Row]] = field(default_factory=dict)
+    """table -> primary key -> the new row, complete with the updates of this batch"""
+    updates: dict[str, dict[str, Row]] = field(default_factory=dict)
+    """table -> primary key -> changed columns of a row that was there before this batch"""
+    texts: list[Text] = field(default_factory=list)
+    replies: list[Reply] = field(default_factory=list)
+    tree_nodes: list[TreeNode] = field(default_factory=list)
+    head: tuple[int, str] | None = None
+    """(size of the log, signed note) of a newly signed head"""
+    snapshot: tuple[int, bytes] | None = None
+    """(seq it stands behind, encoded state)"""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of rows, newest first, and the cursor of the next one (None at the end)."""
+
+    rows: Sequence[Row]
+    next_cursor: str | None
+
+
+class Reader(Protocol):
+    """Reads of committed rows; may be called from any thread at once."""
+
+    def row(self, table: str, key: str) -> Row | None:
+        """Return a row by its primary key (tables and keys: app/projections.PRIMARY_KEYS), or None."""
+
+    def rows(
+        self, table: str, where: Mapping[str, object], *, cursor: str | None = None, limit: int = 100
+    ) -> Page:
+        """Return rows whose columns equal `where`, descending by primary key (ids are time-sortable).
+
+        A value that is a tuple means "one of these"; None means "is null". `cursor` is the last key of the page before.
+        """
+
+    def text(self, text_id: str) -> Text | None:
+        """Return a text, or None where there is none or it was erased."""
+
+    def events_of(self, subject: str, *, after_seq: int = -1, limit: int = 1000) -> Sequence[SealedEvent]:
+        """Return the events about one subject, ascending."""
+
+    def events(self, *, after_seq: int = -1, limit: int = 1000) -> Sequence[SealedEvent]:
+        """Return events with a higher seq, ascending."""
+
+    def tree_node(self, level: int, index: int) -> bytes:
+        """Return the digest of a complete subtree; raise StoreDamaged where it is missing."""
+
+    def reply(self, scope: str, key: str) -> Reply | None:
+        """Return what a request with this idempotency key was answered, or None."""
+
+    def head(self, size: int | None = None) -> tuple[int, str] | None:
+        """Return (size, signed note) of the newest head, or of the one with exactly this size."""
+
+    def heads(self, *, limit: int = 1000) -> Sequence[tuple[int, str]]:
+        """Return the newest heads, ascending by size."""
+
+    def log_size(self) -> int:
+        """Return the number of events in the log."""
+
+    def totals(self, table: str, group_by: Sequence[str], sum_of: Sequence[str], where: Mapping[str, object]) -> Sequence[Row]:
+        """Return one row a group with the group's columns, `count`, and the sums of `sum_of`, ordered by group."""
+
+
+class Store(Reader, Protocol):
+    """One writer's store. Everything but the reads is called by the applier alone."""
+
+    def take_leadership(self) -> int:
+        """Raise the epoch by one and return it; every commit with an older epoch fails from now on."""
+
+    def commit(self, batch: Batch, epoch: int) -> None:
+        """Write the batch atomically and durably.
+
+        Raise LeadershipLost, StoreFull or StoreUnavailable; then nothing of the batch stands in the store.
+        """
+
+    def load_snapshot(self) -> tuple[int, bytes] | None:
+        """Return the newest snapshot (seq it stands behind, encoded state), or None."""
+
+    def erase_text(self, text_id: str) -> bool:
+        """Erase a text for good; return whether there was one."""
+
+    def close(self) -> None:
+        """Let go of the store."""
