@@ -1,6 +1,6 @@
 """What the application needs from a store: one atomic commit, the log, and the rows that faces read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
