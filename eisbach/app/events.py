@@ -18,24 +18,24 @@ class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """What every kind has in common: nothing but being a body."""
 
 
-class FactoryOpened(Body):
+class FactoryOpened(Body, frozen=True):
     origin: str
     software: str
     follows_head: str = ""
 
 
-class ServerStarted(Body):
+class ServerStarted(Body, frozen=True):
     epoch: int
     software: str
     isolation: str = ""
 
 
-class ClockJumped(Body):
+class ClockJumped(Body, frozen=True):
     expected_ms: int
     seen_ms: int
 
 
-class SiteDeclared(Body):
+class SiteDeclared(Body, frozen=True):
     site: str
     country: str
     operator: str
@@ -43,7 +43,7 @@ class SiteDeclared(Body):
     simulated: bool = False
 
 
-class NodeDeclared(Body):
+class NodeDeclared(Body, frozen=True):
     node: str
     pool: str
     site: str
@@ -53,14 +53,14 @@ class NodeDeclared(Body):
     gpus: int
 
 
-class NodeDrained(Body):
+class NodeDrained(Body, frozen=True):
     node: str
     drained: bool
     by: str
     removed: bool = False
 
 
-class TariffPublished(Body):
+class TariffPublished(Body, frozen=True):
     version: str
     label: str
     valid_from_ms: int
@@ -70,7 +70,7 @@ class TariffPublished(Body):
     spot_permille: int = 1000
 
 
-class OrganisationCreated(Body):
+class OrganisationCreated(Body, frozen=True):
     organisation: str
     parent: str | None
     name: str
@@ -78,7 +78,7 @@ class OrganisationCreated(Body):
     by: str
 
 
-class ProjectCreated(Body):
+class ProjectCreated(Body, frozen=True):
     project: str
     organisation: str
     name: str
@@ -87,20 +87,20 @@ class ProjectCreated(Body):
     number: int = 0
 
 
-class BudgetSet(Body):
+class BudgetSet(Body, frozen=True):
     project: str
     budget: int
     by: str
     transfers: tuple[TransferTuple, ...] = ()
 
 
-class PeriodOpened(Body):
+class PeriodOpened(Body, frozen=True):
     project: str
     period: str
     transfers: tuple[TransferTuple, ...] = ()
 
 
-class TokenIssued(Body):
+class TokenIssued(Body, frozen=True):
     token: str
     role: str
     organisation: str | None
@@ -111,12 +111,12 @@ class TokenIssued(Body):
     by: str
 
 
-class TokenRevoked(Body):
+class TokenRevoked(Body, frozen=True):
     token: str
     by: str
 
 
-class SecretSet(Body):
+class SecretSet(Body, frozen=True):
     project: str
     name: str
     commitment: str
@@ -124,14 +124,14 @@ class SecretSet(Body):
     removed: bool = False
 
 
-class ArchiveReceived(Body):
+class ArchiveReceived(Body, frozen=True):
     project: str
     archive: str
     size: int
     by: str
 
 
-class JobSubmitted(Body):
+class JobSubmitted(Body, frozen=True):
     job: str
     project: str
     spec: str
@@ -150,19 +150,19 @@ class JobSubmitted(Body):
     transfers: tuple[TransferTuple, ...] = ()
 
 
-class JobHeld(Body):
+class JobHeld(Body, frozen=True):
     job: str
     reason: str
     not_before_ms: int = 0
 
 
-class JobFunded(Body):
+class JobFunded(Body, frozen=True):
     job: str
     period: str
     transfers: tuple[TransferTuple, ...] = ()
 
 
-class JobStopping(Body):
+class JobStopping(Body, frozen=True):
     job: str
     attempt: str
     cause: str
@@ -170,7 +170,7 @@ class JobStopping(Body):
     by: str
 
 
-class JobEnded(Body):
+class JobEnded(Body, frozen=True):
     job: str
     outcome: str
     reason: str
@@ -178,7 +178,7 @@ class JobEnded(Body):
     transfers: tuple[TransferTuple, ...] = ()
 
 
-class AttemptPlanned(Body):
+class AttemptPlanned(Body, frozen=True):
     attempt: str
     job: str
     number: int
@@ -188,13 +188,13 @@ class AttemptPlanned(Body):
     epoch: int
 
 
-class AttemptRunning(Body):
+class AttemptRunning(Body, frozen=True):
     attempt: str
     job: str
     since_ms: int
 
 
-class UsageSettled(Body):
+class UsageSettled(Body, frozen=True):
     attempt: str
     job: str
     held_ms: int
@@ -207,7 +207,7 @@ class UsageSettled(Body):
     transfers: tuple[TransferTuple, ...] = ()
 
 
-class AttemptEnded(Body):
+class AttemptEnded(Body, frozen=True):
     """An attempt is over.
 
     `next` is the job's state after it: `waiting` (retried) or `ended`; `job_outcome` is empty while it waits.

@@ -1,0 +1,77 @@
+"""The canonical bytes of an event: how a body becomes a leaf of the log, and how it is read back.
+
+The bytes are one JSON object without spaces, keys in ascending order at every depth, text as UTF-8:
+`{"at":<UTC ms>,"body":{...},"kind":"...","salt":"<hex>","seq":<n>,"v":<version>}`. The salt keeps a leaf's hash from
+being guessed. Whatever is hashed is exactly these bytes; nothing is encoded a second time to check it.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+
+import msgspec
+
+from eisbach.app.events import KIND_OF, KINDS, SCHEMA_VERSION, Body
+from eisbach.core.log.event import SealedEvent
+from eisbach.core.log.leaf import LEAF_PREFIX
+
+
+class UndecodableEvent(ValueError):
+    """An event's bytes do not hold what an event must hold; the message says what is wrong."""
+
+
+class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    at: int
+    body: msgspec.Raw
+    kind: str
+    salt: str
+    seq: int
+    v: int
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedEvent:
+    """What the bytes of an event say: place, instant, kind, version, salt and body."""
+
+    seq: int
+    at_ms: int
+    kind: str
+    version: int
+    salt: bytes
+    body: Body
+
+
+_encode = msgspec.json.Encoder(order="sorted").encode
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_BODY_DECODERS = {kind: msgspec.json.Decoder(body) for kind, body in KINDS.items()}
+_TEMPLATES = {
+    body: (kind, f'{{"at":%d,"body":%b,"kind":"{kind}","salt":"%b","seq":%d,"v":{SCHEMA_VERSION}}}'.encode())
+    for body, kind in KIND_OF.items()
+}
+
+
+def seal(seq: int, at_ms: int, body: Body, salt: bytes) -> SealedEvent:
+    """Return the event with its canonical bytes and the hash of its leaf. `salt` is fresh random bytes, 16 or more."""
+    kind, template = _TEMPLATES[type(body)]
+    data = template % (at_ms, _encode(body), salt.hex().encode(), seq)
+    return SealedEvent(seq, at_ms, kind, SCHEMA_VERSION, data, sha256(LEAF_PREFIX + data).digest())
+
+
+def decode(sealed: SealedEvent) -> Body:
+    """Return the body of a stored event. Raise UndecodableEvent where its bytes hold none."""
+    return open_event(sealed.data).body
+
+
+def open_event(data: bytes) -> OpenedEvent:
+    """Return everything that an event's bytes say. Raise UndecodableEvent where they are no event of a known kind."""
+    try:
+        envelope = _decode_envelope(data)
+        decoder = _BODY_DECODERS.get(envelope.kind)
+        if decoder is None:
+            raise UndecodableEvent(f"the kind {envelope.kind!r} is unknown")
+        body = decoder.decode(envelope.body)
+        salt = bytes.fromhex(envelope.salt)
+    except UndecodableEvent:
+        raise
+    except ValueError as error:  # msgspec's errors are ValueErrors, and so are those of bytes.fromhex
+        raise UndecodableEvent(str(error)) from error
+    return OpenedEvent(envelope.seq, envelope.at, envelope.kind, envelope.v, salt, body)
