@@ -1,0 +1,79 @@
+"""What a face hands to the application: who asks, a command that the applier decides, and what comes back."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from eisbach.app.events import Body
+from eisbach.core.vocabulary.quantities import Instant
+from eisbach.core.vocabulary.reasons import Refusal
+from eisbach.ports.ids import Ids
+from eisbach.ports.store import Text
+
+if TYPE_CHECKING:
+    from eisbach.app.state import FactoryState
+
+
+class Role(Enum):
+    """What a token may do: everything, read everything, run an organisation, work in a project, look at a project."""
+
+    OPERATOR = "operator"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+    MEMBER = "member"
+    VIEWER = "viewer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who asks: a token's id, its role, and the organisation and project it is bound to (None: not bound)."""
+
+    token: str
+    role: Role
+    organisation: str | None = None
+    project: str | None = None
+
+
+SYSTEM = Actor(token="system", role=Role.OPERATOR)
+"""The factory itself: rounds, engine observations, start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdempotencyKey:
+    """A client's key: `scope` is the project (or `-`) and the route; the same key with another body is refused."""
+
+    scope: str
+    key: str
+    body_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision may use besides the state: its instant, a source of ids, the leader's epoch."""
+
+    now: Instant
+    ids: Ids
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a command changes: events in order, the texts they commit to, and the reply to whoever asked.
+
+    `status` is what the reply is stored with under an idempotency key. `secret_reply` is merged into the answer but
+    never stored (a new token's secret).
+    """
+
+    events: tuple[Body, ...] = ()
+    texts: tuple[Text, ...] = ()
+    reply: Mapping[str, Any] = field(default_factory=dict)
+    secret_reply: Mapping[str, Any] = field(default_factory=dict)
+    status: int = 200
+
+
+Command = Callable[["FactoryState", Context], "Decision | Refusal"]
+"""Decides on the applier's thread; reads the state, changes nothing."""
+
+Answer = Mapping[str, Any] | Refusal
+"""What a face gets back once the decision is durable."""
