@@ -1,0 +1,47 @@
+# The commands of this repository. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help demo test prove bench map lock clean
+
+BIN := .venv/bin
+PYTHON_IN := $(BIN)/python
+# `yes` installs torch as well and runs the tests that train.
+EISBACH_TEST_TRAIN ?= no
+TEST_EXTRAS := test $(if $(filter yes,$(EISBACH_TEST_TRAIN)),train)
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## install into .venv and play the story: sign up, quote, run, pay (TRAIN=no: without torch)
+	@scripts/setup-venv $(if $(filter no,$(TRAIN)),,train)
+	@$(PYTHON_IN) scripts/demo.py $(if $(filter no,$(TRAIN)),--no-train)
+
+test: ## linters, type checker, import contracts and all tests (EISBACH_TEST_TRAIN=yes: also those that train)
+	@scripts/setup-venv $(TEST_EXTRAS)
+	@echo "== ruff" && $(BIN)/ruff check .
+	@echo "== mypy" && $(PYTHON_IN) -m mypy
+	@echo "== import contracts" && scripts/import-contracts
+	@echo "== tests" && mkdir -p build
+	@$(PYTHON_IN) -m pytest -n 2 --durations=10 --durations-min=0.5 -rs --junitxml=build/tests.xml
+
+prove: ## the long runs: whole weeks in the twin, crashes at every step
+	@scripts/setup-venv $(TEST_EXTRAS)
+	@$(PYTHON_IN) -m pytest -m prove --timeout=3600 --durations=10 -rs || { [ $$? -eq 5 ] && echo "There are no long runs yet."; }
+
+bench: ## the figures of benchmarks/, a line each
+	@scripts/setup-venv test
+	@found=no; for program in benchmarks/[a-z]*.py; do [ -e "$$program" ] || continue; found=yes; $(PYTHON_IN) "$$program"; done; \
+	[ $$found = yes ] || echo "There are no benchmarks yet."
+
+map: ## rewrite the map of modules in docs/ARCHITECTURE.md
+	@python3 scripts/write_map.py
+
+lock: ## resolve all dependencies anew into requirements.lock
+	@scripts/lock
+
+clean: ## remove .venv and everything that was built
+	@rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,17 @@
+"""What holds for every test: nothing outside the test's own folder is touched, and no test is judged by the clock."""
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is no failed property: hypothesis's own deadline and its "too slow" check are off.
+settings.register_profile("eisbach", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("eisbach")
+
+
+@pytest.fixture(autouse=True)
+def home_of_its_own(tmp_path_factory, monkeypatch):
+    """Each test has an empty home, so that a forgotten path can never reach the user's files."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("EISBACH_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
