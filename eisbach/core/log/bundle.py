@@ -5,7 +5,10 @@ The format is described in docs/audit-bundle.md; scripts/verify_bundle.py checks
 
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any
+
+from eisbach.core.log.tree import GetNode, consistency_proof
 
 FORMAT = "eisbach-audit-bundle/1"
 
@@ -24,8 +27,8 @@ def bundle_header(
 ) -> Json:
     """All of a bundle but its leaves: the first line of its JSON-lines form.
 
-    `key` is a verifier key, `head` and `previous_heads` are signed notes. Each previous head of another size than the
-    head needs a consistency entry to a later one. `complete` says that all leaves of the head follow, without proofs.
+    `key` is a verifier key, `head` and `previous_heads` are signed notes, their sizes ascending from at least 1.
+    `consistency` links each previous head to the next head (consistency_links). `complete` says that all leaves of the head follow, without proofs.
     """
     return {
         "format": FORMAT,
@@ -39,9 +42,17 @@ def bundle_header(
     }
 
 
-def consistency_entry(size1: int, size2: int, proof: Iterable[bytes]) -> Json:
-    """The entry that links the heads of two sizes (size1 below size2)."""
-    return {"from": size1, "to": size2, "proof": [_text(node) for node in proof]}
+def consistency_links(sizes: Sequence[int], get_node: GetNode) -> list[Json]:
+    """The proofs from each head to the next. `sizes` are those of the previous heads and, last, of the head.
+
+    Raises ValueError unless the sizes ascend from at least 1: leave out empty heads and repeated ones.
+    """
+    if any(size1 >= size2 for size1, size2 in pairwise(sizes)):
+        raise ValueError(f"the sizes of the heads in a bundle ascend; these do not: {list(sizes)}")
+    return [
+        {"from": size1, "to": size2, "proof": [_text(node) for node in consistency_proof(size1, size2, get_node)]}
+        for size1, size2 in pairwise(sizes)
+    ]
 
 
 def proven_leaf(index: int, data: bytes, proof: Iterable[bytes]) -> Json:
