@@ -93,7 +93,7 @@ def test_a_damaged_file_is_refused_without_showing_it(path, damage):
     path.write_text(damage(text), errors="surrogateescape")
     with pytest.raises(KeyFileError, match="is damaged") as caught:
         load_key_file(path)
-    assert text.rpartition("+")[2].strip() not in str(caught.value)
+    assert text.split("+", 4)[4].strip() not in str(caught.value)
 
 
 def test_what_is_no_file_is_refused(path):

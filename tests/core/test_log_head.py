@@ -41,6 +41,10 @@ GO_NOTE = (
 one_line = st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs"]), min_size=1)
 
 
+def sized(size):
+    return GOOD.replace("\n5\n", f"\n{size}\n")
+
+
 def sign(message):
     return b"signature of " + message
 
@@ -59,12 +63,16 @@ def test_a_checkpoint_has_a_line_each():
     assert format_checkpoint(Head("log.example.eu", 5, EMPTY_ROOT)) == GOOD
 
 
+def test_the_largest_size_is_read():
+    assert parse_checkpoint(sized(SIZE_MAX)).size == SIZE_MAX
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "", "\n", GOOD[:-1], GOOD + "\n", "\n" + GOOD, GOOD.replace("5", "05"), GOOD.replace("5", "-5"),
-        GOOD.replace("5", "+5"), GOOD.replace("5", " 5"), GOOD.replace("5", "٥"), GOOD.replace("5", ""),
-        GOOD.replace("5", "5_0"), GOOD.replace("5", str(SIZE_MAX + 1)), GOOD.replace("5", "9" * 10_000),
+        "", "\n", GOOD[:-1], GOOD + "\n", "\n" + GOOD, sized("05"), sized("-5"),
+        sized("+5"), sized(" 5"), sized("٥"), sized(""),
+        sized("5_0"), sized(str(SIZE_MAX + 1)), sized("9" * 10_000),
         GOOD.replace("\n", "\r\n"), GOOD.replace("log", "\tlog"), GOOD.replace("log", "\ud800"),
         GOOD.replace(ROOT, ROOT[:-1]), GOOD.replace(ROOT, ROOT + " "), GOOD.replace(ROOT, ROOT[:-4] + "!!!!"),
         GOOD.replace(ROOT, ROOT[:-2] + "V="), GOOD.replace(ROOT, base64.b64encode(b"short").decode()),
