@@ -1,0 +1,1 @@
+"""One admission cycle: state and instant in, a plan out."""

@@ -1,0 +1,155 @@
+"""What an admission cycle looks at: jobs that wait or hold capacity, the fleet, the queue."""
+
+import heapq
+from dataclasses import dataclass, field
+
+from eisbach.core.capacity.fleet import Fleet, Share
+from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
+from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
+from eisbach.core.vocabulary.invariant import require
+
+
+@dataclass(slots=True, kw_only=True)
+class ActiveJob:
+    """A job that has not ended, as the scheduler knows it.
+
+    `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
+    ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran.
+    """
+
+    job: str
+    project: str
+    seq: int
+    submitted_ms: int
+    nodes: int
+    shapes: tuple[NodeShape, ...]
+    capacity_class: CapacityClass
+    limit_ms: int
+    grace_ms: int
+    attempts_max: int
+    is_funded: bool
+    state: JobState = JobState.WAITING
+    used_ms: int = 0
+    attempts: int = 0
+    failures_own: int = 0
+    failures_ours: int = 0
+    not_before_ms: int = 0
+    attempt: str | None = None
+    shape: int = 0
+    shares: tuple[Share, ...] = ()
+    planned_ms: int = 0
+    running_ms: int | None = None
+    stop_cause: StopCause | None = None
+    stop_grace_ms: int = 0
+
+    @property
+    def remaining_ms(self) -> int:
+        """Return what is left of the time limit for the next attempt."""
+        return max(0, self.limit_ms - self.used_ms)
+
+    @property
+    def group(self) -> GroupKey:
+        """Return what makes jobs interchangeable for the question whether they fit."""
+        return (self.shapes, self.nodes)
+
+    @property
+    def key(self) -> OrderKey:
+        """Return the job's place in the order of the queue."""
+        return order_key(self.failures_ours > 0, self.capacity_class, self.seq)
+
+    @property
+    def releases_ms(self) -> int:
+        """Return when its attempt lets go of its shares at the latest."""
+        since = self.running_ms if self.running_ms is not None else self.planned_ms
+        return since + self.remaining_ms + self.grace_ms
+
+
+@dataclass(slots=True)
+class SchedulerState:
+    """Jobs that have not ended, and the indexes over them."""
+
+    jobs: dict[str, ActiveJob] = field(default_factory=dict)
+    fleet: Fleet = field(default_factory=Fleet)
+    queue: Queue = field(default_factory=Queue)
+    holding: dict[str, ActiveJob] = field(default_factory=dict)
+    """attempt id -> its job, for all that hold shares"""
+    unfunded: dict[str, dict[str, None]] = field(default_factory=dict)
+    """project -> jobs that wait for money, in order of submission"""
+    delayed: list[tuple[int, str]] = field(default_factory=list)
+    """heap of (instant, job) that may not start before"""
+
+    def add(self, job: ActiveJob) -> None:
+        """Add a job, as found in the log or in a snapshot, to all indexes."""
+        self.jobs[job.job] = job
+        if job.state is JobState.WAITING:
+            self._enqueue(job)
+        elif job.attempt is not None:
+            self.fleet.take(job.shares)
+            self.holding[job.attempt] = job
+
+    def fund(self, job: ActiveJob) -> None:
+        """The job's cap is reserved: it may start."""
+        job.is_funded = True
+        waiting = self.unfunded.get(job.project, {})
+        waiting.pop(job.job, None)
+        if not waiting:
+            self.unfunded.pop(job.project, None)
+        self._enqueue(job)
+
+    def start(self, job: ActiveJob, attempt: str, shape: int, shares: tuple[Share, ...], now: int) -> None:
+        """An attempt is planned: it holds its shares from now on."""
+        check_transition(job.state, JobState.STARTING)
+        require(job.is_funded, "nothing starts without its cap reserved")
+        require(len(shares) == job.nodes, "a gang starts whole or not at all")
+        self.queue.remove(job.job)
+        self.fleet.take(shares)
+        job.state = JobState.STARTING
+        job.attempt, job.shape, job.shares, job.planned_ms = attempt, shape, shares, now
+        job.running_ms, job.stop_cause = None, None
+        job.attempts += 1
+        self.holding[attempt] = job
+
+    def release(self, job: ActiveJob, *, after: JobState) -> None:
+        """The attempt is over: its shares are free; the job waits again or has ended."""
+        check_transition(job.state, after)
+        require(job.attempt is not None, "only an attempt can end")
+        self.fleet.give_back(job.shares)
+        self.holding.pop(str(job.attempt))
+        job.attempt, job.shares, job.running_ms, job.stop_cause = None, (), None, None
+        job.state = after
+        if after is JobState.WAITING:
+            self._enqueue(job)
+        else:
+            self.jobs.pop(job.job)
+
+    def drop(self, job: ActiveJob) -> None:
+        """A waiting job has ended without an attempt."""
+        check_transition(job.state, JobState.ENDED)
+        job.state = JobState.ENDED
+        self.queue.remove(job.job)
+        waiting = self.unfunded.get(job.project, {})
+        waiting.pop(job.job, None)
+        if not waiting:
+            self.unfunded.pop(job.project, None)
+        self.jobs.pop(job.job)
+
+    def wake(self, now: int) -> None:
+        """Move jobs whose delay is over into the queue."""
+        while self.delayed and self.delayed[0][0] <= now:
+            _, name = heapq.heappop(self.delayed)
+            job = self.jobs.get(name)
+            if job is not None and job.state is JobState.WAITING and job.is_funded and job.not_before_ms <= now:
+                self.queue.push(job.job, job.key, job.group)
+
+    def next_instant(self) -> int | None:
+        """Return when something is due without any event, or None."""
+        return self.delayed[0][0] if self.delayed else None
+
+    def _enqueue(self, job: ActiveJob) -> None:
+        if not job.is_funded:
+            self.unfunded.setdefault(job.project, {})[job.job] = None
+        elif job.not_before_ms:
+            heapq.heappush(self.delayed, (job.not_before_ms, job.job))
+        else:
+            self.queue.push(job.job, job.key, job.group)

@@ -1,0 +1,1 @@
+"""Tariffs and charges: what held time costs."""

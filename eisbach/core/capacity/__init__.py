@@ -1,0 +1,1 @@
+"""What there is to be had, where, and how much of it is free."""

@@ -1,0 +1,110 @@
+"""The fleet: all nodes with what is free on them, kept up to date by events."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.jobs.request import NodeShape
+from eisbach.core.vocabulary.invariant import require
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one task of a gang holds of one node."""
+
+    rank: int
+    node: str
+    cpu_milli: int
+    memory_mib: int
+    gpus: tuple[int, ...]
+
+
+class Fleet:
+    """Nodes in a fixed order; shares are taken and given back exactly once."""
+
+    __slots__ = ("nodes",)
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, Node] = {}
+
+    def add(self, node: Node) -> None:
+        """Add a node with everything free."""
+        require(node.node not in self.nodes, f"node {node.node} is declared once")
+        node.free_cpu_milli, node.free_memory_mib = node.cpu_milli, node.memory_mib
+        node.free_gpus = list(range(node.gpus))
+        self.nodes[node.node] = node
+
+    def usable(self, shape: NodeShape) -> Iterable[Node]:
+        """Yield the nodes that may take this shape, whether free or not."""
+        for node in self.nodes.values():
+            if node.drained or node.removed:
+                continue
+            if shape.flavour is None or is_flavour(node.flavour, shape.flavour):
+                yield node
+
+    def place(self, shape: NodeShape, count: int) -> tuple[Share, ...] | None:
+        """Return shares for a gang of `count`, all or none, on as few nodes as their order allows; takes nothing."""
+        shares: list[Share] = []
+        for node in self.usable(shape):
+            fitting = min(count - len(shares), _how_many(node, shape))
+            for nth in range(fitting):
+                gpus = tuple(node.free_gpus[nth * shape.gpus : (nth + 1) * shape.gpus])
+                shares.append(Share(len(shares), node.node, shape.cpu_milli, shape.memory_mib, gpus))
+            if len(shares) == count:
+                return tuple(shares)
+        return None
+
+    def could_ever(self, shape: NodeShape, count: int) -> bool:
+        """Return whether the gang would fit if nothing else ran, drained nodes included."""
+        total = 0
+        for node in self.nodes.values():
+            if not node.removed and (shape.flavour is None or is_flavour(node.flavour, shape.flavour)):
+                total += _how_many_when_idle(node, shape)
+        return total >= count
+
+    def take(self, shares: Sequence[Share]) -> None:
+        """Take shares; raise BrokenInvariant where any of it is not free."""
+        for share in shares:
+            node = self.nodes[share.node]
+            require(
+                node.free_cpu_milli >= share.cpu_milli and node.free_memory_mib >= share.memory_mib,
+                f"no node share is held twice: {share.node} has too little left",
+            )
+            node.free_cpu_milli -= share.cpu_milli
+            node.free_memory_mib -= share.memory_mib
+            for gpu in share.gpus:
+                require(gpu in node.free_gpus, f"no GPU is held twice: {share.node} GPU {gpu}")
+                node.free_gpus.remove(gpu)
+
+    def give_back(self, shares: Sequence[Share]) -> None:
+        """Give shares back; raise BrokenInvariant where they were not taken."""
+        for share in shares:
+            node = self.nodes[share.node]
+            node.free_cpu_milli += share.cpu_milli
+            node.free_memory_mib += share.memory_mib
+            if share.gpus:
+                node.free_gpus = sorted([*node.free_gpus, *share.gpus])
+            require(
+                node.free_cpu_milli <= node.cpu_milli
+                and node.free_memory_mib <= node.memory_mib
+                and len(set(node.free_gpus)) == len(node.free_gpus) <= node.gpus,
+                f"nothing is given back twice: {share.node}",
+            )
+
+
+def _how_many(node: Node, shape: NodeShape) -> int:
+    fits = node.free_cpu_milli // shape.cpu_milli
+    if shape.memory_mib:
+        fits = min(fits, node.free_memory_mib // shape.memory_mib)
+    if shape.gpus:
+        fits = min(fits, len(node.free_gpus) // shape.gpus)
+    return fits
+
+
+def _how_many_when_idle(node: Node, shape: NodeShape) -> int:
+    fits = node.cpu_milli // shape.cpu_milli
+    if shape.memory_mib:
+        fits = min(fits, node.memory_mib // shape.memory_mib)
+    if shape.gpus:
+        fits = min(fits, node.gpus // shape.gpus)
+    return fits

@@ -1,0 +1,40 @@
+"""Nodes as facts: what each offers, and whether it may be used."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class Node:
+    """A node: its place, what it offers, and how much of that is free now.
+
+    `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new.
+    """
+
+    node: str
+    pool: str
+    site: str
+    flavour: str
+    cpu_milli: int
+    memory_mib: int
+    gpus: int
+    drained: bool = False
+    removed: bool = False
+    free_cpu_milli: int = 0
+    free_memory_mib: int = 0
+    free_gpus: list[int] = field(default_factory=list)
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether nothing is placed on it."""
+        return (
+            self.free_cpu_milli == self.cpu_milli
+            and self.free_memory_mib == self.memory_mib
+            and len(self.free_gpus) == self.gpus
+        )
+
+
+def is_flavour(flavour: str, wanted: str) -> bool:
+    """Return whether a flavour such as `h200.8` is what was asked for: by its own name or by its accelerator's."""
+    wanted = wanted.lower()
+    flavour = flavour.lower()
+    return flavour == wanted or flavour.partition(".")[0] == wanted

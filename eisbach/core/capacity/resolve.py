@@ -1,0 +1,80 @@
+"""From what a tenant asks for to what this fleet can offer: concrete flavours, or a refusal that names what exists."""
+
+from eisbach.core.capacity.fleet import Fleet
+from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.jobs.request import NodeShape
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+
+def resolve_shapes(fleet: Fleet, shapes: tuple[NodeShape, ...], nodes: int) -> tuple[NodeShape, ...] | Refusal:
+    """Return the acceptable alternatives with flavours of this fleet, in the tenant's order; or why there are none."""
+    resolved: list[NodeShape] = []
+    refusal: Refusal | None = None
+    for shape in shapes:
+        found = _flavours_for(fleet, shape)
+        fitting = [one for one in found if fleet.could_ever(one, nodes)]
+        resolved.extend(one for one in fitting if one not in resolved)
+        if not fitting and refusal is None:
+            refusal = _why_not(fleet, shape, nodes, found)
+    if resolved:
+        return tuple(resolved)
+    return refusal or Refusal(Reason.INVALID_TASK, "the task accepts no kind of node", "Name at least one in resources")
+
+
+def flavours_of(fleet: Fleet) -> dict[str, list[Node]]:
+    """Return the nodes of each flavour that exist, by flavour name in order."""
+    found: dict[str, list[Node]] = {}
+    for node in fleet.nodes.values():
+        if not node.removed:
+            found.setdefault(node.flavour, []).append(node)
+    return dict(sorted(found.items()))
+
+
+def _flavours_for(fleet: Fleet, shape: NodeShape) -> list[NodeShape]:
+    if shape.flavour is None and not shape.gpus:
+        return [shape]
+    names = [
+        name
+        for name, nodes in flavours_of(fleet).items()
+        if (shape.flavour is None or is_flavour(name, shape.flavour)) and (not shape.gpus or nodes[0].gpus)
+    ]
+    return [
+        NodeShape(cpu_milli=shape.cpu_milli, memory_mib=shape.memory_mib, gpus=shape.gpus, flavour=name)
+        for name in names
+    ]
+
+
+def _why_not(fleet: Fleet, shape: NodeShape, nodes: int, found: list[NodeShape]) -> Refusal:
+    existing = flavours_of(fleet)
+    listed = ", ".join(f"{name} ({len(of)} x {_offer(of[0])})" for name, of in existing.items()) or "no node at all"
+    if not found:
+        what = f"{shape.gpus} x {shape.flavour or 'any GPU'}" if shape.gpus else f"the flavour {shape.flavour}"
+        return Refusal(
+            Reason.NO_SUCH_FLAVOUR,
+            f"The task asks for {what} on each node, and this factory has none",
+            f"It has: {listed}. Ask for one of these, or leave accelerators out",
+            "resources.accelerators",
+            {"wanted": shape.flavour or "", "existing": sorted(existing)},
+        )
+    if not any(fleet.could_ever(one, 1) for one in found):
+        asked = f"{shape.cpu_milli / 1000:g} cores, {shape.memory_mib} MiB, {shape.gpus} GPUs"
+        return Refusal(
+            Reason.MORE_THAN_ANY_NODE,
+            f"The task asks for {asked} on one node, and no node has that much",
+            f"It has: {listed}. Ask for less per node, or for more nodes",
+            "resources",
+            {"cpu_milli": shape.cpu_milli, "memory_mib": shape.memory_mib, "gpus": shape.gpus},
+        )
+    return Refusal(
+        Reason.MORE_THAN_THE_SITE,
+        f"The gang of {nodes} nodes of {shape.cpu_milli / 1000:g} cores, {shape.memory_mib} MiB and {shape.gpus} GPUs "
+        "does not fit even when nothing else runs",
+        f"It has: {listed}. Lower num_nodes or what each node asks for",
+        "num_nodes",
+        {"nodes": nodes},
+    )
+
+
+def _offer(node: Node) -> str:
+    gpus = f", {node.gpus} GPUs" if node.gpus else ""
+    return f"{node.cpu_milli / 1000:g} cores, {node.memory_mib} MiB{gpus}"

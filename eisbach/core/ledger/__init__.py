@@ -1,0 +1,1 @@
+"""Double entry: balances only follow from transfers."""

@@ -1,0 +1,24 @@
+"""The names of accounts: one set for each project and calendar month, one that issues budgets."""
+
+ISSUANCE = "issuance"
+"""Where budgets come from: its balance is minus all that was granted."""
+
+
+def available(project: str, period: str) -> str:
+    """Return the account of what a project may still spend in a month."""
+    return f"{project}/{period}/available"
+
+
+def reserved(project: str, period: str) -> str:
+    """Return the account of what is set aside for the caps of a project's jobs."""
+    return f"{project}/{period}/reserved"
+
+
+def charged(project: str, period: str) -> str:
+    """Return the account of what a project was charged: the operator's revenue from it."""
+    return f"{project}/{period}/charged"
+
+
+def may_be_negative(account: str) -> bool:
+    """Return whether an account's balance may fall below zero: only where budgets come from, and on credits."""
+    return account == ISSUANCE or account.endswith("/charged")

@@ -1,0 +1,1 @@
+"""Desired and observed attempts: what engines have to be told."""

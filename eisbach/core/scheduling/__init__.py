@@ -1,0 +1,1 @@
+"""Which job goes where, in which order; never reads money."""
