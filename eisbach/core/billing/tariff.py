@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 
-
 ANY_GPU = "*"
 """The entry of `gpu_hour` that prices every accelerator without an entry of its own."""
 
