@@ -6,8 +6,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 .NOTPARALLEL:
 .PHONY: help demo test prove bench map lock clean
 
-BIN := .venv/bin
-PYTHON_IN := $(BIN)/python
+PYTHON_IN := .venv/bin/python
 # `yes` installs torch as well and runs the tests that train.
 EISBACH_TEST_TRAIN ?= no
 TEST_EXTRAS := test $(if $(filter yes,$(EISBACH_TEST_TRAIN)),train)
@@ -21,11 +20,7 @@ demo: ## install into .venv and play the story: sign up, quote, run, pay (TRAIN=
 
 test: ## linters, type checker, import contracts and all tests (EISBACH_TEST_TRAIN=yes: also those that train)
 	@scripts/setup-venv $(TEST_EXTRAS)
-	@echo "== ruff" && $(BIN)/ruff check .
-	@echo "== mypy" && $(PYTHON_IN) -m mypy
-	@echo "== import contracts" && scripts/import-contracts
-	@echo "== tests" && mkdir -p build
-	@$(PYTHON_IN) -m pytest -n 2 --durations=10 --durations-min=0.5 -rs --junitxml=build/tests.xml
+	@scripts/test
 
 prove: ## the long runs: whole weeks in the twin, crashes at every step
 	@scripts/setup-venv $(TEST_EXTRAS)
