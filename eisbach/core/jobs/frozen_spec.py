@@ -1,0 +1,62 @@
+"""The frozen specification as a plain mapping for storage and for `-o json`, and back, exactly."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape, RetryRule
+from eisbach.core.vocabulary.invariant import require
+
+VERSION = 1
+
+
+def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
+    """Return every field of the specification in a fixed order, only with types that JSON has."""
+    return {
+        "version": VERSION,
+        "name": spec.name,
+        "nodes": spec.nodes,
+        "shapes": [
+            {
+                "cpu_milli": shape.cpu_milli,
+                "memory_mib": shape.memory_mib,
+                "gpus": shape.gpus,
+                "flavour": shape.flavour,
+            }
+            for shape in spec.shapes
+        ],
+        "run": spec.run,
+        "setup": spec.setup,
+        "workdir": spec.workdir,
+        # pairs and not a mapping: the order is the tenant's, and writers of canonical JSON sort keys
+        "envs": [[name, value] for name, value in spec.envs],
+        "secrets": list(spec.secrets),
+        "time_limit_ms": spec.time_limit_ms,
+        "checkpoint": {
+            "signal": spec.checkpoint.signal,
+            "grace_ms": spec.checkpoint.grace_ms,
+            "path": spec.checkpoint.path,
+        },
+        "retry": {"max_attempts": spec.retry.max_attempts},
+        "outputs": list(spec.outputs),
+        "class": spec.capacity_class.value,
+    }
+
+
+def spec_from_mapping(mapping: Mapping[str, Any]) -> JobSpec:
+    """Return the specification that `spec_to_mapping` wrote; a mapping of another origin breaks an invariant."""
+    require(mapping.get("version") == VERSION, "a stored specification has a version that this program knows")
+    return JobSpec(
+        name=mapping["name"],
+        nodes=mapping["nodes"],
+        shapes=tuple(NodeShape(**shape) for shape in mapping["shapes"]),
+        run=mapping["run"],
+        setup=mapping["setup"],
+        workdir=mapping["workdir"],
+        envs=tuple((name, value) for name, value in mapping["envs"]),
+        secrets=tuple(mapping["secrets"]),
+        time_limit_ms=mapping["time_limit_ms"],
+        checkpoint=CheckpointRule(**mapping["checkpoint"]),
+        retry=RetryRule(**mapping["retry"]),
+        outputs=tuple(mapping["outputs"]),
+        capacity_class=CapacityClass(mapping["class"]),
+    )
