@@ -80,9 +80,10 @@ def test_later(): assert False
 """
 
 
-@pytest.fixture
-def report(tmp_path):
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
     """A real report with three skips and a module that is skipped as a whole."""
+    tmp_path = tmp_path_factory.mktemp("skips")
     (tmp_path / "test_some.py").write_text(THREE_SKIPS)
     (tmp_path / "test_module.py").write_text('import pytest\npytest.importorskip("no_such_module_anywhere")\n')
     path = tmp_path / "tests.xml"
