@@ -83,6 +83,7 @@ class Gang:
         }
         base = plain | {
             "OMP_NUM_THREADS": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",  # the template's folder is what users get a copy of
             "CUDA_VISIBLE_DEVICES": "",
             "EISBACH_ATTEMPT_ID": attempt,
             "EISBACH_CHECKPOINT_DIR": str(self.folder / "saved"),
@@ -127,6 +128,7 @@ def text_module(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setitem(sys.modules, "template_text", module)
     spec.loader.exec_module(module)
     return module

@@ -21,6 +21,7 @@ import argparse
 import json
 import math
 import shutil
+import socket
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -88,6 +89,9 @@ class Gang:
         if cuda:
             torch.cuda.set_device(device)
         backend, patience = "cpu:gloo,cuda:nccl" if cuda else "gloo", timedelta(minutes=5)
+        if os.environ.get("MASTER_ADDR", "").startswith(("127.", "localhost")):  # all on this machine: listen nowhere else
+            loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), "lo")
+            os.environ.setdefault("GLOO_SOCKET_IFNAME", loopback)
         if "RANK" in os.environ:
             dist.init_process_group(backend, timeout=patience)
         else:  # alone, and no port to agree on
