@@ -44,6 +44,8 @@ PRIMARY_KEYS = {
     "attempts": "attempt",
     "transfers": "transfer",
 }
+TEXT_COLUMNS = {"organisations": "name", "projects": "name", "tokens": "label", "jobs": "name"}
+"""table -> its column that shows the text `<primary key>/<column>`, and is emptied when that text is erased"""
 
 
 def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> list[Op]:

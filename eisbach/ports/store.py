@@ -116,6 +116,9 @@ class Reader(Protocol):
     def tree_node(self, level: int, index: int) -> bytes:
         """Return the digest of a complete subtree; raise StoreDamaged where it is missing."""
 
+    def tree_nodes(self, level: int, *, first: int = 0, limit: int = 1000) -> Sequence[tuple[int, bytes]]:
+        """Return (index, digest) of the complete subtrees of a level from index `first` on, ascending."""
+
     def reply(self, scope: str, key: str) -> Reply | None:
         """Return what a request with this idempotency key was answered, or None."""
 
@@ -129,7 +132,10 @@ class Reader(Protocol):
         """Return the number of events in the log."""
 
     def totals(self, table: str, group_by: Sequence[str], sum_of: Sequence[str], where: Mapping[str, object]) -> Sequence[Row]:
-        """Return one row a group with the group's columns, `count`, and the sums of `sum_of`, ordered by group."""
+        """Return one row a group with the group's columns, `count`, and the sums of `sum_of`, ordered by group.
+
+        Nulls come first; the sum over nulls alone is 0. Without `group_by` there is one row at most.
+        """
 
 
 class Store(Reader, Protocol):
@@ -148,7 +154,10 @@ class Store(Reader, Protocol):
         """Return the newest snapshot (seq it stands behind, encoded state), or None."""
 
     def erase_text(self, text_id: str) -> bool:
-        """Erase a text for good; return whether there was one."""
+        """Erase a text for good and empty the column that shows it (app/projections.TEXT_COLUMNS).
+
+        Return whether there was one.
+        """
 
     def close(self) -> None:
         """Let go of the store."""

@@ -44,7 +44,10 @@ def test_what_is_sealed_is_read_back():
         (b"[]", "Expected `object`"),
         (b'{"at":1,"body":{},"kind":"job.funded","salt":"00","seq":1,"v":1}', "missing required field"),
         (b'{"at":1,"body":{},"kind":"no.such","salt":"00","seq":1,"v":1}', "no.such"),
-        (b'{"at":1,"body":{"job":"j","period":"p","transfers":[]},"kind":"job.funded","salt":"xyz","seq":1,"v":1}', "hex"),
+        (
+            b'{"at":1,"body":{"job":"j","period":"p","transfers":[]},"kind":"job.funded","salt":"xyz","seq":1,"v":1}',
+            "hex",
+        ),
         (b'{"at":1,"body":{},"extra":1,"kind":"job.funded","salt":"00","seq":1,"v":1}', "extra"),
     ],
 )
