@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 
@@ -40,14 +40,22 @@ def migrate(connection: Connection) -> None:
     try:
         if not is_sqlite:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
-        if revision_of(connection) != newest_revision():
-            config = Config(attributes={"connection": connection})
-            config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-            command.upgrade(config, "head")
+        _climb(connection)
         connection.exec_driver_sql("COMMIT")
     except BaseException:
         connection.exec_driver_sql("ROLLBACK")
         raise
+
+
+def _climb(connection: Connection) -> None:
+    scripts = _scripts()
+    current = revision_of(connection)
+    context = MigrationContext.configure(connection, opts={"transactional_ddl": False})  # the transaction is ours
+    with Operations.context(context):
+        for script in reversed(list(scripts.iterate_revisions("head", current or "base"))):
+            script.module.upgrade()
+    if current != newest_revision():
+        context.stamp(scripts, "head")
 
 
 def _scripts() -> ScriptDirectory:

@@ -29,8 +29,11 @@ def _column(name: str, kind: Any, null: bool = False) -> Column[Any]:
 def upgrade() -> None:
     """Make every table and the leader's row, with epoch 0."""
     _make_log()
-    _make_declarations()
-    _make_work()
+    _make_inventory()
+    _make_tenants()
+    _make_jobs()
+    _make_attempts()
+    _make_transfers()
     op.execute("INSERT INTO leader (one, epoch) VALUES (1, 0)")
 
 
@@ -90,7 +93,7 @@ def _make_log() -> None:
     )
 
 
-def _make_declarations() -> None:
+def _make_inventory() -> None:
     op.create_table(
         "sites",
         _key("site", TEXT),
@@ -118,6 +121,9 @@ def _make_declarations() -> None:
         _column("valid_from_ms", INT),
         _column("seq", INT),
     )
+
+
+def _make_tenants() -> None:
     op.create_table(
         "organisations",
         _key("organisation", TEXT),
@@ -159,7 +165,7 @@ def _make_declarations() -> None:
     op.create_index("archives_by_project", "archives", ["project", "archive"])
 
 
-def _make_work() -> None:
+def _make_jobs() -> None:
     op.create_table(
         "jobs",
         _key("job", TEXT),
@@ -186,6 +192,9 @@ def _make_work() -> None:
     )
     op.create_index("jobs_by_project", "jobs", ["project", "job"])
     op.create_index("jobs_by_state", "jobs", ["state", "job"])
+
+
+def _make_attempts() -> None:
     op.create_table(
         "attempts",
         _key("attempt", TEXT),
@@ -212,6 +221,9 @@ def _make_work() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("attempts_by_job", "attempts", ["job", "attempt"])
+
+
+def _make_transfers() -> None:
     op.create_table(
         "transfers",
         _key("transfer", TEXT),
