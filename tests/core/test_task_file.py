@@ -223,7 +223,7 @@ def test_secrets_are_names() -> None:
 
 
 def test_keys_of_other_tools_that_ask_for_nothing_are_honoured() -> None:
-    nothing = {"cloud": None, "ports": [], "labels": {}, "autostop": False}
+    nothing: dict[str, object] = {"cloud": None, "ports": [], "labels": {}, "autostop": False}
     assert accepted(file_mounts={}, service=None, resources=nothing) == accepted()
 
 

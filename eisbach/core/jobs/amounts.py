@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
-CORES = "a number of cores such as 4, 4+ or 0.5"
+CORES = "a number of cores such as 4, 4+ or 0.5, no finer than 0.001"
 MEMORY = "an amount of memory such as 32 (GiB), 32+, 16GB, 512MB or 4x (GiB per core)"
 DURATION = "a duration such as 30m, 1h30m or 2d, or a whole number of seconds"
 ACCELERATOR = "a GPU name and a whole number of them per node, such as H100:8 or H100"

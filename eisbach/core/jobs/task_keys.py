@@ -18,7 +18,7 @@ RESOURCE_KEYS = frozenset(
 CHECKPOINT_KEYS = frozenset({"signal", "grace", "path"})
 RETRY_KEYS = frozenset({"max_attempts"})
 
-_PLACE = "Remove it: the factory chooses the site and node; where data may go is a policy of your organisation"
+_PLACE = "Remove it: the factory chooses the node; say what it must have with `accelerators`, `cpus` and `memory`"
 _MOUNT = "Put the files into `workdir`, or fetch them in `setup` with the storage's own client and keys in `secrets`"
 _DISK = "Remove it: each task has a workspace on its node's own disk; large data is best read from where it lies"
 _PORTS = "Remove it: tasks of one job reach each other through MASTER_ADDR and MASTER_PORT without opening anything"
@@ -30,7 +30,7 @@ _NODE = (
 _SERVICE = "Remove it: a job runs until its command ends; write `time_limit` for how long it may serve"
 _TRIGGER = "Remove it and call what should be told at the end of `run`, or follow the job with `eisbach status JOB`"
 _CONFIG = "Remove it: settings of the factory are the operator's, those of the job are the keys of this file"
-_PRIORITY = "Remove it: the order follows from fair shares; write `class: spot` for work that can wait"
+_PRIORITY = "Remove it: the order of the queue is the factory's; write `class: spot` for work that can wait"
 
 REFUSED_TASK_KEYS: Mapping[str, str] = {
     "file_mounts": _MOUNT,
@@ -71,7 +71,7 @@ REFUSED_RESOURCE_KEYS: Mapping[str, str] = {
     "disk_size": _DISK,
     "disk_tier": _DISK,
     "local_disk": _DISK,
-    "network_tier": "Remove it: the nodes of a job always talk over the fastest network between them",
+    "network_tier": "Remove it: tasks talk over the network that their nodes have",
     "ports": _PORTS,
     "labels": REFUSED_TASK_KEYS["labels"],
     "autostop": REFUSED_TASK_KEYS["autostop"],
