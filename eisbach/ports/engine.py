@@ -140,13 +140,17 @@ class Engine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """A captured line (or a part of a very long one): when, which task, which stream, and its text."""
+    """A captured line: when, which task, which stream (`stdout`, `stderr`; `notice` is the engine's own), its text.
+
+    `is_part` is true for a part of a very long line that goes on in the next LogLine of that rank and stream.
+    """
 
     offset: int
     at_ms: int
     rank: int
     stream: str
     text: str
+    is_part: bool = False
 
 
 @runtime_checkable

@@ -1,0 +1,1 @@
+"""Drivers that run attempts; each knows only the ports and the core."""

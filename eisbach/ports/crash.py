@@ -1,0 +1,46 @@
+"""Named places between two durable steps where a test may kill the process, so that each gap is tried.
+
+`reached(name)` does nothing unless that name was armed through `arm`; only the mains arm (from EISBACH_CRASH_AT).
+"""
+
+import os
+import signal
+
+ENVIRONMENT_VARIABLE = "EISBACH_CRASH_AT"
+
+POINTS: dict[str, str] = {
+    "engine.order_written": "the order is durable, the server was not answered",
+    "engine.answered": "the server was answered, no supervisor was forked",
+    "engine.forked": "the supervisor was forked, the agent does not watch it yet",
+    "engine.supervisor_begun": "the supervisor lives, it does not hold the lock of its attempt",
+    "engine.locked": "the supervisor holds the lock, the marker is not written",
+    "engine.marked": "the marker is durable, no task was forked",
+    "engine.tasks_ready": "all tasks are prepared, none was let go",
+    "engine.tasks_running": "all tasks run, the agent was not told",
+    "engine.tasks_ended": "the last process ended, no output was kept",
+    "engine.outputs_kept": "the outputs are kept, the outcome is not written",
+    "engine.outcome_written": "the outcome is durable, the agent was not told",
+    "engine.reported": "the agent was told, the supervisor still lives",
+    "engine.stop_written": "the stop order is durable, the supervisor was not told",
+    "engine.forget_moved": "the attempt was moved to the ended ones, its scratch space is still there",
+}
+"""Every crash point of the engine and what lies between its two steps."""
+
+_armed: dict[str, int] = {}
+
+
+def arm(text: str) -> None:
+    """Arm one point, written `name` or `name:count` (the count-th time in one process); raise ValueError if unknown."""
+    name, _, count = text.partition(":")
+    if name not in POINTS:
+        raise ValueError(f"{name!r} is not a crash point; there are {', '.join(sorted(POINTS))}")
+    _armed[name] = int(count or 1)
+
+
+def reached(name: str) -> None:
+    """Kill this very process with SIGKILL if `name` is armed and was reached often enough."""
+    if not _armed or name not in _armed:
+        return
+    _armed[name] -= 1
+    if _armed[name] <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
