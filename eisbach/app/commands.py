@@ -70,6 +70,8 @@ class Decision:
     reply: Mapping[str, Any] = field(default_factory=dict)
     secret_reply: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    again: bool = False
+    """decide the same command once more after these events have become true (a month was opened, say)"""
 
 
 Command = Callable[["FactoryState", Context], "Decision | Refusal"]

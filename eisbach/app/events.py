@@ -53,6 +53,15 @@ class NodeDeclared(Body, frozen=True):
     gpus: int
 
 
+class NodeChanged(Body, frozen=True):
+    node: str
+    pool: str
+    flavour: str
+    cpu_milli: int
+    memory_mib: int
+    gpus: int
+
+
 class NodeDrained(Body, frozen=True):
     node: str
     drained: bool
@@ -150,15 +159,18 @@ class JobSubmitted(Body, frozen=True):
     transfers: tuple[TransferTuple, ...] = ()
 
 
-class JobHeld(Body, frozen=True):
-    job: str
-    reason: str
-    not_before_ms: int = 0
-
-
 class JobFunded(Body, frozen=True):
     job: str
     period: str
+    transfers: tuple[TransferTuple, ...] = ()
+
+
+class ReservationMoved(Body, frozen=True):
+    """A waiting job's cap is reserved in a new month (`funded`), or no longer reserved."""
+
+    job: str
+    period: str
+    funded: bool
     transfers: tuple[TransferTuple, ...] = ()
 
 
@@ -245,6 +257,7 @@ KINDS: dict[str, type[Body]] = {
     "clock.jumped": ClockJumped,
     "site.declared": SiteDeclared,
     "node.declared": NodeDeclared,
+    "node.changed": NodeChanged,
     "node.drained": NodeDrained,
     "tariff.published": TariffPublished,
     "organisation.created": OrganisationCreated,
@@ -256,8 +269,8 @@ KINDS: dict[str, type[Body]] = {
     "secret.set": SecretSet,
     "archive.received": ArchiveReceived,
     "job.submitted": JobSubmitted,
-    "job.held": JobHeld,
     "job.funded": JobFunded,
+    "job.reservation_moved": ReservationMoved,
     "job.stopping": JobStopping,
     "job.ended": JobEnded,
     "attempt.planned": AttemptPlanned,

@@ -97,6 +97,19 @@ def _node(seq: int, at_ms: int, body: e.NodeDeclared, texts: Mapping[str, str]) 
     return [Insert("nodes", row)]
 
 
+def _node_changed(seq: int, at_ms: int, body: e.NodeChanged, texts: Mapping[str, str]) -> list[Op]:
+    changes = {
+        "pool": body.pool,
+        "flavour": body.flavour,
+        "cpu_milli": body.cpu_milli,
+        "memory_mib": body.memory_mib,
+        "gpus": body.gpus,
+        "drained": False,
+        "removed": False,
+    }
+    return [Update("nodes", body.node, changes)]
+
+
 def _node_drained(seq: int, at_ms: int, body: e.NodeDrained, texts: Mapping[str, str]) -> list[Op]:
     return [Update("nodes", body.node, {"drained": body.drained, "removed": body.removed})]
 
@@ -184,12 +197,12 @@ def _job(seq: int, at_ms: int, body: e.JobSubmitted, texts: Mapping[str, str]) -
     return [Insert("jobs", row)]
 
 
-def _job_held(seq: int, at_ms: int, body: e.JobHeld, texts: Mapping[str, str]) -> list[Op]:
-    return [Update("jobs", body.job, {"reason": body.reason})]
-
-
 def _job_funded(seq: int, at_ms: int, body: e.JobFunded, texts: Mapping[str, str]) -> list[Op]:
     return [Update("jobs", body.job, {"reason": ""})]
+
+
+def _reservation_moved(seq: int, at_ms: int, body: e.ReservationMoved, texts: Mapping[str, str]) -> list[Op]:
+    return [] if body.funded else [Update("jobs", body.job, {"reason": "BUDGET_RESERVED"})]
 
 
 def _job_stopping(seq: int, at_ms: int, body: e.JobStopping, texts: Mapping[str, str]) -> list[Op]:
@@ -271,6 +284,7 @@ def _attempt_ended(seq: int, at_ms: int, body: e.AttemptEnded, texts: Mapping[st
 _ROWS: dict[type[e.Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {
     e.SiteDeclared: _site,
     e.NodeDeclared: _node,
+    e.NodeChanged: _node_changed,
     e.NodeDrained: _node_drained,
     e.TariffPublished: _tariff,
     e.OrganisationCreated: _organisation,
@@ -280,8 +294,8 @@ _ROWS: dict[type[e.Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]
     e.TokenRevoked: _token_revoked,
     e.ArchiveReceived: _archive,
     e.JobSubmitted: _job,
-    e.JobHeld: _job_held,
     e.JobFunded: _job_funded,
+    e.ReservationMoved: _reservation_moved,
     e.JobStopping: _job_stopping,
     e.JobEnded: _job_ended,
     e.AttemptPlanned: _attempt_planned,

@@ -97,6 +97,13 @@ class SchedulerState:
             self.unfunded.pop(job.project, None)
         self._enqueue(job)
 
+    def unfund(self, job: ActiveJob) -> None:
+        """The job's cap is no longer reserved: it waits for money again."""
+        require(job.state is JobState.WAITING, "only a waiting job loses its reservation")
+        job.is_funded = False
+        self.queue.remove(job.job)
+        self._enqueue(job)
+
     def start(self, job: ActiveJob, attempt: str, shape: int, shares: tuple[Share, ...], now: int) -> None:
         """An attempt is planned: it holds its shares from now on."""
         check_transition(job.state, JobState.STARTING)

@@ -30,6 +30,10 @@ class Fleet:
     def add(self, node: Node) -> None:
         """Add a node with everything free."""
         require(node.node not in self.nodes, f"node {node.node} is declared once")
+        self.replace(node)
+
+    def replace(self, node: Node) -> None:
+        """Put a node with everything free in the place of the one of the same name."""
         node.free_cpu_milli, node.free_memory_mib = node.cpu_milli, node.memory_mib
         node.free_gpus = list(range(node.gpus))
         self.nodes[node.node] = node

@@ -1,0 +1,53 @@
+"""From a plan to events: fund jobs in queue order, run the admission cycle, plan attempts."""
+
+from eisbach.app import money
+from eisbach.app.commands import Context
+from eisbach.app.events import AttemptPlanned, Body, JobEnded, JobFunded
+from eisbach.app.state import FactoryState
+from eisbach.core.admission.cycle import STARTS_MAX, decide
+from eisbach.core.jobs.lifecycle import Outcome
+from eisbach.core.vocabulary.reasons import Reason
+
+
+def fund_next(state: FactoryState, context: Context) -> list[Body]:
+    """Return the events that fund the first waiting job of each project that its budget allows now.
+
+    A job whose cap no longer fits the month's budget at all (the budget was lowered) ends.
+    """
+    events: list[Body] = []
+    for project, waiting in state.scheduler.unfunded.items():
+        opened = money.open_period(state, project, context.now)
+        if opened is not None:
+            events.append(opened)
+            continue
+        job = next(iter(waiting))
+        cap = state.accounts[job].cap
+        if cap > state.projects[project].budget:
+            events.append(
+                JobEnded(job=job, outcome=Outcome.OUT_OF_BUDGET.value, reason=Reason.OVER_BUDGET.value, by="system")
+            )
+        elif cap <= money.available(state, project):
+            period, transfers = money.reserve(state, project, cap)
+            events.append(JobFunded(job=job, period=period, transfers=transfers))
+    return events
+
+
+def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bool]:
+    """Return the events of one admission cycle, and whether the next one would start more."""
+    plan = decide(state.scheduler, context.now)
+    events: list[Body] = []
+    for start in plan.starts:
+        job = state.scheduler.jobs[start.job]
+        tasks = tuple((s.rank, s.node, s.cpu_milli, s.memory_mib, s.gpus) for s in start.shares)
+        events.append(
+            AttemptPlanned(
+                attempt=context.ids.new("att", context.now),
+                job=start.job,
+                number=job.attempts + 1,
+                shape=start.shape,
+                tasks=tasks,
+                limit_ms=job.remaining_ms,
+                epoch=context.epoch,
+            )
+        )
+    return events, len(plan.starts) >= STARTS_MAX

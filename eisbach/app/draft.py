@@ -1,0 +1,82 @@
+"""What a batch is going to write: events sealed, folded into the state and turned into rows as they are added."""
+
+from collections.abc import Iterable
+
+from eisbach.app.commands import Context, Decision, IdempotencyKey
+from eisbach.app.event_codec import seal
+from eisbach.app.events import Body
+from eisbach.app.fold import apply
+from eisbach.app.merge_rows import merge_rows
+from eisbach.app.projections import rows_of
+from eisbach.app.state import FactoryState
+from eisbach.core.log.tree import Frontier
+from eisbach.ports.store import Batch, Reply, Text, TreeNode
+
+_NO_TEXTS: dict[str, str] = {}
+SUBJECT_FIELDS = ("job", "attempt", "project", "organisation", "token", "node")
+
+
+class Draft:
+    """A batch that grows. `bodies` are the events that were added, for whoever acts once they are durable."""
+
+    __slots__ = ("_replies", "batch", "bodies", "context", "frontier", "is_broken", "state")
+
+    def __init__(self, state: FactoryState, frontier: Frontier, context: Context) -> None:
+        self.state, self.frontier, self.context = state, frontier, context
+        self.batch = Batch()
+        self.bodies: list[Body] = []
+        self.is_broken = False
+        self._replies: dict[tuple[str, str], Reply] = {}
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether there is nothing to write."""
+        batch = self.batch
+        return not (batch.events or batch.replies or batch.head or batch.snapshot)
+
+    def take(self, decision: Decision) -> None:
+        """Add a decision's texts and events."""
+        if decision.texts:
+            self.batch.texts.extend(decision.texts)
+            texts = {text.id: text.content.decode() for text in decision.texts}
+        else:
+            texts = _NO_TEXTS
+        self.add_all(decision.events, texts)
+        if decision.texts:
+            self._name(decision.texts)
+
+    def add_all(self, events: Iterable[Body], texts: dict[str, str] = _NO_TEXTS) -> None:
+        """Seal events, fold them into the state, derive their rows."""
+        batch, now = self.batch, self.context.now
+        for body in events:
+            self.is_broken = True
+            seq = self.state.next_seq
+            sealed = seal(seq, now, body, self.context.ids.salt())
+            apply(self.state, seq, now, body)
+            batch.events.append(sealed)
+            merge_rows(batch, rows_of(seq, now, body, texts))
+            batch.tree_nodes.extend(TreeNode(*node) for node in self.frontier.append(sealed.leaf))
+            batch.subjects.extend(
+                (subject, seq) for name in SUBJECT_FIELDS if (subject := getattr(body, name, None)) is not None
+            )
+            self.bodies.append(body)
+            self.is_broken = False
+
+    def reply(self, key: IdempotencyKey) -> Reply | None:
+        """Return what an earlier request of this batch with the same key was answered."""
+        return self._replies.get((key.scope, key.key))
+
+    def remember(self, reply: Reply) -> None:
+        """Keep a reply with its key."""
+        self._replies[reply.scope, reply.key] = reply
+        self.batch.replies.append(reply)
+
+    def _name(self, texts: Iterable[Text]) -> None:
+        for text in texts:
+            owner, _, what = text.id.partition("/")
+            if what != "name":
+                continue
+            if owner in self.state.projects:
+                self.state.projects[owner].name = text.content.decode()
+            elif owner in self.state.organisations:
+                self.state.organisations[owner].name = text.content.decode()

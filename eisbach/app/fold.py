@@ -1,0 +1,256 @@
+"""Folding events into the state: one function for each kind, nothing else ever changes the state."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from eisbach.app import events as e
+from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.billing.tariff import Tariff
+from eisbach.core.capacity.fleet import Share
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause, check_transition
+from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.ledger.transfer import Transfer, TransferKind
+from eisbach.core.vocabulary.invariant import require
+
+
+def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
+    """Make an event true in the state. The same events in the same order give the same state, byte for byte."""
+    require(seq == state.next_seq, f"the log has no gaps: expected event {state.next_seq}, got {seq}")
+    state.next_seq = seq + 1
+    state.last_ms = max(state.last_ms, at_ms)
+    transfers: Iterable[e.TransferTuple] = getattr(body, "transfers", ())
+    if transfers:
+        state.ledger.post(Transfer(debit, credit, amount, _KINDS[kind]) for debit, credit, amount, kind in transfers)
+    change = _CHANGES.get(type(body))
+    if change is not None:
+        change(state, seq, at_ms, body)
+
+
+_KINDS = {kind.value: kind for kind in TransferKind}
+
+
+def _opened(state: FactoryState, seq: int, at_ms: int, body: e.FactoryOpened) -> None:
+    state.origin = body.origin
+
+
+def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared) -> None:
+    state.sites[body.site] = Site(body.site, body.country, body.operator, body.operator_country, body.simulated)
+
+
+def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> None:
+    state.scheduler.fleet.add(
+        Node(
+            node=body.node,
+            pool=body.pool,
+            site=body.site,
+            flavour=body.flavour,
+            cpu_milli=body.cpu_milli,
+            memory_mib=body.memory_mib,
+            gpus=body.gpus,
+        )
+    )
+
+
+def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged) -> None:
+    before = state.scheduler.fleet.nodes[body.node]
+    require(before.is_idle, "a node in use is never changed")
+    changed = Node(
+        node=body.node,
+        pool=body.pool,
+        site=before.site,
+        flavour=body.flavour,
+        cpu_milli=body.cpu_milli,
+        memory_mib=body.memory_mib,
+        gpus=body.gpus,
+    )
+    state.scheduler.fleet.replace(changed)
+
+
+def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained) -> None:
+    node = state.scheduler.fleet.nodes[body.node]
+    node.drained, node.removed = body.drained, body.removed
+
+
+def _tariff(state: FactoryState, seq: int, at_ms: int, body: e.TariffPublished) -> None:
+    state.tariff = Tariff(
+        version=body.version,
+        label=body.label,
+        valid_from_ms=body.valid_from_ms,
+        core_hour=body.core_hour,
+        memory_gib_hour=body.memory_gib_hour,
+        gpu_hour=dict(body.gpu_hour),
+        spot_permille=body.spot_permille,
+    )
+
+
+def _organisation(state: FactoryState, seq: int, at_ms: int, body: e.OrganisationCreated) -> None:
+    state.organisations[body.organisation] = Organisation(body.organisation, body.parent, "", body.segment)
+
+
+def _project(state: FactoryState, seq: int, at_ms: int, body: e.ProjectCreated) -> None:
+    state.projects[body.project] = Project(body.project, body.organisation, "", body.budget)
+
+
+def _budget(state: FactoryState, seq: int, at_ms: int, body: e.BudgetSet) -> None:
+    state.projects[body.project].budget = body.budget
+
+
+def _period(state: FactoryState, seq: int, at_ms: int, body: e.PeriodOpened) -> None:
+    state.projects[body.project].period = body.period
+
+
+def _token(state: FactoryState, seq: int, at_ms: int, body: e.TokenIssued) -> None:
+    state.tokens[body.token] = Token(
+        body.token, body.role, body.organisation, body.project, body.digest, body.expires_ms
+    )
+    state.token_of_digest[body.digest] = body.token
+
+
+def _token_revoked(state: FactoryState, seq: int, at_ms: int, body: e.TokenRevoked) -> None:
+    state.tokens[body.token].is_revoked = True
+
+
+def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
+    job = ActiveJob(
+        job=body.job,
+        project=body.project,
+        seq=seq,
+        submitted_ms=at_ms,
+        nodes=body.nodes,
+        shapes=tuple(
+            NodeShape(cpu_milli=cpu, memory_mib=memory, gpus=gpus, flavour=flavour)
+            for cpu, memory, gpus, flavour in body.shapes
+        ),
+        capacity_class=CapacityClass(body.capacity_class),
+        limit_ms=body.limit_ms,
+        grace_ms=body.grace_ms,
+        attempts_max=body.attempts_max,
+        is_funded=body.funded,
+    )
+    state.accounts[body.job] = JobAccount(
+        body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
+    )
+    state.scheduler.add(job)
+    state.totals["submitted"] = state.totals.get("submitted", 0) + 1
+
+
+def _job_funded(state: FactoryState, seq: int, at_ms: int, body: e.JobFunded) -> None:
+    account = state.accounts[body.job]
+    account.period = body.period
+    account.reserved = sum(amount for _, _, amount, kind in body.transfers if kind == TransferKind.RESERVE.value)
+    state.scheduler.fund(state.scheduler.jobs[body.job])
+
+
+def _reservation_moved(state: FactoryState, seq: int, at_ms: int, body: e.ReservationMoved) -> None:
+    account = state.accounts[body.job]
+    account.period = body.period
+    account.reserved += _reserved_by(body.transfers)
+    if not body.funded:
+        state.scheduler.unfund(state.scheduler.jobs[body.job])
+
+
+def _job_stopping(state: FactoryState, seq: int, at_ms: int, body: e.JobStopping) -> None:
+    job = state.scheduler.jobs[body.job]
+    if job.state is not JobState.STOPPING:
+        check_transition(job.state, JobState.STOPPING)
+        job.state = JobState.STOPPING
+    job.stop_cause = StopCause(body.cause)
+    job.stop_grace_ms = body.grace_ms
+
+
+def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> None:
+    state.scheduler.drop(state.scheduler.jobs[body.job])
+    state.accounts.pop(body.job)
+    state.totals[body.outcome] = state.totals.get(body.outcome, 0) + 1
+
+
+def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptPlanned) -> None:
+    shares = tuple(Share(rank, node, cpu, memory, tuple(gpus)) for rank, node, cpu, memory, gpus in body.tasks)
+    job = state.scheduler.jobs[body.job]
+    state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
+    account = state.accounts[body.job]
+    account.attempt_weight = account.attempt_charged = account.attempt_ms = account.attempt_settled_ms = 0
+
+
+def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptRunning) -> None:
+    job = state.scheduler.jobs[body.job]
+    job.running_ms = body.since_ms
+    if job.state is not JobState.STOPPING:
+        check_transition(job.state, JobState.RUNNING)
+        job.state = JobState.RUNNING
+
+
+def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettled) -> None:
+    job, account = state.scheduler.jobs[body.job], state.accounts[body.job]
+    _charge(account, job, body.charged_ms, body.charged)
+    account.attempt_settled_ms = body.held_ms
+    account.period = body.next_period
+    account.reserved += _reserved_by(body.transfers)
+
+
+def _charge(account: JobAccount, job: ActiveJob, charged_ms: int, charged: int) -> None:
+    """Set the attempt's totals; the job's follow by the difference."""
+    weight = account.prices[job.shape] * charged_ms
+    account.weight += weight - account.attempt_weight
+    account.charged += charged - account.attempt_charged
+    account.charged_ms += charged_ms - account.attempt_ms
+    account.attempt_weight, account.attempt_charged, account.attempt_ms = weight, charged, charged_ms
+
+
+def _reserved_by(transfers: Iterable[e.TransferTuple]) -> int:
+    """Return by how much transfers change what a job has reserved."""
+    change = 0
+    for _, _, amount, kind in transfers:
+        if kind in (TransferKind.RESERVE.value, TransferKind.CREDIT.value):
+            change += amount
+        elif kind in (TransferKind.SETTLE.value, TransferKind.VOID.value):
+            change -= amount
+    return change
+
+
+def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
+    scheduler, account = state.scheduler, state.accounts[body.job]
+    job = scheduler.jobs[body.job]
+    gpus = sum(len(share.gpus) for share in job.shares)
+    if gpus:
+        held = state.gpu_milli_ms.get(job.project, 0)
+        state.gpu_milli_ms[job.project] = held + gpus * 1000 * body.held_ms
+    _charge(account, job, body.charged_ms, body.charged)
+    account.reserved += _reserved_by(body.transfers)
+    job.used_ms += body.charged_ms
+    fault = Fault(body.fault)
+    job.failures_ours += 1 if fault.is_ours else 0
+    job.failures_own += 1 if fault is Fault.CUSTOMER else 0
+    job.not_before_ms = body.not_before_ms
+    scheduler.release(job, after=JobState(body.next))
+    if body.next == JobState.ENDED.value:
+        require(account.reserved == 0, "a job that has ended holds no reservation")
+        state.accounts.pop(body.job)
+        state.totals[body.job_outcome] = state.totals.get(body.job_outcome, 0) + 1
+
+
+_CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
+    e.FactoryOpened: _opened,
+    e.SiteDeclared: _site,
+    e.NodeDeclared: _node,
+    e.NodeChanged: _node_changed,
+    e.NodeDrained: _node_drained,
+    e.TariffPublished: _tariff,
+    e.OrganisationCreated: _organisation,
+    e.ProjectCreated: _project,
+    e.BudgetSet: _budget,
+    e.PeriodOpened: _period,
+    e.TokenIssued: _token,
+    e.TokenRevoked: _token_revoked,
+    e.JobSubmitted: _job,
+    e.JobFunded: _job_funded,
+    e.ReservationMoved: _reservation_moved,
+    e.JobStopping: _job_stopping,
+    e.JobEnded: _job_ended,
+    e.AttemptPlanned: _attempt_planned,
+    e.AttemptRunning: _attempt_running,
+    e.UsageSettled: _usage_settled,
+    e.AttemptEnded: _attempt_ended,
+}

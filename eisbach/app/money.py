@@ -1,0 +1,144 @@
+"""Where jobs and the ledger meet: months, reservations, settlements, all as transfers that events carry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from eisbach.app.events import PeriodOpened, ReservationMoved, TransferTuple, UsageSettled
+from eisbach.app.state import FactoryState, JobAccount
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.billing.charge import charge_of
+from eisbach.core.ledger import account, transfer
+from eisbach.core.ledger.transfer import Transfer
+from eisbach.core.vocabulary.interval import month_of, month_start
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What an attempt was charged in total after this settlement, and the transfers that make it so."""
+
+    charged_ms: int
+    charged: int
+    job_charged: int
+    job_charged_ms: int
+    transfers: tuple[TransferTuple, ...]
+
+
+def as_tuples(transfers: Sequence[Transfer]) -> tuple[TransferTuple, ...]:
+    """Return transfers as they stand in an event; those of nothing are left out."""
+    return tuple((one.debit, one.credit, one.amount, one.kind.value) for one in transfers if one.amount > 0)
+
+
+def open_period(state: FactoryState, project: str, now: int) -> PeriodOpened | None:
+    """Return the event that opens the calendar month of `now` for a project, or None where it is open."""
+    period = month_of(now)
+    known = state.projects[project]
+    if known.period >= period:
+        return None
+    return PeriodOpened(
+        project=project, period=period, transfers=as_tuples([transfer.grant(project, period, known.budget)])
+    )
+
+
+def available(state: FactoryState, project: str) -> int:
+    """Return the micro-euro a project may still reserve in its open month."""
+    return state.ledger.balance(account.available(project, state.projects[project].period))
+
+
+def reserve(state: FactoryState, project: str, amount: int) -> tuple[str, tuple[TransferTuple, ...]]:
+    """Return the open month and the transfers that reserve a job's cap in it."""
+    period = state.projects[project].period
+    return period, as_tuples([transfer.reserve(project, period, amount)])
+
+
+def release(state: FactoryState, project: str, period: str, amount: int) -> list[Transfer]:
+    """Return the transfers that give a reservation back; what the budget no longer covers leaves the account."""
+    transfers = [transfer.void(project, period, amount)]
+    names = (account.available, account.reserved, account.charged)
+    granted = sum(state.ledger.balance(name(project, period)) for name in names)
+    excess = min(amount, granted - state.projects[project].budget)
+    if excess > 0:
+        transfers.append(transfer.withdraw(project, period, excess))
+    return transfers
+
+
+def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: bool, is_over: bool) -> Settlement:
+    """Return the settlement of an attempt that has held its capacity for `held_ms` so far.
+
+    `is_charged` is False where the fault is ours: whatever was charged for this attempt is taken back. `is_over` says
+    that the job has ended: what is left of the reservation is given back.
+    """
+    money = state.accounts[job.job]
+    charged_ms = min(held_ms, job.remaining_ms + job.grace_ms) if is_charged else 0
+    weight = money.weight - money.attempt_weight + money.prices[job.shape] * charged_ms
+    amount = min(charge_of(weight, money.charged), money.reserved)
+    transfers = _movement(money, amount)
+    if is_over:
+        transfers += release(state, money.project, money.period, money.reserved - amount)
+    return Settlement(
+        charged_ms=charged_ms,
+        charged=money.attempt_charged + amount,
+        job_charged=money.charged + amount,
+        job_charged_ms=money.charged_ms - money.attempt_ms + charged_ms,
+        transfers=as_tuples(transfers),
+    )
+
+
+def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -> UsageSettled | None:
+    """Return the settlement at the end of the month in which the job's money is reserved, or None while it lasts.
+
+    The held time up to the month's end is charged to it, the rest of the reservation is voided and reserved anew in
+    the month of `now` (which must be open) as far as its budget reaches.
+    """
+    money = state.accounts[job.job]
+    if money.period >= month_of(now):
+        return None
+    after_end = max(0, now - end_of_period(money.period))
+    held = min(held_ms, max(money.attempt_settled_ms, held_ms - after_end))
+    settlement = settle(state, job, held, is_charged=True, is_over=False)
+    charged_now = settlement.job_charged - money.charged
+    rest = money.reserved - charged_now
+    transfers = _movement(money, charged_now) + release(state, money.project, money.period, rest)
+    next_period = state.projects[money.project].period
+    wanted = min(max(0, money.cap - settlement.job_charged), available(state, money.project))
+    transfers.append(transfer.reserve(money.project, next_period, wanted))
+    return UsageSettled(
+        attempt=str(job.attempt),
+        job=job.job,
+        held_ms=held,
+        charged_ms=settlement.charged_ms,
+        charged=settlement.charged,
+        job_charged=settlement.job_charged,
+        job_charged_ms=settlement.job_charged_ms,
+        period=money.period,
+        next_period=next_period,
+        transfers=as_tuples(transfers),
+    )
+
+
+def move_reservation(state: FactoryState, job: ActiveJob, now: int) -> ReservationMoved | None:
+    """Return the event that takes a waiting job's reservation into the month of `now`, or None where it is there.
+
+    Where the new month's budget is taken already, the job waits unfunded again.
+    """
+    money = state.accounts[job.job]
+    if money.period >= month_of(now) or not job.is_funded:
+        return None
+    next_period = state.projects[money.project].period
+    wanted = money.reserved
+    is_funded = wanted <= available(state, money.project)
+    transfers = release(state, money.project, money.period, money.reserved)
+    if is_funded:
+        transfers.append(transfer.reserve(money.project, next_period, wanted))
+    return ReservationMoved(job=job.job, period=next_period, funded=is_funded, transfers=as_tuples(transfers))
+
+
+def end_of_period(period: str) -> int:
+    """Return the first instant after a calendar month such as `2026-11`."""
+    year, _, month = period.partition("-")
+    return month_start(int(year), int(month) + 1)
+
+
+def _movement(money: JobAccount, amount: int) -> list[Transfer]:
+    if amount >= 0:
+        return [transfer.settle(money.project, money.period, amount)]
+    return [transfer.credit(money.project, money.period, -amount)]

@@ -1,0 +1,128 @@
+"""What an engine saw becomes events: running, ended, whose fault it was, what it costs, whether it is tried again."""
+
+from dataclasses import dataclass
+
+from eisbach.app import money
+from eisbach.app.commands import Command, Context, Decision
+from eisbach.app.events import AttemptEnded, AttemptRunning
+from eisbach.app.state import FactoryState
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome, StopCause
+from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.quantities import SECOND_MS
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+from eisbach.ports.engine import Ending, Observation
+
+OWN_FAULT_TRIES_MAX = 10
+"""So often an attempt may fail through a fault of ours before the job is given up as lost."""
+
+RETRY_DELAY_MAX_MS = 60 * SECOND_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an attempt ended and whose fault it was."""
+
+    outcome: Outcome
+    fault: Fault
+    reason: Reason
+
+
+_VERDICTS = {
+    Ending.EXITED: Verdict(Outcome.SUCCEEDED, Fault.NONE, Reason.SUCCEEDED),
+    Ending.FAILED: Verdict(Outcome.FAILED, Fault.CUSTOMER, Reason.TASK_FAILED),
+    Ending.OUT_OF_MEMORY: Verdict(Outcome.OUT_OF_MEMORY, Fault.CUSTOMER, Reason.OUT_OF_MEMORY),
+    Ending.TIMED_OUT: Verdict(Outcome.TIMED_OUT, Fault.CUSTOMER, Reason.TIMED_OUT),
+    Ending.REFUSED: Verdict(Outcome.REFUSED_LATE, Fault.CUSTOMER, Reason.INVALID_TASK),
+    Ending.DISK_FULL: Verdict(Outcome.LOST, Fault.OPERATOR, Reason.DISK_FULL),
+    Ending.LOST: Verdict(Outcome.LOST, Fault.OPERATOR, Reason.ENGINE_LOST_IT),
+}
+_STOPPED = {
+    StopCause.CANCEL: Verdict(Outcome.CANCELLED, Fault.CUSTOMER, Reason.CANCELLED),
+    StopCause.BUDGET: Verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, Reason.BUDGET_REACHED),
+    StopCause.PREEMPTION: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, Reason.PREEMPTED),
+    StopCause.DRAIN: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, Reason.NODE_DRAINED),
+}
+
+
+def command(seen: Observation) -> Command:
+    """Return the command that records an observation; one of an attempt that is over changes nothing."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        job = state.scheduler.holding.get(seen.attempt_id)
+        if job is None:
+            return Decision(reply={"attempt": seen.attempt_id, "known": False})
+        if job.running_ms is None and seen.running_since_ms is not None:
+            running = AttemptRunning(attempt=seen.attempt_id, job=job.job, since_ms=seen.running_since_ms)
+            return Decision(events=(running,), again=seen.ending is not None)
+        if seen.ending is None:
+            return Decision(reply={"attempt": seen.attempt_id, "known": True})
+        return _end(state, context, job, seen)
+
+    return decide
+
+
+def verdict_of(ending: Ending, cause: StopCause | None) -> Verdict:
+    """Return how an attempt ended and whose fault it was; a job that was to be stopped is not retried when lost."""
+    if ending is Ending.STOPPED:
+        return _STOPPED[cause] if cause is not None else _VERDICTS[Ending.LOST]
+    if cause in (StopCause.CANCEL, StopCause.BUDGET) and ending is not Ending.EXITED:
+        return _STOPPED[cause]
+    return _VERDICTS[ending]
+
+
+def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> Decision:
+    require(seen.ending is not None, "only an ended attempt is settled for good")
+    ended_ms = min(seen.ended_at_ms or context.now, context.now)
+    opened = money.open_period(state, job.project, ended_ms)
+    if opened is not None:
+        return Decision(events=(opened,), again=True)
+    turned = money.turn_of_month(state, job, seen.held_ms, ended_ms)
+    if turned is not None:
+        return Decision(events=(turned,), again=True)
+    verdict = verdict_of(seen.ending or Ending.LOST, job.stop_cause)
+    after = _next_state(job, verdict, seen.held_ms)
+    is_over = after is JobState.ENDED
+    settled = money.settle(state, job, seen.held_ms, is_charged=not verdict.fault.is_ours, is_over=is_over)
+    event = AttemptEnded(
+        attempt=seen.attempt_id,
+        job=job.job,
+        ending=(seen.ending or Ending.LOST).value,
+        outcome=verdict.outcome.value,
+        fault=verdict.fault.value,
+        reason=verdict.reason.value,
+        held_ms=seen.held_ms,
+        charged_ms=settled.charged_ms,
+        charged=settled.charged,
+        job_charged=settled.job_charged,
+        job_charged_ms=settled.job_charged_ms,
+        exit_code=seen.exit_code,
+        rank=seen.rank,
+        running_since_ms=seen.running_since_ms,
+        ended_ms=ended_ms,
+        cpu_ms=seen.usage.cpu_ms,
+        memory_peak_mib=seen.usage.memory_peak_mib,
+        memory_is_polled=seen.usage.memory_is_polled,
+        log_bytes=seen.usage.log_bytes,
+        next=after.value,
+        job_outcome=verdict.outcome.value if is_over else "",
+        not_before_ms=0 if is_over else _not_before(job, verdict, context.now),
+        transfers=settled.transfers,
+    )
+    return Decision(events=(event,), reply={"attempt": seen.attempt_id, "job": job.job, "state": after.value})
+
+
+def _next_state(job: ActiveJob, verdict: Verdict, held_ms: int) -> JobState:
+    if verdict.fault.is_ours:
+        return JobState.WAITING if job.failures_ours + 1 < OWN_FAULT_TRIES_MAX else JobState.ENDED
+    tries_left = job.failures_own + 1 < job.attempts_max
+    time_left = job.remaining_ms - held_ms > 0
+    return JobState.WAITING if verdict.outcome is Outcome.FAILED and tries_left and time_left else JobState.ENDED
+
+
+def _not_before(job: ActiveJob, verdict: Verdict, now: int) -> int:
+    """The first retry comes at once; later ones after 1, 2, 4 ... seconds, so that a broken node is not hammered."""
+    failures = job.failures_ours if verdict.fault.is_ours else job.failures_own
+    if failures == 0:
+        return 0
+    return int(now + min(RETRY_DELAY_MAX_MS, SECOND_MS << min(failures - 1, 16)))

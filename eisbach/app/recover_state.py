@@ -1,0 +1,46 @@
+"""Start = snapshot + later events: the state and the log's frontier, read from a store."""
+
+from dataclasses import dataclass
+
+from eisbach.app.event_codec import open_event
+from eisbach.app.fold import apply
+from eisbach.app.snapshot import UnreadableSnapshot, decode_state
+from eisbach.app.state import FactoryState
+from eisbach.core.log.tree import Frontier, complete_nodes
+from eisbach.ports.store import Store
+
+PAGE = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What was read: the state, the frontier, the seq of the snapshot it began from (-1: none), the newest head."""
+
+    state: FactoryState
+    frontier: Frontier
+    snapshot_seq: int
+    head_size: int
+
+
+def recover(store: Store, *, from_snapshot: bool = True) -> Recovered:
+    """Return the state that the store's log gives; `from_snapshot=False` reads the whole log."""
+    state, snapshot_seq = FactoryState(), -1
+    saved = store.load_snapshot() if from_snapshot else None
+    if saved is not None:
+        try:
+            state, snapshot_seq = decode_state(saved[1]), saved[0]
+        except UnreadableSnapshot:
+            state, snapshot_seq = FactoryState(), -1
+    while page := store.events(after_seq=state.next_seq - 1, limit=PAGE):
+        for sealed in page:
+            apply(state, sealed.seq, sealed.at_ms, open_event(sealed.data).body)
+    _read_names(state, store)
+    nodes = [store.tree_node(level, index) for level, index in complete_nodes(0, state.next_seq)]
+    head = store.head()
+    return Recovered(state, Frontier(state.next_seq, nodes), snapshot_seq, head[0] if head else -1)
+
+
+def _read_names(state: FactoryState, store: Store) -> None:
+    for owner, named in [*state.organisations.items(), *state.projects.items()]:
+        text = store.text(f"{owner}/name")
+        named.name = text.content.decode() if text is not None else ""

@@ -1,0 +1,140 @@
+"""The state as bytes and back: what a restart begins from, and what two states are compared by."""
+
+from hashlib import sha256
+
+import msgspec
+
+from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.billing.tariff import Tariff
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.ledger.post import Ledger
+
+
+class NodeRecord(msgspec.Struct, frozen=True):
+    """A node's facts; what is free on it follows from the jobs."""
+
+    node: str
+    pool: str
+    site: str
+    flavour: str
+    cpu_milli: int
+    memory_mib: int
+    gpus: int
+    drained: bool
+    removed: bool
+
+
+class TariffRecord(msgspec.Struct, frozen=True):
+    """A tariff."""
+
+    version: str
+    label: str
+    valid_from_ms: int
+    core_hour: int
+    memory_gib_hour: int
+    gpu_hour: dict[str, int]
+    spot_permille: int
+
+
+class Saved(msgspec.Struct, frozen=True):
+    """A state: names of organisations and projects are left out (they are texts and may be erased)."""
+
+    format: int
+    origin: str
+    next_seq: int
+    last_ms: int
+    jobs: list[ActiveJob]
+    nodes: list[NodeRecord]
+    balances: dict[str, int]
+    accounts: dict[str, JobAccount]
+    organisations: list[tuple[str, str | None, str]]
+    projects: list[tuple[str, str, int, str]]
+    tokens: list[Token]
+    sites: list[Site]
+    tariff: TariffRecord | None
+    totals: dict[str, int]
+    gpu_milli_ms: dict[str, int]
+
+
+FORMAT = 1
+_encoder = msgspec.msgpack.Encoder(order="deterministic")
+_decoder = msgspec.msgpack.Decoder(Saved)
+
+
+class UnreadableSnapshot(ValueError):
+    """A snapshot of another format, or damaged: the state is read from the log instead."""
+
+
+def encode_state(state: FactoryState) -> bytes:
+    """Return the state as bytes; equal states give equal bytes."""
+    scheduler = state.scheduler
+    saved = Saved(
+        format=FORMAT,
+        origin=state.origin,
+        next_seq=state.next_seq,
+        last_ms=state.last_ms,
+        jobs=sorted(scheduler.jobs.values(), key=lambda job: job.seq),
+        nodes=[_node_record(node) for node in scheduler.fleet.nodes.values()],
+        balances={name: balance for name, balance in state.ledger.balances.items() if balance},
+        accounts=state.accounts,
+        organisations=[(one.organisation, one.parent, one.segment) for one in state.organisations.values()],
+        projects=[(one.project, one.organisation, one.budget, one.period) for one in state.projects.values()],
+        tokens=list(state.tokens.values()),
+        sites=list(state.sites.values()),
+        tariff=_tariff_record(state.tariff),
+        totals=state.totals,
+        gpu_milli_ms=state.gpu_milli_ms,
+    )
+    return _encoder.encode(saved)
+
+
+def decode_state(data: bytes) -> FactoryState:
+    """Return the state of a snapshot, with every index rebuilt; raise UnreadableSnapshot."""
+    try:
+        saved = _decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise UnreadableSnapshot(str(error)) from error
+    if saved.format != FORMAT:
+        raise UnreadableSnapshot(f"the snapshot has format {saved.format}, this program reads {FORMAT}")
+    state = FactoryState(
+        ledger=Ledger(saved.balances),
+        accounts=saved.accounts,
+        organisations={name: Organisation(name, parent, "", segment) for name, parent, segment in saved.organisations},
+        projects={name: Project(name, owner, "", budget, period) for name, owner, budget, period in saved.projects},
+        tokens={token.token: token for token in saved.tokens},
+        token_of_digest={token.digest: token.token for token in saved.tokens},
+        sites={site.site: site for site in saved.sites},
+        tariff=_tariff(saved.tariff),
+        origin=saved.origin,
+        next_seq=saved.next_seq,
+        last_ms=saved.last_ms,
+        totals=saved.totals,
+        gpu_milli_ms=saved.gpu_milli_ms,
+    )
+    for record in saved.nodes:
+        state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))
+    for job in saved.jobs:
+        state.scheduler.add(job)
+    return state
+
+
+def fingerprint(state: FactoryState) -> str:
+    """Return the SHA-256 of the encoded state in hex: what a rebuilt state is compared by."""
+    return sha256(encode_state(state)).hexdigest()
+
+
+def _node_record(node: Node) -> NodeRecord:
+    return NodeRecord(**{name: getattr(node, name) for name in NodeRecord.__struct_fields__})
+
+
+def _tariff_record(tariff: Tariff | None) -> TariffRecord | None:
+    if tariff is None:
+        return None
+    return TariffRecord(**{name: getattr(tariff, name) for name in TariffRecord.__struct_fields__})
+
+
+def _tariff(record: TariffRecord | None) -> Tariff | None:
+    if record is None:
+        return None
+    return Tariff(**{name: getattr(record, name) for name in record.__struct_fields__})

@@ -1,0 +1,103 @@
+"""The applier's state: what decisions read. A projection of the log like every table, and rebuilt like one."""
+
+from dataclasses import dataclass, field
+
+from eisbach.core.admission.state import SchedulerState
+from eisbach.core.billing.tariff import Tariff
+from eisbach.core.ledger.post import Ledger
+
+
+@dataclass(slots=True)
+class Organisation:
+    """An organisation; `name` is its text, empty once erased."""
+
+    organisation: str
+    parent: str | None
+    name: str
+    segment: str
+
+
+@dataclass(slots=True)
+class Project:
+    """A project with the budget of a calendar month in micro-euro, and the last month that was opened."""
+
+    project: str
+    organisation: str
+    name: str
+    budget: int
+    period: str = ""
+
+
+@dataclass(slots=True)
+class Token:
+    """A token: only the SHA-256 of its secret is known."""
+
+    token: str
+    role: str
+    organisation: str | None
+    project: str | None
+    digest: str
+    expires_ms: int
+    is_revoked: bool = False
+
+
+@dataclass(slots=True)
+class Site:
+    """A place with a country and an operator."""
+
+    site: str
+    country: str
+    operator: str
+    operator_country: str
+    is_simulated: bool
+
+
+@dataclass(slots=True)
+class JobAccount:
+    """The money of a job that has not ended.
+
+    `cap` is the most it may ever cost, `reserved` what is set aside in `period` now, `charged` what it was charged,
+    `charged_ms` over how many held milliseconds, `weight` the sum of price x held milliseconds behind that.
+    `attempt_*` are the same of the current attempt alone, so that a fault of ours can be taken back.
+    """
+
+    project: str
+    period: str
+    prices: tuple[int, ...]
+    cap: int
+    reserved: int = 0
+    weight: int = 0
+    charged: int = 0
+    charged_ms: int = 0
+    attempt_weight: int = 0
+    attempt_charged: int = 0
+    attempt_ms: int = 0
+    attempt_settled_ms: int = 0
+
+
+@dataclass(slots=True)
+class FactoryState:
+    """Everything decisions read: the scheduler's part, the ledger, who there is, and where the log stands."""
+
+    scheduler: SchedulerState = field(default_factory=SchedulerState)
+    ledger: Ledger = field(default_factory=Ledger)
+    accounts: dict[str, JobAccount] = field(default_factory=dict)
+    organisations: dict[str, Organisation] = field(default_factory=dict)
+    projects: dict[str, Project] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    token_of_digest: dict[str, str] = field(default_factory=dict)
+    sites: dict[str, Site] = field(default_factory=dict)
+    tariff: Tariff | None = None
+    origin: str = ""
+    next_seq: int = 0
+    last_ms: int = 0
+    totals: dict[str, int] = field(default_factory=dict)
+    """outcome -> number of jobs that ended so, and `submitted`"""
+    gpu_milli_ms: dict[str, int] = field(default_factory=dict)
+    """project -> thousandths of a GPU x held milliseconds: the scheduler's own count of usage"""
+
+    def project_named(self, name: str) -> str | None:
+        """Return the id of a project by its name or id, or None."""
+        if name in self.projects:
+            return name
+        return next((one.project for one in self.projects.values() if one.name == name), None)
