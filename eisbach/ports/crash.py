@@ -22,6 +22,17 @@ POINTS: dict[str, str] = {
     "engine.outcome_written": "the outcome is durable, the agent was not told",
     "engine.reported": "the agent was told, the supervisor still lives",
     "engine.stop_written": "the stop order is durable, the supervisor was not told",
+    "applier.before_commit": "a batch is decided, nothing of it is written",
+    "applier.after_commit": "a batch is durable, nobody was answered and no engine told",
+    "dispatch.before_start": "an attempt is planned durably, the engine was not told",
+    "dispatch.after_start": "the engine took the order, the server has not noted that",
+    "dispatch.before_stop": "a stop is durable, the engine was not told",
+    "observe.before_record": "the engine reported, nothing of it is decided",
+    "dispatch.before_forget": "the outcome is stored, the engine was not told to forget",
+    "recover.before_leadership": "the store is open, this server is not yet the leader",
+    "recover.after_leadership": "this server is the leader, it has not recovered its state",
+    "recover.before_reconcile": "the state is recovered, the engine was not asked",
+    "settle.before_commit": "the hourly settlement is decided, not written",
     "engine.forget_moved": "the attempt was moved to the ended ones, its scratch space is still there",
 }
 """Every crash point of the engine and what lies between its two steps."""

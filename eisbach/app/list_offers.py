@@ -1,0 +1,59 @@
+"""What there is to be had: flavours with price, place and what is free now."""
+
+from collections.abc import Callable
+from typing import Any
+
+from eisbach.app.state import FactoryState
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.resolve import flavours_of
+from eisbach.core.jobs.request import CapacityClass, NodeShape
+
+
+def question() -> Callable[[FactoryState, int], dict[str, Any]]:
+    """Return the question for all flavours that exist, with the tariff they are priced by."""
+
+    def ask(state: FactoryState, now: int) -> dict[str, Any]:
+        tariff = state.tariff
+        offers = [_offer(state, name, nodes) for name, nodes in flavours_of(state.scheduler.fleet).items()]
+        return {
+            "tariff": tariff.version if tariff is not None else "",
+            "tariff_label": tariff.label if tariff is not None else "",
+            "valid_from_ms": tariff.valid_from_ms if tariff is not None else 0,
+            "core_hour": tariff.core_hour if tariff is not None else 0,
+            "memory_gib_hour": tariff.memory_gib_hour if tariff is not None else 0,
+            "spot_permille": tariff.spot_permille if tariff is not None else 1000,
+            "offers": offers,
+        }
+
+    return ask
+
+
+def _offer(state: FactoryState, flavour: str, nodes: list[Node]) -> dict[str, Any]:
+    usable = [node for node in nodes if not node.drained]
+    gpu = NodeShape(cpu_milli=0, memory_mib=0, gpus=1, flavour=flavour)
+    gpu_hour = None
+    if state.tariff is not None and nodes[0].gpus:
+        gpu_hour = state.tariff.price(gpu, 1, CapacityClass.ON_DEMAND)
+    sites = sorted({node.site for node in nodes})
+    return {
+        "flavour": flavour,
+        "nodes": len(nodes),
+        "drained": len(nodes) - len(usable),
+        "cpu_milli": nodes[0].cpu_milli,
+        "memory_mib": nodes[0].memory_mib,
+        "gpus": nodes[0].gpus,
+        "free_cpu_milli": sum(node.free_cpu_milli for node in usable),
+        "free_memory_mib": sum(node.free_memory_mib for node in usable),
+        "free_gpus": sum(len(node.free_gpus) for node in usable),
+        "gpu_hour": gpu_hour,
+        "places": [
+            {
+                "site": site,
+                "country": state.sites[site].country,
+                "operator": state.sites[site].operator,
+                "simulated": state.sites[site].is_simulated,
+            }
+            for site in sites
+            if site in state.sites
+        ],
+    }

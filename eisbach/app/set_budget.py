@@ -1,0 +1,71 @@
+"""The budget of a calendar month is raised or lowered; what it no longer covers stops, newest first."""
+
+from eisbach.app import money
+from eisbach.app.commands import Actor, Command, Context, Decision
+from eisbach.app.events import BudgetSet, JobStopping
+from eisbach.app.state import FactoryState
+from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.ledger import account, transfer
+from eisbach.core.vocabulary.money import EURO
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+BUDGET_MAX = 10**12 * EURO
+
+
+def check_budget(amount: int) -> Refusal | None:
+    """Return why an amount cannot be a budget, or None."""
+    if isinstance(amount, int) and not isinstance(amount, bool) and 0 <= amount <= BUDGET_MAX:
+        return None
+    return Refusal(
+        Reason.INVALID_ARGUMENT,
+        f"A budget of {amount} micro-euro is not possible",
+        "Give an amount between 0 and 1,000,000,000,000 euro",
+        "budget",
+    )
+
+
+def command(actor: Actor, *, project: str, budget_micro_eur: int) -> Command:
+    """Return the command that sets a project's monthly budget from now on, the current month included."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        problem = check_budget(budget_micro_eur)
+        if problem is not None:
+            return problem
+        if project not in state.projects:
+            return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
+        opened = money.open_period(state, project, context.now)
+        if opened is not None:
+            return Decision(events=(opened,), again=True)
+        period = state.projects[project].period
+        names = (account.available, account.reserved, account.charged)
+        free, reserved, charged = (state.ledger.balance(name(project, period)) for name in names)
+        change = budget_micro_eur - (free + reserved + charged)
+        moved = transfer.grant(project, period, change) if change > 0 else transfer.withdraw(project, period, min(free, -change))
+        event = BudgetSet(project=project, budget=budget_micro_eur, by=actor.token, transfers=money.as_tuples([moved]))
+        missing = charged + reserved - budget_micro_eur
+        stops = _stops(state, project, missing, actor.token) if missing > 0 else []
+        reply = {"project": project, "budget": budget_micro_eur, "stopping": [stop.job for stop in stops]}
+        return Decision(events=(event, *stops), reply=reply)
+
+    return decide
+
+
+def _stops(state: FactoryState, project: str, missing: int, by: str) -> list[JobStopping]:
+    """Return the stops of the project's newest attempts until their reservations cover what is missing."""
+    stops: list[JobStopping] = []
+    for job in sorted(state.scheduler.holding.values(), key=lambda job: -job.seq):
+        if missing <= 0:
+            break
+        if job.project != project or job.state is JobState.STOPPING:
+            continue
+        missing -= state.accounts[job.job].reserved
+        stops.append(
+            JobStopping(
+                job=job.job,
+                attempt=str(job.attempt),
+                cause=StopCause.BUDGET.value,
+                grace_ms=job.grace_ms,
+                by=by,
+            )
+        )
+    return stops

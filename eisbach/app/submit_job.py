@@ -1,0 +1,121 @@
+"""A job is submitted: priced, capped, and funded at once where the budget allows."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from eisbach.app import money
+from eisbach.app.commands import Actor, Command, Context, Decision
+from eisbach.app.events import JobSubmitted
+from eisbach.app.state import FactoryState
+from eisbach.app.texts import commit_to
+from eisbach.core.billing.charge import cap_of
+from eisbach.core.capacity.resolve import resolve_shapes
+from eisbach.core.jobs.frozen_spec import spec_to_mapping
+from eisbach.core.jobs.request import JobSpec, NodeShape
+from eisbach.core.vocabulary.money import euro_text
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+from eisbach.ports.store import Text
+
+
+@dataclass(frozen=True, slots=True)
+class Priced:
+    """What a task costs here: shapes this fleet has, their prices in micro-euro an hour, and the most it can cost."""
+
+    shapes: tuple[NodeShape, ...]
+    prices: tuple[int, ...]
+    cap: int
+    tariff: str
+
+
+def price_job(state: FactoryState, spec: JobSpec) -> Priced | Refusal:
+    """Return the price of a task for this fleet, or why there is none. The cap is that of the dearest alternative."""
+    shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes)
+    if isinstance(shapes, Refusal):
+        return shapes
+    tariff = state.tariff
+    prices = [tariff.price(shape, spec.nodes, spec.capacity_class) for shape in shapes] if tariff is not None else []
+    priced = [(shape, price) for shape, price in zip(shapes, prices, strict=False) if price is not None]
+    if tariff is None or not priced:
+        names = ", ".join(shape.flavour or "any" for shape in shapes)
+        return Refusal(
+            Reason.NO_PRICE, f"The price list has no price for {names}", "Ask the operator to add one", "resources"
+        )
+    dearest = max(price for _, price in priced)
+    cap = cap_of(dearest, spec.time_limit_ms, spec.checkpoint.grace_ms)
+    return Priced(tuple(shape for shape, _ in priced), tuple(price for _, price in priced), cap, tariff.version)
+
+
+def over_budget(state: FactoryState, project: str, cap: int) -> Refusal | None:
+    """Return the refusal of a task whose ceiling is above the whole month's budget, or None."""
+    budget = state.projects[project].budget
+    if cap <= budget:
+        return None
+    return Refusal(
+        Reason.OVER_BUDGET,
+        f"The job may cost up to {euro_text(cap)} EUR (price over time limit and grace), "
+        f"and the project's budget is {euro_text(budget)} EUR a month",
+        "Lower time_limit or the resources, or have the budget raised (`eisbach project set-budget`)",
+        "time_limit",
+        {"ceiling_micro_eur": cap, "budget_micro_eur": budget},
+    )
+
+
+def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
+    """Return the command that submits a job to a project."""
+    frozen = msgspec.json.encode(spec_to_mapping(spec)).decode()
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        if project not in state.projects:
+            return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
+        priced = price_job(state, spec)
+        if isinstance(priced, Refusal):
+            return priced
+        opened = money.open_period(state, project, context.now)
+        if opened is not None:
+            return Decision(events=(opened,), again=True)
+        refusal = over_budget(state, project, priced.cap)
+        if refusal is not None:
+            return refusal
+        return _accept(state, context, actor, project, spec, priced, frozen)
+
+    return decide
+
+
+def _accept(
+    state: FactoryState, context: Context, actor: Actor, project: str, spec: JobSpec, priced: Priced, frozen: str
+) -> Decision:
+    now = context.now
+    job = context.ids.new("job", now)
+    is_funded = project not in state.scheduler.unfunded and priced.cap <= money.available(state, project)
+    period, transfers = money.reserve(state, project, priced.cap)
+    commitment, text = commit_to(context.ids, f"{job}/spec", frozen)
+    event = JobSubmitted(
+        job=job,
+        project=project,
+        spec=commitment,
+        capacity_class=spec.capacity_class.value,
+        nodes=spec.nodes,
+        shapes=tuple((one.cpu_milli, one.memory_mib, one.gpus, one.flavour) for one in priced.shapes),
+        prices=priced.prices,
+        tariff=priced.tariff,
+        limit_ms=spec.time_limit_ms,
+        grace_ms=spec.checkpoint.grace_ms,
+        attempts_max=spec.retry.max_attempts,
+        cap=priced.cap,
+        funded=is_funded,
+        period=period,
+        by=actor.token,
+        transfers=transfers if is_funded else (),
+    )
+    reply = {
+        "job": job,
+        "name": spec.name,
+        "project": project,
+        "state": "waiting",
+        "reason": "" if is_funded else Reason.BUDGET_RESERVED.value,
+        "cap": priced.cap,
+        "submitted_ms": now,
+    }
+    name = Text(f"{job}/name", b"", spec.name.encode())
+    return Decision(events=(event,), texts=(text, name), reply=reply, status=202)
