@@ -89,6 +89,7 @@ class Applier:
         self._thread: threading.Thread | None = None
         self._is_stopping = False
         self._head_ms = 0
+        self._is_head_due = False
         self._head_size = -1
         self._snapshot_seq = -1
         self.failure: str = ""
@@ -112,6 +113,15 @@ class Applier:
         future: Future[T] = Future()
         self._put(_Waiting(None, question, None, _FUTURES, future))
         return future
+
+    def sign_head(self) -> "Future[Answer]":
+        """Have a head signed with the next batch where the log has grown since the last one."""
+
+        def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+            self._is_head_due = True
+            return Decision()
+
+        return self.perform(decide)
 
     def _put(self, item: _Waiting) -> None:
         with self._wake:
@@ -223,7 +233,8 @@ class Applier:
 
     def _commit(self, draft: Draft, snapshot: bool) -> None:
         now = draft.context.now
-        if self.frontier.size != self._head_size and (snapshot or now - self._head_ms >= HEAD_EVERY_MS):
+        is_due = snapshot or self._is_head_due or now - self._head_ms >= HEAD_EVERY_MS
+        if is_due and self.frontier.size != self._head_size:
             head = Head(self.state.origin, self.frontier.size, self.frontier.root())
             key = VerifierKey(self._signer.name, self._signer.public_key)
             draft.batch.head = (head.size, sign_head(head, key, self._signer.sign))
@@ -235,7 +246,7 @@ class Applier:
         self._store.commit(draft.batch, self.epoch)
         reached("applier.after_commit")
         if draft.batch.head is not None:
-            self._head_ms, self._head_size = now, draft.batch.head[0]
+            self._head_ms, self._head_size, self._is_head_due = now, draft.batch.head[0], False
         if draft.batch.snapshot is not None:
             self._snapshot_seq = draft.batch.snapshot[0]
         self.failure = ""

@@ -6,10 +6,13 @@ from eisbach.core.vocabulary.quantities import Instant
 
 
 class Clock(Protocol):
-    """A clock in UTC milliseconds. The applier makes it never decrease; the clock itself may jump."""
+    """A clock in UTC milliseconds."""
 
     def now(self) -> Instant:
-        """Return the wall clock's instant."""
+        """Return the instant to work with: the wall clock's, but never earlier than before while the process lives."""
+
+    def wall(self) -> Instant:
+        """Return what the wall clock says, jumps included."""
 
     def uptime_ms(self) -> int:
         """Return milliseconds on a clock that no administrator sets (CLOCK_BOOTTIME), to notice jumps."""

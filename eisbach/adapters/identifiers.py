@@ -1,0 +1,62 @@
+"""Ids that sort by time, salts and secrets from the operating system; and a seeded source for tests and the twin."""
+
+import os
+import random
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, as in ULIDs
+_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SALT_POOL_BYTES = 16 * 256
+
+
+def _text(value: int, characters: int) -> str:
+    """Return the lowest 5 x `characters` bits in Crockford's base 32; `characters` is even."""
+    pairs = [_PAIRS[(value >> shift) & 1023] for shift in range(5 * characters - 10, -1, -10)]
+    return "".join(pairs)
+
+
+class SystemIds:
+    """48 bits of milliseconds and 80 random bits, as in ULIDs; ids of one millisecond keep ascending."""
+
+    def __init__(self) -> None:
+        self._last_ms = 0
+        self._tail = 0
+        self._pool = b""
+
+    def new(self, prefix: str, at_ms: int) -> str:
+        """Return a new id; within one process they ascend strictly."""
+        if at_ms <= self._last_ms:
+            self._tail += 1 + self._random(4) % 1_000_000
+        else:
+            self._last_ms = at_ms
+            # The highest bit stays free so that counting up within a millisecond cannot overflow.
+            self._tail = self._random(10) >> 1
+        return f"{prefix}_{_text(self._last_ms, 10)}{_text(self._tail, 16)}"
+
+    def salt(self) -> bytes:
+        """Return 16 unpredictable bytes."""
+        if len(self._pool) < 16:
+            self._pool = os.urandom(_SALT_POOL_BYTES)
+        salt, self._pool = self._pool[:16], self._pool[16:]
+        return salt
+
+    def secret(self) -> str:
+        """Return 256 unpredictable bits as text."""
+        return _text(self._random(33), 52)
+
+    def _random(self, count: int) -> int:
+        return int.from_bytes(os.urandom(count), "big")
+
+
+class SeededIds(SystemIds):
+    """The same ids for the same seed: a run can be repeated. Never for a live factory."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._chance = random.Random(seed)
+
+    def salt(self) -> bytes:
+        """Return 16 bytes that follow from the seed."""
+        return self._chance.randbytes(16)
+
+    def _random(self, count: int) -> int:
+        return int.from_bytes(self._chance.randbytes(count), "big")

@@ -1,0 +1,162 @@
+"""The ports, held together: what faces and rounds work with."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from eisbach.app import issue_token, record_observation
+from eisbach.app.applier import Applier, Mailbox
+from eisbach.app.commands import Actor, Answer, Command, Context, Decision, IdempotencyKey
+from eisbach.app.draft import Draft
+from eisbach.app.events import ClockJumped
+from eisbach.app.state import FactoryState
+from eisbach.app.tell_engine import EngineTeller
+from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
+from eisbach.core.vocabulary.reasons import Refusal
+from eisbach.ports.archives import Archives
+from eisbach.ports.authoriser import Authoriser, Resource
+from eisbach.ports.clock import Clock
+from eisbach.ports.crash import reached
+from eisbach.ports.engine import Engine, Observation
+from eisbach.ports.ids import Ids
+from eisbach.ports.secrets import Secrets
+from eisbach.ports.signer import Signer
+from eisbach.ports.store import Reader, Store
+
+T = TypeVar("T")
+
+CLOCK_JUMP_MS = 2 * SECOND_MS
+"""A wall clock that moves this much against the boot clock has jumped, and the log says so."""
+
+
+class Application:
+    """One factory. The same class live, in tests and in the twin; only the ports differ."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        engine: Engine,
+        clock: Clock,
+        ids: Ids,
+        signer: Signer,
+        authoriser: Authoriser,
+        archives: Archives,
+        secrets: Secrets,
+        isolation: str = "",
+    ) -> None:
+        self._store, self.engine, self.clock, self.ids = store, engine, clock, ids
+        self.signer, self.authoriser, self.archives, self.secrets = signer, authoriser, archives, secrets
+        self.isolation = isolation
+        self._listeners: list[Callable[[Draft], None]] = []
+        self._clock_offset_ms = clock.wall() - clock.uptime_ms()
+        reached("recover.before_leadership")
+        self.applier = Applier(store, clock, ids, signer, self._after_commit)
+        reached("recover.after_leadership")
+        self.teller = EngineTeller(self)
+        engine.subscribe(self.observed)
+
+    @property
+    def reader(self) -> Reader:
+        """Return the reads of committed rows."""
+        return self._store
+
+    @property
+    def epoch(self) -> int:
+        """Return the epoch under which this server leads."""
+        return self.applier.epoch
+
+    def start(self) -> None:
+        """Start the applier's and the teller's threads."""
+        self.applier.start()
+        self.teller.start()
+
+    def stop(self) -> None:
+        """Decide what is waiting, tell the engine, and let go of it; work that runs keeps running."""
+        self.applier.stop()
+        self.teller.stop()
+        self.engine.close()
+
+    def close(self) -> None:
+        """Let go of the store; nothing else may follow."""
+        self._store.close()
+
+    def perform(self, command: Command, key: IdempotencyKey | None = None) -> "Future[Answer]":
+        """Return a future of the answer to a command; it resolves once the decision is durable."""
+        return self.applier.perform(command, key)
+
+    def post(self, command: Command, key: IdempotencyKey | None, mailbox: Mailbox, ticket: Any) -> None:
+        """Like `perform`, the answer goes to the mailbox together with all others of its batch."""
+        self.applier.post(command, key, mailbox, ticket)
+
+    def ask(self, question: Callable[[FactoryState, Instant], T]) -> "Future[T]":
+        """Return a future of what a question about the state answers."""
+        return self.applier.ask(question)
+
+    def observed(self, seen: Observation) -> None:
+        """Take what the engine saw; from any thread."""
+        reached("observe.before_record")
+        self.perform(record_observation.command(seen))
+
+    def sign_head(self) -> "Future[Answer]":
+        """Have a head signed where the log has grown since the last one."""
+        return self.applier.sign_head()
+
+    def listen(self, listener: Callable[[Draft], None]) -> None:
+        """Call `listener` on the applier's thread after each commit; it must be quick."""
+        self._listeners.append(listener)
+
+    def unlisten(self, listener: Callable[[Draft], None]) -> None:
+        """Stop calling a listener."""
+        self._listeners.remove(listener)
+
+    def actor_of(self, secret: str) -> Actor | None:
+        """Return who holds a token's secret, or None where it is unknown, expired or revoked; from any thread."""
+        return issue_token.actor_of(self.applier.state, secret, self.clock.now())
+
+    def resource_of(self, kind: str, name: str) -> Resource | None:
+        """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Node`), or None without it."""
+        state = self.applier.state
+        if kind == "Organisation":
+            return Resource(kind, self._ancestors(name)) if name in state.organisations else None
+        if kind == "Project":
+            project = state.projects.get(name)
+            return Resource(kind, self._ancestors(project.organisation), name) if project is not None else None
+        if kind == "Token":
+            token = state.tokens.get(name)
+            return Resource(kind, self._ancestors(token.organisation), token.project) if token is not None else None
+        if kind == "Node":
+            return Resource(kind) if name in state.scheduler.fleet.nodes else None
+        if kind == "Job":
+            active = state.scheduler.jobs.get(name)
+            owner = active.project if active is not None else (self.reader.row("jobs", name) or {}).get("project")
+            found = self.resource_of("Project", owner) if owner is not None else None
+            return Resource(kind, found.organisations, found.project) if found is not None else None
+        raise ValueError(f"there are no resources of the kind {kind!r}")
+
+    def watch_clock(self) -> int:
+        """Record a jump of the wall clock against the boot clock; return the jump in milliseconds (0: none)."""
+        offset = self.clock.wall() - self.clock.uptime_ms()
+        jump = offset - self._clock_offset_ms
+        if abs(jump) <= CLOCK_JUMP_MS:
+            return 0
+        expected = self._clock_offset_ms + self.clock.uptime_ms()
+        self._clock_offset_ms = offset
+
+        def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+            return Decision(events=(ClockJumped(expected_ms=expected, seen_ms=expected + jump),))
+
+        self.perform(decide).result()
+        return jump
+
+    def _ancestors(self, organisation: str | None) -> tuple[str, ...]:
+        found: list[str] = []
+        while organisation is not None and organisation not in found:
+            found.append(organisation)
+            organisation = self.applier.state.organisations[organisation].parent
+        return tuple(found)
+
+    def _after_commit(self, draft: Draft) -> None:
+        self.teller.after_commit(draft)
+        for listener in tuple(self._listeners):
+            listener(draft)

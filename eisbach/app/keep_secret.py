@@ -1,0 +1,66 @@
+"""Secrets of a project: the value goes to the keeper, the log only learns that there is one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from eisbach.app.commands import Actor, Answer, Command, Context, Decision
+from eisbach.app.events import SecretSet
+from eisbach.app.state import FactoryState
+from eisbach.app.texts import commit_to
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+if TYPE_CHECKING:
+    from eisbach.app.application import Application
+
+VALUE_BYTES_MAX = 64 * 1024
+
+
+def store(application: "Application", actor: Actor, project: str, name: str, value: str) -> Answer:
+    """Keep a secret under its name, replacing an older value; blocks until it is durable."""
+    problem = _check(name, value)
+    if problem is not None:
+        return problem
+    application.secrets.put(project, name, value)
+    return application.perform(_noted(actor, project, name, removed=False)).result()
+
+
+def remove(application: "Application", actor: Actor, project: str, name: str) -> Answer:
+    """Remove a secret; refused where there is none of that name."""
+    if not application.secrets.remove(project, name):
+        return Refusal(Reason.NOT_FOUND, f"The project has no secret named {name!r}", "Look at `eisbach secret list`")
+    return application.perform(_noted(actor, project, name, removed=True)).result()
+
+
+def names(application: "Application", project: str) -> Sequence[str]:
+    """Return the names of a project's secrets, sorted."""
+    return application.secrets.names(project)
+
+
+def _noted(actor: Actor, project: str, name: str, *, removed: bool) -> Command:
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        if project not in state.projects:
+            return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
+        commitment, _ = commit_to(context.ids, f"{project}/secret", name)
+        event = SecretSet(project=project, name=commitment, commitment="", by=actor.token, removed=removed)
+        return Decision(events=(event,), reply={"project": project, "name": name, "removed": removed})
+
+    return decide
+
+
+def _check(name: str, value: str) -> Refusal | None:
+    is_variable = name.isascii() and name.replace("_", "a").isalnum() and not name[:1].isdigit()
+    if not is_variable or len(name) > 128:
+        return Refusal(
+            Reason.INVALID_ARGUMENT,
+            f"{name!r} cannot be the name of a secret",
+            "It becomes an environment variable: use letters, digits and _, at most 128 of them",
+            "name",
+        )
+    if "\0" in value or len(value.encode()) > VALUE_BYTES_MAX:
+        return Refusal(
+            Reason.INVALID_ARGUMENT,
+            f"The value of the secret {name!r} is longer than {VALUE_BYTES_MAX} bytes or holds a zero byte",
+            "Keep large or binary data in the working directory or a data set",
+            "value",
+        )
+    return None

@@ -1,0 +1,101 @@
+"""What the factory is doing, as figures for operators and their monitoring."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from eisbach.app.state import FactoryState
+from eisbach.core.jobs.lifecycle import JobState
+
+if TYPE_CHECKING:
+    from eisbach.app.application import Application
+
+Sample = tuple[str, dict[str, str], float]
+
+
+def status(application: "Application") -> dict[str, Any]:
+    """Return what runs, waits and exists, where the log stands, and how work is isolated."""
+    answer = application.ask(_facts).result()
+    answer["isolation"] = application.isolation
+    answer["failure"] = application.applier.failure
+    answer["epoch"] = application.epoch
+    return answer
+
+
+def metrics(application: "Application") -> list[Sample]:
+    """Return (name, labels, value) of every figure, names as in docs/operations.md."""
+    facts = application.ask(_facts).result()
+    samples: list[Sample] = [
+        ("eisbach_log_events", {}, facts["log_size"]),
+        ("eisbach_leader_epoch", {}, application.epoch),
+        ("eisbach_store_failing", {}, 1.0 if application.applier.failure else 0.0),
+        ("eisbach_queue_jobs", {}, facts["queued"]),
+        ("eisbach_unfunded_jobs", {}, facts["unfunded"]),
+    ]
+    samples += [("eisbach_jobs", {"state": name}, count) for name, count in facts["jobs"].items()]
+    samples += [("eisbach_jobs_total", {"outcome": name}, count) for name, count in facts["totals"].items()]
+    for name, (total, free) in facts["capacity"].items():
+        samples.append(("eisbach_capacity", {"resource": name}, total))
+        samples.append(("eisbach_capacity_free", {"resource": name}, free))
+    return samples
+
+
+def nodes() -> Callable[[FactoryState, int], list[dict[str, Any]]]:
+    """Return the question for all nodes with what is free on them."""
+
+    def ask(state: FactoryState, now: int) -> list[dict[str, Any]]:
+        attempts: dict[str, int] = {}
+        for job in state.scheduler.holding.values():
+            for name in {share.node for share in job.shares}:
+                attempts[name] = attempts.get(name, 0) + 1
+        return [
+            {
+                "node": node.node,
+                "pool": node.pool,
+                "site": node.site,
+                "flavour": node.flavour,
+                "cpu_milli": node.cpu_milli,
+                "memory_mib": node.memory_mib,
+                "gpus": node.gpus,
+                "free_cpu_milli": node.free_cpu_milli,
+                "free_memory_mib": node.free_memory_mib,
+                "free_gpus": len(node.free_gpus),
+                "drained": node.drained,
+                "attempts": attempts.get(node.node, 0),
+            }
+            for node in state.scheduler.fleet.nodes.values()
+            if not node.removed
+        ]
+
+    return ask
+
+
+def _facts(state: FactoryState, now: int) -> dict[str, Any]:
+    scheduler = state.scheduler
+    jobs = dict.fromkeys((one.value for one in JobState if one is not JobState.ENDED), 0)
+    for job in scheduler.jobs.values():
+        jobs[job.state.value] += 1
+    fleet = [node for node in scheduler.fleet.nodes.values() if not node.removed]
+    return {
+        "origin": state.origin,
+        "log_size": state.next_seq,
+        "now_ms": now,
+        "jobs": jobs,
+        "queued": len(scheduler.queue),
+        "unfunded": sum(len(waiting) for waiting in scheduler.unfunded.values()),
+        "totals": dict(state.totals),
+        "capacity": {
+            "cpu_milli": (sum(n.cpu_milli for n in fleet), sum(n.free_cpu_milli for n in fleet)),
+            "memory_mib": (sum(n.memory_mib for n in fleet), sum(n.free_memory_mib for n in fleet)),
+            "gpus": (sum(n.gpus for n in fleet), sum(len(n.free_gpus) for n in fleet)),
+        },
+        "sites": [
+            {
+                "site": site.site,
+                "country": site.country,
+                "operator": site.operator,
+                "operator_country": site.operator_country,
+                "simulated": site.is_simulated,
+            }
+            for site in state.sites.values()
+        ],
+    }

@@ -1,0 +1,155 @@
+"""The factory opens: first start, restart, and what changed in the site file and the price list since."""
+
+from collections.abc import Sequence
+
+from eisbach.app.application import Application
+from eisbach.app.commands import Context, Decision
+from eisbach.app.events import (
+    Body,
+    FactoryOpened,
+    NodeChanged,
+    NodeDeclared,
+    NodeDrained,
+    ServerStarted,
+    SiteDeclared,
+    TariffPublished,
+)
+from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
+from eisbach.app.state import FactoryState
+from eisbach.core.billing.tariff import Tariff
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.vocabulary.reasons import Refusal
+
+BY_SITE_FILE = "site-file"
+
+
+def open_factory(
+    application: Application,
+    *,
+    origin: str,
+    software: str,
+    sites: Sequence[SiteFacts],
+    tariff: TariffFacts,
+    follows_head: str = "",
+) -> None:
+    """Record the start, declare what is new and change what is idle; a node in use is drained first.
+
+    `follows_head` is the newest head of the log before a restore; it stands in the first event under the new origin.
+    """
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        events: list[Body] = []
+        if state.origin != origin:
+            events.append(FactoryOpened(origin=origin, software=software, follows_head=follows_head))
+        events.append(ServerStarted(epoch=context.epoch, software=software, isolation=application.isolation))
+        events += site_changes(state, sites)
+        events += _tariff_changes(state, tariff, context.now)
+        return Decision(events=tuple(events))
+
+    application.perform(decide).result()
+
+
+def apply_site_changes(application: Application, sites: Sequence[SiteFacts]) -> int:
+    """Declare, change or drain nodes until the fleet is what the site file says; return how many events that took."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        events = tuple(site_changes(state, sites))
+        return Decision(events=events, reply={"changes": len(events)})
+
+    answer = application.perform(decide).result()
+    return 0 if isinstance(answer, Refusal) else int(answer["changes"])
+
+
+def site_changes(state: FactoryState, sites: Sequence[SiteFacts]) -> list[Body]:
+    """Return the events that bring the fleet closer to the site file; none once it is what the file says.
+
+    A changed or missing node that is in use is drained now and changed when it is idle.
+    """
+    events: list[Body] = []
+    named: set[str] = set()
+    for site in sites:
+        if site.site not in state.sites:
+            events.append(
+                SiteDeclared(
+                    site=site.site,
+                    country=site.country,
+                    operator=site.operator,
+                    operator_country=site.operator_country,
+                    simulated=site.is_simulated,
+                )
+            )
+        for facts in site.nodes:
+            named.add(facts.node)
+            events += _node_changes(state.scheduler.fleet.nodes.get(facts.node), facts, site.site)
+    for node in state.scheduler.fleet.nodes.values():
+        if node.node not in named and not node.removed:
+            events += _removal(node)
+    return events
+
+
+def _node_changes(node: Node | None, facts: NodeFacts, site: str) -> list[Body]:
+    if node is None:
+        return [
+            NodeDeclared(
+                node=facts.node,
+                pool=facts.pool,
+                site=site,
+                flavour=facts.flavour,
+                cpu_milli=facts.cpu_milli,
+                memory_mib=facts.memory_mib,
+                gpus=facts.gpus,
+            )
+        ]
+    before = (node.pool, node.flavour, node.cpu_milli, node.memory_mib, node.gpus)
+    after = (facts.pool, facts.flavour, facts.cpu_milli, facts.memory_mib, facts.gpus)
+    if before == after and not node.removed:
+        return []
+    if not node.is_idle:
+        return [] if node.drained else [NodeDrained(node=node.node, drained=True, by=BY_SITE_FILE)]
+    return [
+        NodeChanged(
+            node=facts.node,
+            pool=facts.pool,
+            flavour=facts.flavour,
+            cpu_milli=facts.cpu_milli,
+            memory_mib=facts.memory_mib,
+            gpus=facts.gpus,
+        )
+    ]
+
+
+def _removal(node: Node) -> list[Body]:
+    if node.is_idle:
+        return [NodeDrained(node=node.node, drained=True, by=BY_SITE_FILE, removed=True)]
+    return [] if node.drained else [NodeDrained(node=node.node, drained=True, by=BY_SITE_FILE)]
+
+
+def _tariff_changes(state: FactoryState, tariff: TariffFacts, now: int) -> list[Body]:
+    known = state.tariff
+    if known is not None and known.version.partition("+")[0] == tariff.version and _prices(known) == _prices(tariff):
+        return []
+    version = tariff.version
+    if known is not None and known.version.partition("+")[0] == version:
+        # Prices changed under the same version: what was quoted must stay distinguishable from what is.
+        version = f"{version}+{state.next_seq}"
+    return [
+        TariffPublished(
+            version=version,
+            label=tariff.label,
+            valid_from_ms=now,
+            core_hour=tariff.core_hour,
+            memory_gib_hour=tariff.memory_gib_hour,
+            gpu_hour=tariff.gpu_hour,
+            spot_permille=tariff.spot_permille,
+        )
+    ]
+
+
+def _prices(tariff: Tariff | TariffFacts) -> tuple[str, int, int, dict[str, int], int]:
+    return (
+        tariff.label,
+        tariff.core_hour,
+        tariff.memory_gib_hour,
+        dict(tariff.gpu_hour),
+        tariff.spot_permille,
+    )

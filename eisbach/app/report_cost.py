@@ -1,0 +1,75 @@
+"""What jobs and projects cost: held time, charges and how one follows from the other."""
+
+from typing import Any
+
+from eisbach.core.ledger import account
+from eisbach.ports.store import Reader, Row
+
+
+def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
+    """Return a job's charge with each attempt's held and charged time, and its transfers; None without such a job."""
+    row = reader.row("jobs", job)
+    if row is None:
+        return None
+    attempts = sorted(reader.rows("attempts", {"job": job}, limit=1000).rows, key=lambda one: one["number"])
+    transfers = sorted(reader.rows("transfers", {"job": job}, limit=1000).rows, key=lambda one: one["transfer"])
+    return {
+        "job": job,
+        "name": row["name"],
+        "project": row["project"],
+        "tariff": row["tariff"],
+        "state": row["state"],
+        "outcome": row["outcome"],
+        "cap": row["cap"],
+        "charged": row["charged"],
+        "charged_ms": row["charged_ms"],
+        "attempts": [_attempt(one) for one in attempts],
+        "transfers": [dict(one) for one in transfers],
+    }
+
+
+def of_project(reader: Reader, project: str, period: str) -> dict[str, Any]:
+    """Return a month's budget, reservations and charges of a project as the ledger's transfers give them.
+
+    `jobs` has one row for each job that was charged in the month, dearest first.
+    """
+    names = {
+        "available": account.available(project, period),
+        "reserved": account.reserved(project, period),
+        "charged": account.charged(project, period),
+    }
+    balances = {what: _balance(reader, name) for what, name in names.items()}
+    jobs = _charges_by_job(reader, names["charged"])
+    return {
+        "project": project,
+        "period": period,
+        "budget": sum(balances.values()),
+        **balances,
+        "jobs": sorted(jobs, key=lambda one: (-one["charged"], one["job"])),
+    }
+
+
+def _attempt(row: Row) -> dict[str, Any]:
+    wanted = ("attempt", "number", "state", "nodes", "running_ms", "ended_ms", "held_ms", "charged_ms", "charged")
+    more = ("outcome", "fault", "reason", "ending", "exit_code", "cpu_ms", "memory_peak_mib", "memory_is_polled")
+    return {name: row[name] for name in wanted + more}
+
+
+def _balance(reader: Reader, name: str) -> int:
+    credited = reader.totals("transfers", ["credit"], ["amount"], {"credit": name})
+    debited = reader.totals("transfers", ["debit"], ["amount"], {"debit": name})
+    return sum(int(one["amount"]) for one in credited) - sum(int(one["amount"]) for one in debited)
+
+
+def _charges_by_job(reader: Reader, name: str) -> list[dict[str, Any]]:
+    charges: dict[str, int] = {}
+    for row in reader.totals("transfers", ["job"], ["amount"], {"credit": name}):
+        charges[row["job"]] = charges.get(row["job"], 0) + int(row["amount"])
+    for row in reader.totals("transfers", ["job"], ["amount"], {"debit": name}):
+        charges[row["job"]] = charges.get(row["job"], 0) - int(row["amount"])
+    return [{"job": job, **_job_facts(reader, job), "charged": amount} for job, amount in charges.items()]
+
+
+def _job_facts(reader: Reader, job: str) -> dict[str, Any]:
+    row = reader.row("jobs", job) or {}
+    return {what: row.get(what) for what in ("name", "state", "outcome", "charged_ms", "attempts", "cap")}

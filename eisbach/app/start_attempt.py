@@ -1,0 +1,97 @@
+"""A planned attempt becomes an order for the engine."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from eisbach.app.state import FactoryState
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.jobs.frozen_spec import spec_from_mapping
+from eisbach.core.jobs.request import JobSpec
+from eisbach.ports.engine import Ending, Observation, StartOrder, StopOrder, TaskOrder
+
+if TYPE_CHECKING:
+    from eisbach.app.application import Application
+
+
+def order_facts(state: FactoryState, job: ActiveJob, epoch: int) -> StartOrder:
+    """Return the part of an order that stands in the state; what the tenant wrote is filled in by `complete`."""
+    tasks = tuple(
+        TaskOrder(
+            rank=share.rank,
+            node_id=share.node,
+            cpu_milli=share.cpu_milli,
+            memory_mib=share.memory_mib,
+            gpu_indices=share.gpus,
+        )
+        for share in job.shares
+    )
+    return StartOrder(
+        attempt_id=str(job.attempt),
+        attempt_number=job.attempts,
+        job_id=job.job,
+        job_name="",
+        project_id=job.project,
+        epoch=epoch,
+        tasks=tasks,
+        run="",
+        limit_ms=job.remaining_ms,
+        grace_ms=job.grace_ms,
+    )
+
+
+def stop_order(job: ActiveJob, epoch: int) -> StopOrder | None:
+    """Return the order that stops an attempt, or None where it is not to be stopped."""
+    if job.stop_cause is None or job.attempt is None:
+        return None
+    return StopOrder(attempt_id=job.attempt, epoch=epoch, cause=job.stop_cause, grace_ms=job.stop_grace_ms)
+
+
+def complete(application: "Application", facts: StartOrder) -> StartOrder | Observation:
+    """Return the whole order, or the observation that it can never start (its text, archive or secret is gone)."""
+    spec = read_spec(application, facts.job_id)
+    if spec is None:
+        return _refused(facts, "the job's specification was erased")
+    workdir = None
+    if spec.workdir is not None:
+        workdir = application.archives.path_of(spec.workdir)
+        if workdir is None:
+            return _refused(facts, "the working directory's archive is no longer there")
+    secrets: list[tuple[str, str]] = []
+    for name in spec.secrets:
+        variable, _, stored = name.partition("=")
+        value = application.secrets.get(facts.project_id, stored or variable)
+        if value is None:
+            return _refused(facts, "a secret that the task names is not in the project")
+        secrets.append((variable, value))
+    return StartOrder(
+        attempt_id=facts.attempt_id,
+        attempt_number=facts.attempt_number,
+        job_id=facts.job_id,
+        job_name=spec.name,
+        project_id=facts.project_id,
+        epoch=facts.epoch,
+        tasks=facts.tasks,
+        run=spec.run,
+        setup=spec.setup,
+        envs=spec.envs,
+        secrets=tuple(secrets),
+        workdir=workdir,
+        outputs=spec.outputs,
+        limit_ms=facts.limit_ms,
+        grace_ms=facts.grace_ms,
+        checkpoint_signal=spec.checkpoint.signal,
+        checkpoint_path=spec.checkpoint.path,
+    )
+
+
+def read_spec(application: "Application", job: str) -> JobSpec | None:
+    """Return the frozen specification of a job, or None where it was erased."""
+    text = application.reader.text(f"{job}/spec")
+    return spec_from_mapping(msgspec.json.decode(text.content)) if text is not None else None
+
+
+def _refused(facts: StartOrder, why: str) -> Observation:
+    return Observation(
+        attempt_id=facts.attempt_id, running_since_ms=None, held_ms=0, ending=Ending.REFUSED, detail=why
+    )
