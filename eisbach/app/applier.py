@@ -22,6 +22,7 @@ from eisbach.app.recover_state import Recovered, recover
 from eisbach.app.snapshot import encode_state
 from eisbach.app.state import FactoryState
 from eisbach.core.log.head import Head, VerifierKey, sign_head
+from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.clock import Clock
@@ -204,19 +205,20 @@ class Applier:
                 return _replay(known, item.key)
         try:
             assert item.command is not None
+            decision = item.command(self.state, draft.context)
             for _ in range(AGAIN_MAX):
-                decision = item.command(self.state, draft.context)
                 if isinstance(decision, Refusal):
                     return decision
                 draft.take(decision)
                 if not decision.again:
-                    break
+                    return self._replied(draft, decision, item.key)
+                decision = item.command(self.state, draft.context)
         except Exception as error:
             if draft.is_broken:
                 raise
             log.exception("a command failed")
             return error
-        return self._replied(draft, decision, item.key)
+        return BrokenInvariant(f"a command is decided within {AGAIN_MAX} steps")
 
     def _replied(self, draft: Draft, decision: Decision, key: IdempotencyKey | None) -> Answer:
         if key is not None:

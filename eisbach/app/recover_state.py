@@ -41,6 +41,12 @@ def recover(store: Store, *, from_snapshot: bool = True) -> Recovered:
 
 
 def _read_names(state: FactoryState, store: Store) -> None:
-    for owner, named in [*state.organisations.items(), *state.projects.items()]:
-        text = store.text(f"{owner}/name")
-        named.name = text.content.decode() if text is not None else ""
+    for organisation in state.organisations.values():
+        organisation.name = _name(store, organisation.organisation)
+    for project in state.projects.values():
+        project.name = _name(store, project.project)
+
+
+def _name(store: Store, owner: str) -> str:
+    text = store.text(f"{owner}/name")
+    return text.content.decode() if text is not None else ""
