@@ -1,0 +1,94 @@
+"""All commands: their names, where each is defined, and its line of help. A module is imported when its command runs.
+
+This is the one place with lazy imports of commands: it is what keeps `eisbach --help` fast.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: `path` as typed, `target` as `module:function` below eisbach.cli, `help` as in the list."""
+
+    path: str
+    target: str
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Commands that belong together in the list."""
+
+    title: str
+    entries: tuple[Entry, ...]
+
+
+SECTIONS = (
+    Section(
+        "The factory",
+        (
+            Entry("up", "up:up", "Start a factory on this machine."),
+            Entry("down", "down:down", "Stop the factory on this machine; work that runs goes on."),
+            Entry("offers", "offers:offers", "List what can be had here, where, and at what price."),
+            Entry("node list", "nodes:list_nodes", "List the nodes and what they hold."),
+            Entry("node drain", "nodes:drain", "Start nothing more on a node; what runs there ends or moves."),
+            Entry("node resume", "nodes:resume", "Use a drained node again."),
+            Entry("backup", "store_files:backup", "Write the whole home into one file, while the factory runs."),
+            Entry("restore", "store_files:restore", "Make a home from a backup; the log starts a new origin."),
+            Entry("db check", "store_files:check", "Recompute the log's tree, the tables and the sums of the store."),
+        ),
+    ),
+    Section(
+        "Who and how much",
+        (
+            Entry("login", "login:login", "Remember a factory and a token, read from stdin or a prompt."),
+            Entry("org create", "organisations:create", "Create an organisation."),
+            Entry("org list", "organisations:list_organisations", "List the organisations."),
+            Entry("project create", "projects:create", "Create a project with a monthly budget."),
+            Entry("project list", "projects:list_projects", "List the projects with budget, charges and what is left."),
+            Entry("project set-budget", "projects:set_budget", "Change the monthly budget of a project."),
+            Entry("project use", "projects:use", "Make a project the default of this command line."),
+            Entry("token create", "tokens:create", "Create a token; its secret is shown once."),
+            Entry("token list", "tokens:list_tokens", "List the tokens, without their secrets."),
+            Entry("token revoke", "tokens:revoke", "Revoke a token at once."),
+            Entry("secret set", "project_secrets:set_secret", "Store a secret of the project, read from stdin or a prompt."),
+            Entry("secret list", "project_secrets:list_secrets", "List the names of the project's secrets."),
+            Entry("secret delete", "project_secrets:delete", "Delete a secret of the project."),
+        ),
+    ),
+    Section(
+        "Work",
+        (
+            Entry("init", "init:init", "Write a template that runs as it is into a new folder."),
+            Entry("run", "run:run", "Run a task file or a command: plan and price first, then its log."),
+            Entry("ps", "jobs:ps", "List the jobs of the project."),
+            Entry("status", "jobs:status", "Show one job with its attempts."),
+            Entry("why", "jobs:why", "Say what a job waits for, or why it ended."),
+            Entry("logs", "logs:logs", "Print the log of a job."),
+            Entry("cancel", "jobs:cancel", "Cancel a job: signal, grace, end."),
+            Entry("artifacts list", "artifacts:list_artifacts", "List the files that a job left."),
+            Entry("artifacts get", "artifacts:get", "Download the files that a job left."),
+        ),
+    ),
+    Section(
+        "Money and proof",
+        (
+            Entry("cost", "cost:cost", "Show what was charged: by project, or by attempt of one job."),
+            Entry("audit verify", "audit:verify", "Check the log of the factory, or an audit bundle offline."),
+            Entry("audit prove", "audit:prove", "Write the proof that a job's events stand in the signed log."),
+            Entry("audit export", "audit:export", "Write the whole log with its signed head."),
+        ),
+    ),
+    Section("This program", (Entry("version", "version:version", "Print the versions of client and factory."),)),
+)
+ENTRIES = tuple(entry for section in SECTIONS for entry in section.entries)
+GROUPS = {
+    "node": "Nodes of the factory.",
+    "db": "The store of the factory on this machine.",
+    "org": "Organisations.",
+    "project": "Projects and their budgets.",
+    "token": "Tokens: who may do what.",
+    "secret": "Secrets of a project: given to its jobs as environment variables, never shown.",
+    "artifacts": "Files that jobs leave.",
+    "audit": "The tamper-evident log.",
+}

@@ -1,0 +1,84 @@
+"""`eisbach cost`: what was charged, to the last micro-euro."""
+
+from typing import Annotated, Any
+
+import typer
+
+from eisbach.cli import figures
+from eisbach.cli.jobs import Project
+from eisbach.cli.output import Format, Output, document, pairs, show, table
+from eisbach.cli.resolve import find_job, find_project
+from eisbach.cli.session import Session
+
+Json = dict[str, Any]
+
+
+def cost(
+    job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Name, id, or the start of an id.")] = None,
+    period: Annotated[str | None, typer.Option("--period", metavar="YYYY-MM", help="The month; now without it.")] = None,
+    project: Project = None,
+    output_format: Output = Format.TABLE,
+) -> None:
+    """Show what was charged: by project, or by attempt of one job."""
+    session = Session()
+    if job is not None:
+        found = find_job(session, job, project)
+        statement = session.client.get(f"/v1/jobs/{found['job']}/cost")
+        show(document("job-cost", **statement), output_format, lambda is_wide: _print_job_cost(found, statement))
+        return
+    place = find_project(session, project)
+    statement = session.client.get(f"/v1/projects/{place['project']}/cost", period=period)
+    show(document("project-cost", **statement), output_format, lambda is_wide: _print_project_cost(place, statement))
+
+
+def _print_project_cost(place: Json, statement: Json) -> None:
+    pairs(
+        [
+            ("project", str(place.get("name") or place["project"])),
+            ("period", str(statement.get("period") or "")),
+            *((part, _amount(statement, part)) for part in ("budget", "charged", "reserved", "available")),
+        ]
+    )
+    jobs = statement.get("jobs") or []
+    if jobs:
+        print()
+        rows = [[one["job"], one.get("name") or "", figures.duration(one.get("charged_ms")), _exact(one)] for one in jobs]
+        table(["JOB", "~NAME", ">CHARGED TIME", ">EUR"], rows)
+
+
+def _print_job_cost(job: Json, statement: Json) -> None:
+    pairs(
+        [
+            ("job", f"{job.get('name') or ''} ({job['job']})"),
+            ("price", f"{statement['price_per_hour_eur']} EUR per hour" if "price_per_hour_eur" in statement else ""),
+            ("tariff", str(statement.get("tariff") or job.get("tariff") or "")),
+            ("ceiling", _amount(statement, "ceiling") or _amount(job, "ceiling")),
+            ("charged", _amount(statement, "charged") or _amount(job, "charged")),
+        ]
+    )
+    attempts = statement.get("attempts") or []
+    if not attempts:
+        return
+    print()
+    columns = [">ATTEMPT", "OUTCOME", "FAULT", ">HELD MS", ">CHARGED MS", ">EUR"]
+    rows = [
+        [
+            str(one["number"]),
+            str(one.get("outcome") or one.get("state") or ""),
+            str(one.get("fault") or ""),
+            str(one["held_ms"]),
+            str(one["charged_ms"]),
+            _exact(one),
+        ]
+        for one in attempts
+    ]
+    table(columns, rows)
+
+
+def _amount(statement: Json, part: str) -> str:
+    amount = statement.get(f"{part}_micro_eur")
+    return "" if amount is None else f"{figures.euro(amount)} EUR"
+
+
+def _exact(one: Json) -> str:
+    return figures.euro(one.get("charged_micro_eur"))

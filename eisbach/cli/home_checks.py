@@ -1,0 +1,100 @@
+"""What is checked before a factory starts, so that it fails at once and in words: the home, and the port."""
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+from eisbach.cli.errors import CliError, usage_error
+from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.server_file import running_server
+
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "fuse.sshfs", "9p"}
+)
+"""File systems on which SQLite's locks are not to be trusted (sqlite.org/faq.html, question 5)."""
+
+
+def prepare_home(home: Path, mounts: str | None = None) -> None:
+    """Make the home, mode 0700, or raise CliError with what stands in the way. `mounts` is the table of mounts."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        raise usage_error(f"The home {home} is a file", "Choose a folder with --home") from None
+    except OSError as error:
+        raise _not_writable(home, error.strerror or "cannot be made") from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise _not_writable(home, "no permission to write")
+    if os.statvfs(home).f_flag & os.ST_RDONLY:
+        raise _not_writable(home, "its file system is mounted read-only")
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o022:
+        raise CliError(
+            f"The home {home} has mode {mode:04o}, so others can change what is in it",
+            f"Run: chmod 700 {home}",
+            ExitCode.REFUSED,
+        )
+    kind = file_system_of(home, mounts)
+    if kind in NETWORK_FILE_SYSTEMS:
+        raise CliError(
+            f"The home {home} lies on a network file system ({kind}), where the store's locks are not to be trusted",
+            "Choose a folder on a local disk with --home",
+            ExitCode.REFUSED,
+        )
+
+
+def refuse_second_server(home: Path) -> None:
+    """Raise CliError where a server already serves the home."""
+    other = running_server(home)
+    if other is not None:
+        raise CliError(
+            f"The home {home} is already served at {other.url} by process {other.pid}",
+            "Use that one, stop it with `eisbach down`, or choose another home with --home",
+            ExitCode.REFUSED,
+        )
+
+
+def refuse_taken_port(host: str, port: int) -> None:
+    """Raise CliError where the port cannot be listened on; port 0 is any free one."""
+    if not 0 <= port <= 65_535:
+        raise usage_error(f"--port {port} is no port", "Ports are 1 to 65535; 0 is any free one")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise usage_error(f"--host {host!r} is no address of this machine: {error.strerror}") from error
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except PermissionError as error:
+            raise usage_error(f"Port {port} needs root", "Choose one above 1023 with --port") from error
+        except OSError as error:
+            raise CliError(
+                f"Port {port} on {host} cannot be used: {error.strerror}",
+                f"Choose another one, for example --port {port + 1 if port < 65_535 else port - 1}, or --port 0 for any free one",
+                ExitCode.UNAVAILABLE,
+            ) from error
+
+
+def file_system_of(path: Path, mounts: str | None = None) -> str:
+    """Return the kind of file system under a path, such as `ext4` or `nfs4` (proc(5), mounts); empty where unknown."""
+    if mounts is None:
+        try:
+            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return ""
+    real = os.path.realpath(path)
+    best, kind = "", ""
+    for line in mounts.splitlines():
+        point, _, rest = line.partition(" ")[2].partition(" ")
+        point = point.encode().decode("unicode_escape") if "\\" in point else point  # blanks are written as \040
+        is_above = real == point or real.startswith(point.rstrip("/") + "/")
+        if is_above and len(point) >= len(best):  # of mounts at one place the last one counts
+            best, kind = point, rest.partition(" ")[0]
+    return kind
+
+
+def _not_writable(home: Path, why: str) -> CliError:
+    return CliError(
+        f"The home {home} is not writable: {why}", "Choose another folder with --home or EISBACH_HOME", ExitCode.REFUSED
+    )

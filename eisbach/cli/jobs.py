@@ -1,0 +1,181 @@
+"""`eisbach ps`, `status`, `why`, `cancel`: jobs as a person looks at them."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from eisbach.cli import figures
+from eisbach.cli.errors import usage_error
+from eisbach.cli.output import Format, Output, document, pairs, show, table
+from eisbach.cli.resolve import find_job, find_project
+from eisbach.cli.session import Session
+from eisbach.cli.terminal import clean, say
+from eisbach.core.jobs.lifecycle import JobState, Outcome
+
+Json = dict[str, Any]
+JobName = Annotated[str, typer.Argument(metavar="JOB", help="Name, id, or the start of an id.")]
+Project = Annotated[str | None, typer.Option("--project", "-p", help="The project: name or id.")]
+SHOWN = 50
+
+
+def ps(
+    all_jobs: Annotated[bool, typer.Option("--all", "-a", help="All jobs, not only the newest 50.")] = False,
+    state: Annotated[str | None, typer.Option("--state", help="Only jobs in this state, such as running.")] = None,
+    project: Project = None,
+    output_format: Output = Format.TABLE,
+) -> None:
+    """List the jobs of the project."""
+    if state is not None and state not in {known.value for known in JobState}:
+        raise usage_error(f"--state {state!r} is no state", f"States are {', '.join(known.value for known in JobState)}")
+    session = Session()
+    place = find_project(session, project)
+    path = f"/v1/projects/{place['project']}/jobs"
+    if all_jobs:
+        jobs, more = list(session.client.pages(path, state=state, limit=1000)), False
+    else:
+        page = session.client.get(path, state=state, limit=SHOWN)
+        jobs, more = page["items"], page.get("next_cursor") is not None
+    doc = document("jobs", project=place["project"], jobs=jobs, more=more)
+    show(doc, output_format, lambda is_wide: _print_jobs(jobs, place, is_wide))
+    if more and output_format in (Format.TABLE, Format.WIDE):
+        say(f"These are the newest {SHOWN}; all with `eisbach ps --all`.")
+
+
+def status(job: JobName, project: Project = None, output_format: Output = Format.TABLE) -> None:
+    """Show one job with its attempts."""
+    session = Session()
+    found = find_job(session, job, project)
+    attempts = list(session.client.pages(f"/v1/jobs/{found['job']}/attempts"))
+    doc = document("job", job=found, attempts=attempts)
+    show(doc, output_format, lambda is_wide: _print_job(found, attempts, is_wide))
+
+
+def why(job: JobName, project: Project = None, output_format: Output = Format.TABLE) -> None:
+    """Say what a job waits for, or why it ended."""
+    session = Session()
+    found = find_job(session, job, project)
+    reasons = session.client.get(f"/v1/jobs/{found['job']}/why")
+    show(document("why", **reasons), output_format, lambda is_wide: _print_why(found, reasons))
+
+
+def cancel(job: JobName, project: Project = None, output_format: Output = Format.TABLE) -> None:
+    """Cancel a job: signal, grace, end."""
+    session = Session()
+    found = find_job(session, job, project)
+    answer = session.client.post(f"/v1/jobs/{found['job']}/cancel")
+    show(document("job", job=answer), output_format, lambda is_wide: print(_cancelled(answer)))
+
+
+def state_words(job: Json) -> str:
+    """Return a job's state, or how it ended."""
+    outcome = str(job.get("outcome") or "")
+    return outcome.replace("_", " ") if outcome else str(job.get("state") or "")
+
+
+def short_reason(job: Json) -> str:
+    """Return in a word or two what a job waits for; nothing where the state says it all."""
+    reason = str(job.get("reason") or "")
+    is_ended_well = job.get("outcome") == Outcome.SUCCEEDED.value
+    if not reason or is_ended_well or reason.lower() in (str(job.get("outcome")), str(job.get("state"))):
+        return ""
+    exit_code = job.get("exit_code")
+    if job.get("outcome") == Outcome.FAILED.value and exit_code is not None:
+        return f"exit {exit_code}"
+    return reason.lower().replace("_", " ")
+
+
+def _print_jobs(jobs: Sequence[Json], place: Json, is_wide: bool) -> None:
+    wide = [">ATTEMPTS", "CLASS", "ENDED"] if is_wide else []
+    columns = ["ID", "~NAME", "STATE", "~WHY", ">N", "STARTED", ">HELD", ">COST", ">CEILING", *wide]
+    rows = []
+    for job in jobs:
+        row = [
+            job["job"],
+            job.get("name") or "",
+            state_words(job),
+            short_reason(job),
+            str(job.get("nodes", "")),
+            figures.instant(job.get("started_at")),
+            figures.duration(held_ms(job)) if job.get("started_at") else figures.NOTHING,
+            figures.euro_short(job.get("charged_micro_eur")),
+            figures.euro_short(job.get("ceiling_micro_eur")),
+        ]
+        if is_wide:
+            row += [str(job.get("attempts", "")), str(job.get("capacity_class") or ""), figures.instant(job.get("ended_at"))]
+        rows.append(row)
+    empty = f"No jobs in project {clean(place['name'])}. Start one with `eisbach run FILE.yaml` or `eisbach run -- COMMAND`."
+    table(columns, rows, empty=empty)
+
+
+def held_ms(job: Json) -> int:
+    """Return how long a job has held its nodes: as settled, and while it runs by this machine's clock."""
+    if job.get("state") in (JobState.RUNNING.value, JobState.STOPPING.value) and job.get("started_at"):
+        running = datetime.now(UTC) - datetime.fromisoformat(job["started_at"])
+        return max(int(job.get("charged_ms") or 0), int(running.total_seconds() * 1000))
+    return int(job.get("charged_ms") or 0)
+
+
+def _print_job(job: Json, attempts: Sequence[Json], is_wide: bool) -> None:
+    charged = f"{job.get('charged_eur') or figures.euro(job.get('charged_micro_eur'))} EUR"
+    ceiling = f"{job.get('ceiling_eur') or figures.euro(job.get('ceiling_micro_eur'))} EUR"
+    exit_code = job.get("exit_code")
+    pairs(
+        [
+            ("job", f"{job.get('name') or ''} ({job['job']})"),
+            ("state", state_words(job)),
+            ("why", short_reason(job)),
+            ("exit code", "" if exit_code is None else str(exit_code)),
+            ("nodes", str(job.get("nodes", ""))),
+            ("class", str(job.get("capacity_class") or "")),
+            ("submitted", figures.instant(job.get("submitted_at"))),
+            ("started", figures.instant(job.get("started_at"))),
+            ("ended", figures.instant(job.get("ended_at"))),
+            ("charged", f"{charged} of at most {ceiling}"),
+        ]
+    )
+    if attempts:
+        print()
+        table(*attempt_table(attempts, is_wide))
+
+
+def attempt_table(attempts: Sequence[Json], is_wide: bool) -> tuple[list[str], list[list[str]]]:
+    """Return columns and rows of attempts, oldest first."""
+    columns = [">ATTEMPT", "STATE", "FAULT", ">EXIT", "STARTED", ">HELD", ">CHARGED", "~NODES"]
+    if is_wide:
+        columns += ["ID", ">CPU", ">MEMORY"]
+    rows = []
+    for attempt in sorted(attempts, key=lambda one: int(one["number"])):
+        exit_code = attempt.get("exit_code")
+        fault = str(attempt.get("fault") or "")
+        nodes = attempt.get("nodes") or []
+        row = [
+            str(attempt["number"]),
+            state_words(attempt),
+            "" if fault == "none" else fault,
+            figures.NOTHING if exit_code is None else str(exit_code),
+            figures.instant(attempt.get("running_at")),
+            figures.duration(attempt.get("held_ms")),
+            str(attempt.get("charged_eur") or figures.euro(attempt.get("charged_micro_eur"))),
+            nodes if isinstance(nodes, str) else " ".join(nodes),
+        ]
+        if is_wide:
+            peak = attempt.get("memory_peak_mib")
+            row += [attempt["attempt"], figures.duration(attempt.get("cpu_ms")), figures.memory(peak) if peak else "-"]
+        rows.append(row)
+    return columns, rows
+
+
+def _print_why(job: Json, reasons: Json) -> None:
+    name = clean(job.get("name") or job["job"])
+    print(clean(f"{name} is {state_words({**job, **reasons})}: {reasons.get('detail') or short_reason(job)}"))
+    if reasons.get("do"):
+        print(clean(str(reasons["do"])))
+
+
+def _cancelled(job: Json) -> str:
+    name = clean(job.get("name") or job["job"])
+    if job.get("state") == JobState.ENDED.value:
+        return f"{name} is cancelled."
+    return f"{name} is asked to stop; it gets its grace to save. Watch it with `eisbach status {job['job']}`."

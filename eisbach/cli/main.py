@@ -1,0 +1,113 @@
+"""Where the command line starts: finds the command, runs it, and turns what went wrong into words and an exit code."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from eisbach.cli.commands import ENTRIES, GROUPS, SECTIONS, Entry
+from eisbach.cli.errors import CliError
+from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.terminal import say
+
+ABOUT = "Eisbach: book, use and pay for the capacity of an AI factory."
+EPILOG = "Every command has --help. Exit codes and all options: docs/cli.md."
+
+
+class LazyGroup(TyperGroup):
+    """A group that knows its commands by name and help line, and imports one when it is asked for."""
+
+    def __init__(self, name: str, prefix: str, help: str, epilog: str | None = None) -> None:
+        super().__init__(name=name, help=help, epilog=epilog, rich_markup_mode=None, no_args_is_help=True)
+        self._prefix = prefix
+        self.commands = dict.fromkeys(self._names())  # type: ignore[assignment]  # names, for suggestions
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of the table."""
+        return self._names()
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command or a subgroup, imported now; None where there is none of this name."""
+        if not self._prefix and cmd_name in GROUPS:
+            return LazyGroup(cmd_name, f"{cmd_name} ", GROUPS[cmd_name])
+        entry = next((entry for entry in ENTRIES if entry.path == self._prefix + cmd_name), None)
+        return None if entry is None else load(entry)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list in sections, from the table alone."""
+        width = max(len(entry.path) for entry in self._entries()) - len(self._prefix)
+        for section in SECTIONS:
+            mine = [entry for entry in section.entries if entry in self._entries()]
+            if mine:
+                with formatter.section(section.title if not self._prefix else "Commands"):
+                    formatter.write_dl([(entry.path.removeprefix(self._prefix).ljust(width), entry.help) for entry in mine])
+
+    def _entries(self) -> list[Entry]:
+        return [entry for entry in ENTRIES if entry.path.startswith(self._prefix)]
+
+    def _names(self) -> list[str]:
+        return list(dict.fromkeys(entry.path.removeprefix(self._prefix).split(" ")[0] for entry in self._entries()))
+
+
+def load(entry: Entry) -> Any:
+    """Return the command of an entry: its module is imported here and nowhere else."""
+    module, _, function = entry.target.partition(":")
+    callback = getattr(importlib.import_module(f"eisbach.cli.{module}"), function)
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+    app.command(
+        entry.path.rpartition(" ")[2], cls=getattr(callback, "command_class", None), no_args_is_help=False
+    )(callback)
+    return typer.main.get_command(app)
+
+
+def root() -> LazyGroup:
+    """Return the whole command line."""
+    return LazyGroup("eisbach", "", ABOUT, EPILOG)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        result = root().main(
+            args=list(sys.argv[1:] if arguments is None else arguments), prog_name="eisbach", standalone_mode=False
+        )
+        sys.stdout.flush()
+        return int(result) if isinstance(result, int) else ExitCode.OK
+    except CliError as error:
+        for line in error.lines():
+            say(line)
+        return error.code
+    except KeyboardInterrupt:
+        say("")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _drop_stdout()
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001  the last place: whatever is left is told in one line, with a report
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    if isinstance(error, typer.Abort):
+        say("Stopped; nothing was changed.")
+        return ExitCode.INTERRUPTED
+    show = getattr(error, "show", None)
+    if show is not None and hasattr(error, "exit_code"):  # typer's usage errors
+        show()
+        return ExitCode.USAGE
+    from eisbach.cli.bug_report import write_report
+
+    say(f"error: {write_report(error)}")
+    return ExitCode.FAILED
+
+
+def _drop_stdout() -> None:
+    """Let the interpreter flush into nothing at its end: whoever read our output went away."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,96 @@
+"""`eisbach backup`, `restore`, `db check`: the home itself, without going through the API."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eisbach.cli import figures
+from eisbach.cli.errors import CliError, usage_error
+from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.factory import told, wiring
+from eisbach.cli.home_checks import prepare_home, refuse_second_server
+from eisbach.cli.output import Format, Output, document, show
+from eisbach.cli.session import settings
+from eisbach.cli.terminal import clean
+from eisbach.cli.up import Home
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
+
+
+def backup(file: File, home: Home = None, output_format: Output = Format.TABLE) -> None:
+    """Write the whole home into one file, while the factory runs.
+
+    The store is checked first. The file holds keys and tokens: it is made with mode 0600.
+    """
+    place = _existing(home)
+    if file.exists():
+        raise usage_error(f"{file} exists already", "Choose a name that is free: a backup is never written over")
+    root = wiring()
+    try:
+        root.backup(place, file.absolute())
+    except root.CannotStart as error:
+        raise told(error) from error
+    size = os.stat(file).st_size
+    words = f"Wrote {file} ({figures.size(size)}). It holds the factory's keys: keep it as safe as the home."
+    doc = document("backup", file=str(file), home=str(place), size=size)
+    show(doc, output_format, lambda is_wide: print(words))
+
+
+def restore(file: File, home: Home = None, output_format: Output = Format.TABLE) -> None:
+    """Make a home from a backup; the log starts a new origin.
+
+    The home must be empty or absent: restore never writes over a factory.
+    """
+    if not file.is_file():
+        raise CliError(f"There is no file {file}", "Name a backup made by `eisbach backup`", ExitCode.NOT_FOUND)
+    place = (home or settings().home).expanduser().absolute()
+    refuse_second_server(place)
+    prepare_home(place)
+    if any(place.iterdir()):
+        raise CliError(
+            f"The home {place} is not empty",
+            f"Move it away first (mv {place} {place}.before), or choose another one with --home",
+            ExitCode.REFUSED,
+        )
+    root = wiring()
+    try:
+        root.restore(place, file.absolute())
+    except root.CannotStart as error:
+        raise told(error) from error
+    words = f"Restored {place} from {file}. Start it with `eisbach up`; its log has a new origin that names the old head."
+    show(document("restore", file=str(file), home=str(place)), output_format, lambda is_wide: print(words))
+
+
+def check(home: Home = None, output_format: Output = Format.TABLE) -> int:
+    """Recompute the log's tree, the tables and the sums of the store.
+
+    Exit code 1 where something contradicts itself.
+    """
+    place = _existing(home)
+    root = wiring()
+    try:
+        findings = [str(finding) for finding in root.check(place)]
+    except root.CannotStart as error:
+        raise told(error) from error
+    doc = document("db-check", home=str(place), is_sound=not findings, findings=findings)
+    show(doc, output_format, lambda is_wide: _print_findings(findings))
+    return ExitCode.FAILED if findings else ExitCode.OK
+
+
+def _print_findings(findings: list[str]) -> None:
+    if not findings:
+        print("Sound: the log's tree, every table and every sum follow from the log.")
+        return
+    print(f"Damaged: {figures.counted(len(findings), 'finding')}")
+    for finding in findings:
+        print(f"  - {clean(finding)}")
+    print("Stop the factory, move the home away, and `eisbach restore` the last backup that is sound.")
+
+
+def _existing(home: Path | None) -> Path:
+    place = (home or settings().home).expanduser().absolute()
+    if not place.is_dir():
+        raise CliError(f"There is no home {place}", "Name one with --home", ExitCode.NOT_FOUND)
+    return place

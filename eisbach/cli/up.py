@@ -1,0 +1,172 @@
+"""`eisbach up`: starts a factory on this machine, in the foreground or in the background."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eisbach import __version__
+from eisbach.cli.client import Client
+from eisbach.cli.errors import CliError
+from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.factory import ReadyFacts, told, wiring
+from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port
+from eisbach.cli.output import Format, Output, document, show
+from eisbach.cli.profile import write_profile
+from eisbach.cli.server_file import ServerFile, remove_server_file, running_server, write_server_file
+from eisbach.cli.session import settings
+from eisbach.settings import HOST_DEFAULT, PORT_DEFAULT, TIMEOUTS, Profile, Settings, own_environment
+
+LOG_NAME = "server.log"
+POLL_S = 0.1
+LOG_TAIL_LINES = 8
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="The factory's folder. [default: EISBACH_HOME, or eisbach in XDG_DATA_HOME]"),
+]
+
+
+def up(
+    home: Home = None,
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = HOST_DEFAULT,
+    port: Annotated[int, typer.Option("--port", help="The port; 0 is any free one.")] = PORT_DEFAULT,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background.")] = False,
+    output_format: Output = Format.TABLE,
+) -> int:
+    """Start a factory on this machine.
+
+    Its first start makes the operator's token and remembers it, so that the next command just works.
+    """
+    found = settings()
+    place = (home or found.home).expanduser().absolute()
+    prepare_home(place)
+    refuse_second_server(place)
+    refuse_taken_port(host, port)
+    if detach:
+        return _start_in_background(place, host, port, found, output_format)
+    return _serve(place, host, port, found, output_format)
+
+
+def _serve(home: Path, host: str, port: int, found: Settings, output_format: Format) -> int:
+    root = wiring()
+
+    def on_ready(facts: ReadyFacts) -> None:
+        server = write_server_file(home, facts.url, _token_file(home, facts))
+        remembered = remember(found, home, server)
+        show(document("factory", **_facts(facts, home)), output_format, lambda is_wide: _print_ready(facts, home, remembered))
+
+    try:
+        return root.start(home, host, port, on_ready)
+    except root.CannotStart as error:
+        raise told(error) from error
+    finally:
+        remove_server_file(home)
+
+
+def remember(found: Settings, home: Path, server: ServerFile) -> str:
+    """Write the profile for a factory on this machine and return what to tell about it.
+
+    A profile of this home gets the new address. One of another factory is left as it is.
+    """
+    profile = found.profile
+    token_file = None if server.token_file is None else Path(server.token_file)
+    if profile.url is not None and profile.home != home:
+        return (
+            f"Your profile stays with {profile.url}. To talk to this factory: export EISBACH_HOME={home}"
+        )
+    if token_file is None and profile.token_file is None:
+        return f"Your profile was not written: there is no token file in {home}. Log in with `eisbach login`."
+    known = profile if profile.home == home else Profile(home=home)
+    write_profile(found.profile_file, replace(known, url=server.url, token_file=token_file or known.token_file))
+    return ""
+
+
+def _start_in_background(home: Path, host: str, port: int, found: Settings, output_format: Format) -> int:
+    import subprocess
+
+    log = home / LOG_NAME
+    command = [found.python, "-m", "eisbach", "up", "--home", str(home), "--host", host, "--port", str(port)]
+    with open(log, "ab", opener=_private) as file:
+        start_of_log = file.tell()
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, env=dict(own_environment()),
+            cwd="/",
+        )  # fmt: skip
+    deadline = time.monotonic() + TIMEOUTS.server_ready_s
+    while time.monotonic() < deadline:
+        code = process.poll()
+        if code is not None:
+            raise CliError(
+                f"The factory ended at its start:\n{_tail(log, start_of_log)}", f"All it said: {log}", code or ExitCode.FAILED
+            )
+        server = running_server(home)
+        if server is not None and server.pid == process.pid and _is_healthy(server):
+            words = f"Eisbach {__version__} runs at {server.url} (process {process.pid}).\nStop it with `{_down(home, found)}`. Its log: {log}"
+            doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log))
+            show(doc, output_format, lambda is_wide: print(words))
+            return ExitCode.OK
+        time.sleep(POLL_S)
+    raise CliError(
+        f"The factory was started (process {process.pid}) but did not answer within {TIMEOUTS.server_ready_s:.0f} s:\n"
+        f"{_tail(log, start_of_log)}",
+        f"It may still come up. Look at {log}, or stop it with `{_down(home, found)}`",
+        ExitCode.UNAVAILABLE,
+    )
+
+
+def _is_healthy(server: ServerFile) -> bool:
+    try:
+        Client(server.url, None).get("/healthz")
+    except CliError:
+        return False
+    return True
+
+
+def _down(home: Path, found: Settings) -> str:
+    return "eisbach down" if home == found.home else f"eisbach down --home {home}"
+
+
+def _private(path: str, flags: int) -> int:
+    import os
+
+    return os.open(path, flags, 0o600)
+
+
+def _tail(log: Path, start: int) -> str:
+    with open(log, "rb") as file:
+        file.seek(start)
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:]) or "  (it said nothing)"
+
+
+def _token_file(home: Path, facts: ReadyFacts) -> Path | None:
+    """Return where the operator's token lies: told at the first start, found again at later ones."""
+    if facts.first_token_path is not None:
+        return facts.first_token_path
+    before = home / "operator.token"
+    return before if before.is_file() else None
+
+
+def _facts(facts: ReadyFacts, home: Path) -> dict[str, Any]:
+    return {
+        "url": facts.url,
+        "home": str(home),
+        "version": __version__,
+        "isolation": facts.isolation,
+        "gpus": list(facts.gpus),
+        "flavours": [str(one) for one in facts.flavours],
+    }
+
+
+def _print_ready(facts: ReadyFacts, home: Path, remembered: str) -> None:
+    print(f"Eisbach {__version__} serves {facts.url} from {home}", flush=True)
+    print(f"isolation  {facts.isolation}")
+    print(f"GPUs       {', '.join(facts.gpus) or 'none found'}")
+    print(f"flavours   {', '.join(str(one) for one in facts.flavours)}")
+    if facts.first_token_path is not None:
+        print(f"token      the operator's, in {facts.first_token_path}")
+    if remembered:
+        print(remembered)
+    print("Try `eisbach offers` in another terminal; Ctrl-C stops the factory, and work that runs goes on.", flush=True)
