@@ -117,8 +117,14 @@ def read_profile(file: Path) -> Profile:
         raise SettingsError(
             f"The profile {file} holds a token and has mode {mode:04o}, so others can read it. Run: chmod 600 {file}"
         )
-    paths = {key: Path(values.pop(key)) for key in ("token_file", "home") if key in values}
-    return Profile(**values, **paths)
+    return Profile(
+        url=values.get("url"),
+        token=values.get("token"),
+        token_file=_path(values.get("token_file")),
+        home=_path(values.get("home")),
+        organisation=values.get("organisation"),
+        project=values.get("project"),
+    )
 
 
 def _profile_values(file: Path, content: bytes) -> dict[str, str]:
@@ -138,6 +144,10 @@ def _profile_values(file: Path, content: bytes) -> dict[str, str]:
         if not isinstance(value, str):
             raise SettingsError(f"The profile {file} has {key} = {value!r}, which must be a text in quotes")
     return values
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)
 
 
 def _xdg(env: Mapping[str, str], name: str, otherwise: str) -> Path:

@@ -55,7 +55,8 @@ def refusals_error(refusals: Sequence[Any], where: str) -> CliError:
     codes = {code_of_problem(400, refusal.reason.value) for refusal in refusals}
     code = codes.pop() if len(codes) == 1 else ExitCode.USAGE
     if len(refusals) == 1:
-        return CliError(f"{where}: {refusals[0].what}", refusals[0].do, code, reason=refusals[0].reason.value)
+        front = f"{where}: " if where else ""
+        return CliError(_capital(f"{front}{refusals[0].what}"), refusals[0].do, code, reason=refusals[0].reason.value)
     error = CliError(f"{where} has {len(refusals)} mistakes", code=code)
     error.details = [str(refusal) for refusal in refusals]
     return error

@@ -31,7 +31,8 @@ def parse_events(response: http.client.HTTPResponse) -> Iterator[ServerEvent]:
 
     Raise ConnectionLost when it breaks or is silent for too long.
     """
-    kind, last_id, data = "message", "", []
+    kind, last_id = "message", ""
+    data: list[str] = []
     while True:
         try:
             raw = response.readline(LINE_BYTES_MAX)

@@ -7,16 +7,12 @@ from pathlib import Path
 
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.server_file import running_server
-
-NETWORK_FILE_SYSTEMS = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "lustre", "gpfs", "beegfs", "glusterfs", "fuse.sshfs", "9p"}
-)
-"""File systems on which SQLite's locks are not to be trusted (sqlite.org/faq.html, question 5)."""
+from eisbach.cli.server_process import running_server
+from eisbach.stores.sql.sqlite_home import MOUNT_TABLE, NETWORK_FILE_SYSTEMS, file_system_of
 
 
 def prepare_home(home: Path, mounts: str | None = None) -> None:
-    """Make the home, mode 0700, or raise CliError with what stands in the way. `mounts` is the table of mounts."""
+    """Make the home, mode 0700, or raise CliError with what stands in the way. `mounts` is the text of /proc/self/mountinfo."""
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
@@ -34,7 +30,9 @@ def prepare_home(home: Path, mounts: str | None = None) -> None:
             f"Run: chmod 700 {home}",
             ExitCode.REFUSED,
         )
-    kind = file_system_of(home, mounts)
+    if mounts is None:
+        mounts = MOUNT_TABLE.read_text(errors="replace") if MOUNT_TABLE.exists() else ""
+    kind, _ = file_system_of(Path(os.path.realpath(home)), mounts) or ("", "")
     if kind in NETWORK_FILE_SYSTEMS:
         raise CliError(
             f"The home {home} lies on a network file system ({kind}), where the store's locks are not to be trusted",
@@ -74,24 +72,6 @@ def refuse_taken_port(host: str, port: int) -> None:
                 f"Choose another one, for example --port {port + 1 if port < 65_535 else port - 1}, or --port 0 for any free one",
                 ExitCode.UNAVAILABLE,
             ) from error
-
-
-def file_system_of(path: Path, mounts: str | None = None) -> str:
-    """Return the kind of file system under a path, such as `ext4` or `nfs4` (proc(5), mounts); empty where unknown."""
-    if mounts is None:
-        try:
-            mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            return ""
-    real = os.path.realpath(path)
-    best, kind = "", ""
-    for line in mounts.splitlines():
-        point, _, rest = line.partition(" ")[2].partition(" ")
-        point = point.encode().decode("unicode_escape") if "\\" in point else point  # blanks are written as \040
-        is_above = real == point or real.startswith(point.rstrip("/") + "/")
-        if is_above and len(point) >= len(best):  # of mounts at one place the last one counts
-            best, kind = point, rest.partition(" ")[0]
-    return kind
 
 
 def _not_writable(home: Path, why: str) -> CliError:

@@ -1,5 +1,7 @@
 """`eisbach up`: starts a factory on this machine, in the foreground or in the background."""
 
+import os
+import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,8 @@ from eisbach.cli.factory import ReadyFacts, told, wiring
 from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.profile import write_profile
-from eisbach.cli.server_file import ServerFile, remove_server_file, running_server, write_server_file
+from eisbach.cli.server_file import ServerFile, remove_server_file, write_server_file
+from eisbach.cli.server_process import running_server, this_process
 from eisbach.cli.session import settings
 from eisbach.settings import HOST_DEFAULT, PORT_DEFAULT, TIMEOUTS, Profile, Settings, own_environment
 
@@ -53,7 +56,8 @@ def _serve(home: Path, host: str, port: int, found: Settings, output_format: For
     root = wiring()
 
     def on_ready(facts: ReadyFacts) -> None:
-        server = write_server_file(home, facts.url, _token_file(home, facts))
+        server = this_process(facts.url, _token_file(home, facts))
+        write_server_file(home, server)
         remembered = remember(found, home, server)
         show(document("factory", **_facts(facts, home)), output_format, lambda is_wide: _print_ready(facts, home, remembered))
 
@@ -84,36 +88,43 @@ def remember(found: Settings, home: Path, server: ServerFile) -> str:
 
 
 def _start_in_background(home: Path, host: str, port: int, found: Settings, output_format: Format) -> int:
-    import subprocess
-
     log = home / LOG_NAME
     command = [found.python, "-m", "eisbach", "up", "--home", str(home), "--host", host, "--port", str(port)]
     with open(log, "ab", opener=_private) as file:
         start_of_log = file.tell()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, env=dict(own_environment()),
-            cwd="/",
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, cwd="/",
+            env=dict(own_environment()),
         )  # fmt: skip
+    server = _ready(process, home)
+    if server is None:
+        said = _tail(log, start_of_log)
+        if process.poll() is not None:
+            code = process.returncode if process.returncode > 0 else ExitCode.FAILED
+            raise CliError(f"The factory ended at its start:\n{said}", f"All it said: {log}", code)
+        raise CliError(
+            f"The factory (process {process.pid}) did not answer within {TIMEOUTS.server_ready_s:.0f} s:\n{said}",
+            f"It may still come up. Look at {log}, or stop it with `{_down(home, found)}`",
+            ExitCode.UNAVAILABLE,
+        )
+    doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log))
+    lines = [
+        f"Eisbach {__version__} runs at {server.url} (process {process.pid}).",
+        f"Stop it with `{_down(home, found)}`. Its log: {log}",
+    ]
+    show(doc, output_format, lambda is_wide: print("\n".join(lines)))
+    return ExitCode.OK
+
+
+def _ready(process: "subprocess.Popen[bytes]", home: Path) -> ServerFile | None:
+    """Return the server once it answers, None when it ended or did not within its time."""
     deadline = time.monotonic() + TIMEOUTS.server_ready_s
-    while time.monotonic() < deadline:
-        code = process.poll()
-        if code is not None:
-            raise CliError(
-                f"The factory ended at its start:\n{_tail(log, start_of_log)}", f"All it said: {log}", code or ExitCode.FAILED
-            )
+    while time.monotonic() < deadline and process.poll() is None:
         server = running_server(home)
         if server is not None and server.pid == process.pid and _is_healthy(server):
-            words = f"Eisbach {__version__} runs at {server.url} (process {process.pid}).\nStop it with `{_down(home, found)}`. Its log: {log}"
-            doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log))
-            show(doc, output_format, lambda is_wide: print(words))
-            return ExitCode.OK
+            return server
         time.sleep(POLL_S)
-    raise CliError(
-        f"The factory was started (process {process.pid}) but did not answer within {TIMEOUTS.server_ready_s:.0f} s:\n"
-        f"{_tail(log, start_of_log)}",
-        f"It may still come up. Look at {log}, or stop it with `{_down(home, found)}`",
-        ExitCode.UNAVAILABLE,
-    )
+    return None
 
 
 def _is_healthy(server: ServerFile) -> bool:
@@ -129,8 +140,6 @@ def _down(home: Path, found: Settings) -> str:
 
 
 def _private(path: str, flags: int) -> int:
-    import os
-
     return os.open(path, flags, 0o600)
 
 
