@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -128,8 +129,6 @@ def read_profile(file: Path) -> Profile:
 
 
 def _profile_values(file: Path, content: bytes) -> dict[str, str]:
-    import tomllib  # only where there is a profile
-
     try:
         values = tomllib.loads(content.decode())
     except ValueError as error:
