@@ -196,8 +196,8 @@ def test_wrong_overrides_are_refused_without_their_value(override: str) -> None:
 
 def test_where_the_workdir_lies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
-    assert local_workdir({"workdir": "src"}, Path("/work")) == Path("/work/src")
-    assert local_workdir({"workdir": "~/src"}, Path("/work")) == Path("/home/ada/src")
-    assert local_workdir({"workdir": "/srv"}, Path("/work")) == Path("/srv")
-    assert local_workdir({"workdir": ARCHIVE}, Path("/work")) is None
-    assert local_workdir({}, Path("/work")) is None
+    assert local_workdir({"workdir": "src"}, Path("/base")) == Path("/base/src")
+    assert local_workdir({"workdir": "~/src"}, Path("/base")) == Path("/home/ada/src")
+    assert local_workdir({"workdir": "/srv"}, Path("/base")) == Path("/srv")
+    assert local_workdir({"workdir": ARCHIVE}, Path("/base")) is None
+    assert local_workdir({}, Path("/base")) is None
