@@ -33,6 +33,8 @@ def failure_of(error: BaseException, file: Path | None) -> Exception | None:
 def _sqlite_failure(error: sqlite3.Error, file: Path | None) -> Exception | None:
     code = getattr(error, "sqlite_errorcode", None)
     where = f"the store {file}" if file else "the store"
+    if code is None and "decode" in str(error):  # sqlite3's own complaint about a text that is not UTF-8
+        return StoreDamaged(f"{where} is damaged: {error}")
     match code and code & 0xFF:
         case sqlite3.SQLITE_FULL:
             return StoreFull(f"the disk under {where} is full")

@@ -1,15 +1,17 @@
 """Reads of the SQL store: from any thread, each on its own connection of a pool that cannot write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Engine, Executable, Table, bindparam, cast, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Executable, Table, bindparam, cast, func, select
+from sqlalchemy import text as literal_sql
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from eisbach.app.projections import PRIMARY_KEYS
 from eisbach.core.log.event import SealedEvent
-from eisbach.ports.store import Page, Reply, Row, StoreDamaged, Text
+from eisbach.ports.store import Page, Reply, Row, StoreDamaged, StoreUnavailable, Text
 from eisbach.stores.sql import schema
 from eisbach.stores.sql.failures import failure_of
 from eisbach.stores.sql.statements import checked_column
@@ -46,6 +48,7 @@ _REPLY = select(schema.replies).where(
 )
 _HEAD = select(schema.heads).where(schema.heads.c.size == bindparam("size"))
 _HEADS = select(schema.heads).order_by(schema.heads.c.size.desc()).limit(bindparam("count"))
+_INTEGRITY = literal_sql("PRAGMA integrity_check(100)")
 _SNAPSHOT = select(schema.snapshots).order_by(schema.snapshots.c.seq.desc()).limit(1)
 
 
@@ -138,6 +141,29 @@ class SqlReader:
         found = self._read(_SNAPSHOT)
         return (found[0][0], found[0][1]) if found else None
 
+    def integrity(self) -> list[str]:
+        """Return what the database itself finds wrong with its files; nothing with PostgreSQL, which has amcheck."""
+        if self._file is None:
+            return []
+        try:
+            found = [str(line) for (line,) in self._read(_INTEGRITY)]
+        except (StoreDamaged, StoreUnavailable) as error:
+            return [str(error)]
+        return [] if found == ["ok"] else found
+
+    @contextmanager
+    def frozen(self) -> Iterator["SqlReader"]:
+        """Yield a reader for one thread that sees the store as it is now, whatever is committed meanwhile."""
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if self._file is None else "BEGIN"
+        with self._read_engine.connect() as connection:
+            connection.exec_driver_sql(begin)
+            try:
+                reader = _FrozenReader(self._read_engine, self._file, connection)
+                reader.log_size()  # SQLite takes its view at the first read
+                yield reader
+            finally:
+                connection.exec_driver_sql("ROLLBACK")
+
     def _read(self, query: Executable, parameters: Mapping[str, object] | None = None) -> Sequence[Sequence[Any]]:
         try:
             try:
@@ -155,6 +181,17 @@ class SqlReader:
     def _fetch(self, query: Executable, parameters: Mapping[str, object] | None) -> Sequence[Sequence[Any]]:
         with self._read_engine.connect() as connection:
             return connection.execute(query, parameters).fetchall()
+
+
+class _FrozenReader(SqlReader):
+    """Reads on one connection, inside one transaction."""
+
+    def __init__(self, read_engine: Engine, file: Path | None, connection: Connection) -> None:
+        super().__init__(read_engine, file)
+        self._connection = connection
+
+    def _fetch(self, query: Executable, parameters: Mapping[str, object] | None) -> Sequence[Sequence[Any]]:
+        return self._connection.execute(query, parameters).fetchall()
 
 
 def _conditions(table: Table, where: Mapping[str, object]) -> list[ColumnElement[bool]]:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, PoolProxiedConnection
-from sqlalchemy.exc import SQLAlchemyError
 
 from eisbach.core.vocabulary.invariant import require
 from eisbach.ports.store import Batch, LeadershipLost, Row, StoreDamaged, StoreUnavailable
@@ -64,17 +63,6 @@ class SqlStore(SqlReader):
         if self._file is not None:
             self._forget_journal()
         return erased
-
-    def integrity(self) -> list[str]:
-        """Return what the database itself finds wrong with its files; nothing with PostgreSQL, which has amcheck."""
-        if self._file is None:
-            return []
-        try:
-            with self._read_engine.connect() as connection:
-                found = connection.exec_driver_sql("PRAGMA integrity_check(100)").scalars().all()
-        except SQLAlchemyError as error:
-            return [str(failure_of(error, self._file) or error)]
-        return [] if found == ["ok"] else [str(line) for line in found]
 
     def close(self) -> None:
         """Let go of the store; SQLite's journal is folded into its file."""
