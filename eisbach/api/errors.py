@@ -1,0 +1,165 @@
+"""Refusals as problem details (RFC 9457): one shape for everything that goes wrong on the API."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+from eisbach.ports.engine import EngineUnavailable
+from eisbach.ports.store import LeadershipLost, StoreFull, StoreUnavailable
+
+PROBLEM_JSON = "application/problem+json"
+log = logging.getLogger("eisbach.api")
+
+STATUS = {
+    Reason.TOO_LARGE: 413,
+    Reason.METHOD_NOT_ALLOWED: 405,
+    Reason.UNAUTHENTICATED: 401,
+    Reason.FORBIDDEN: 403,
+    Reason.NOT_FOUND: 404,
+    Reason.NAME_TAKEN: 409,
+    Reason.ALREADY_ENDED: 409,
+    Reason.IDEMPOTENCY_CONFLICT: 409,
+    Reason.MISSING_SECRET: 409,
+    Reason.OVER_BUDGET: 409,
+    Reason.BUDGET_RESERVED: 409,
+    Reason.BUDGET_REACHED: 409,
+    Reason.STORE_FULL: 507,
+    Reason.DISK_FULL: 507,
+    Reason.STORE_UNAVAILABLE: 503,
+    Reason.NODES_UNAVAILABLE: 503,
+    Reason.NOT_LEADER: 503,
+    Reason.OVERLOADED: 503,
+    Reason.INTERNAL_ERROR: 500,
+}
+"""HTTP status of each reason; all others are 422: understood, and wrong as it stands."""
+
+RETRY_AFTER = {"Retry-After": "2"}
+
+ABSENT = Refusal(
+    Reason.NOT_FOUND,
+    "there is nothing under this address, or you may not see it",
+    "check the id, and that your token belongs to its project or organisation",
+)
+"""The one answer for foreign and for absent ids."""
+
+
+class Problem(HTTPException):
+    """One or several refusals on their way to the client."""
+
+    def __init__(
+        self, *refusals: Refusal, status: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.refusals = refusals
+        chosen = status or STATUS.get(refusals[0].reason, 422)
+        if chosen == 503:
+            headers = {**RETRY_AFTER, **(headers or {})}
+        super().__init__(status_code=chosen, detail=str(refusals[0]), headers=headers)
+
+
+def invalid(what: str, do: str = "", where: str = "", status: int | None = None) -> Problem:
+    """Return the problem of a request that is wrong in itself."""
+    return Problem(Refusal(Reason.INVALID_ARGUMENT, what, do, where), status=status)
+
+
+def problem_body(status: int, refusals: Sequence[Refusal], instance: str) -> bytes:
+    """Return the problem document of one or several refusals; the first gives reason and type."""
+    first = refusals[0]
+    document = {
+        "type": f"urn:eisbach:reason:{first.reason.value}",
+        "title": first.reason.value.replace("_", " ").capitalize(),
+        "status": status,
+        "detail": str(first) if len(refusals) == 1 else f"{len(refusals)} things are wrong. First: {first}",
+        "instance": instance,
+        "reason": first.reason.value,
+        "retryable": first.reason.is_retryable,
+        "errors": [_error(refusal) for refusal in refusals],
+    }
+    return msgspec.json.encode(document, enc_hook=str)
+
+
+def problem_response(request: Request, problem: Problem) -> Response:
+    """Return the response of a problem; its `instance` is the path that was asked for."""
+    body = problem_body(problem.status_code, problem.refusals, request.scope["path"])
+    return Response(body, problem.status_code, problem.headers, PROBLEM_JSON)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Make every error of the app, foreseen or not, a problem document."""
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+
+
+def _error(refusal: Refusal) -> dict[str, Any]:
+    error: dict[str, Any] = {"reason": refusal.reason.value, "field": refusal.where, "detail": str(refusal)}
+    if refusal.values:
+        error["values"] = dict(refusal.values)
+    return error
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    if isinstance(error, Problem):
+        return problem_response(request, error)
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    match status:
+        case 404:
+            problem = Problem(ABSENT)
+        case 405:
+            allowed = (headers or {}).get("Allow", "")
+            method = request.method
+            what = Refusal(Reason.METHOD_NOT_ALLOWED, f"{method} is not possible here", f"use {allowed}")
+            problem = Problem(what, headers=headers)
+        case _:
+            what = Refusal(Reason.INVALID_ARGUMENT, "the request cannot be read", "send what the OpenAPI document says")
+            problem = Problem(what, status=status, headers=headers)
+    return problem_response(request, problem)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    found = error.errors() if isinstance(error, RequestValidationError) else []
+    return problem_response(request, Problem(*[_refusal_of(item) for item in found[:100]]))
+
+
+def _refusal_of(item: Mapping[str, Any]) -> Refusal:
+    place, *path = item["loc"]
+    field = ".".join(str(part) for part in path)
+    if item["type"] == "extra_forbidden":
+        return Refusal(Reason.UNKNOWN_KEY, f"{field!r} is not known here", "leave it out", field)
+    message = str(item["msg"])
+    subject = field or ("the body" if place == "body" else str(place))
+    return Refusal(Reason.INVALID_ARGUMENT, f"{subject}: {message[:1].lower()}{message[1:]}", "", field)
+
+
+async def _on_port_error(request: Request, error: Exception) -> Response:
+    reason, what, do = next(answer for kind, answer in _PORT_ERRORS.items() if isinstance(error, kind))
+    log.error("%s %s: %s", request.method, request.scope["path"], error)
+    return problem_response(request, Problem(Refusal(reason, what, do)))
+
+
+async def _on_unforeseen(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    what = "the factory failed at this request; nothing of it was kept unless a later read shows it"
+    do = "repeat it with the same Idempotency-Key; tell the operator the X-Request-Id"
+    return problem_response(request, Problem(Refusal(Reason.INTERNAL_ERROR, what, do)))
+
+
+_PORT_ERRORS: dict[type[Exception], tuple[Reason, str, str]] = {
+    StoreFull: (Reason.STORE_FULL, "the disk under the factory's store is full", "free some space, then repeat"),
+    StoreUnavailable: (Reason.STORE_UNAVAILABLE, "the factory's store cannot be reached", "repeat in a moment"),
+    LeadershipLost: (Reason.NOT_LEADER, "this server is no longer the leader", "repeat with another server"),
+    EngineUnavailable: (Reason.NODES_UNAVAILABLE, "the engine cannot be reached", "repeat in a moment"),
+}
+
+_HANDLERS: dict[int | type[Exception], Any] = {
+    HTTPException: _on_http_exception,
+    RequestValidationError: _on_invalid_request,
+    **dict.fromkeys(_PORT_ERRORS, _on_port_error),
+    Exception: _on_unforeseen,
+}

@@ -1,0 +1,288 @@
+"""How rows become the JSON of `/v1`: money in micro-euro and as exact text, instants as RFC 3339 in UTC."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from eisbach.app.commands import Actor
+from eisbach.core.vocabulary.money import euro_text
+from eisbach.ports.store import Page, Row
+
+Json = dict[str, Any]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+encode = msgspec.json.Encoder().encode
+
+
+def instant_text(at_ms: int | None) -> str | None:
+    """Return an instant as RFC 3339 text in UTC with milliseconds, such as `2026-11-22T03:55:42.000Z`."""
+    if at_ms is None:
+        return None
+    return (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def money(name: str, amount: int) -> Json:
+    """Return an amount twice: `<name>_micro_eur` as an integer, `<name>_eur` as exact decimal text."""
+    return {f"{name}_micro_eur": amount, f"{name}_eur": euro_text(amount)}
+
+
+def with_money_text(value: Any) -> Any:
+    """Return a value with `<name>_eur` beside each integer `<name>_micro_eur`, at every depth."""
+    if isinstance(value, Mapping):
+        shown: Json = {}
+        for key, part in value.items():
+            shown[key] = with_money_text(part)
+            if key.endswith("_micro_eur") and isinstance(part, int):
+                shown[key.removesuffix("_micro_eur") + "_eur"] = euro_text(part)
+        return shown
+    if isinstance(value, list | tuple):
+        return [with_money_text(part) for part in value]
+    return value
+
+
+def page(found: Page, show: Callable[[Row], Json]) -> Json:
+    """Return one page of a list."""
+    return {"items": [show(row) for row in found.rows], "next_cursor": found.next_cursor}
+
+
+def whole(items: Sequence[Json]) -> Json:
+    """Return a list that fits on one page."""
+    return {"items": list(items), "next_cursor": None}
+
+
+def actor(who: Actor) -> Json:
+    """Return who asks."""
+    return {
+        "token": who.token,
+        "role": who.role.value,
+        "organisation": who.organisation,
+        "project": who.project,
+    }
+
+
+def organisation(row: Row) -> Json:
+    """Return an organisation."""
+    return {
+        "organisation": row["organisation"],
+        "parent": row["parent"],
+        "name": row["name"],
+        "segment": row["segment"],
+        "created_at": instant_text(row["created_ms"]),
+    }
+
+
+def project(row: Row) -> Json:
+    """Return a project without its account."""
+    return {
+        "project": row["project"],
+        "organisation": row["organisation"],
+        "name": row["name"],
+        **money("budget", row["budget"]),
+        "created_at": instant_text(row["created_ms"]),
+    }
+
+
+def token(row: Row) -> Json:
+    """Return a token without its secret, which nobody has."""
+    return {
+        "token": row["token"],
+        "role": row["role"],
+        "organisation": row["organisation"],
+        "project": row["project"],
+        "label": row["label"],
+        "created_at": instant_text(row["created_ms"]),
+        "expires_at": instant_text(row["expires_ms"]),
+        "revoked_at": instant_text(row["revoked_ms"]),
+    }
+
+
+def issued_token(reply: Json) -> Json:
+    """Return a token as it was issued: with its secret, the first time."""
+    secret = {"secret": reply["secret"]} if "secret" in reply else {}
+    return {**token(reply), **secret}
+
+
+def node(row: Row) -> Json:
+    """Return a node."""
+    names = ("node", "pool", "site", "flavour", "cpu_milli", "memory_mib", "gpus", "drained", "removed")
+    return {name: row[name] for name in names}
+
+
+def job(row: Row) -> Json:
+    """Return a job as lists show it."""
+    return {
+        "job": row["job"],
+        "project": row["project"],
+        "name": row["name"],
+        "state": row["state"],
+        "outcome": row["outcome"],
+        "reason": row["reason"],
+        "capacity_class": row["capacity_class"],
+        "nodes": row["nodes"],
+        "attempts": row["attempts"],
+        "last_attempt": row["last_attempt"],
+        "exit_code": row["exit_code"],
+        "tariff": row["tariff"],
+        "limit_ms": row["limit_ms"],
+        **money("ceiling", row["cap"]),
+        **money("charged", row["charged"]),
+        "charged_ms": row["charged_ms"],
+        "submitted_by": row["submitted_by"],
+        "submitted_at": instant_text(row["submitted_ms"]),
+        "started_at": instant_text(row["started_ms"]),
+        "ended_at": instant_text(row["ended_ms"]),
+    }
+
+
+def attempt(row: Row) -> Json:
+    """Return an attempt."""
+    copied = ("attempt", "job", "number", "state", "ending", "outcome", "fault", "reason", "exit_code", "rank")
+    used = ("held_ms", "charged_ms", "cpu_ms", "memory_peak_mib", "memory_is_polled", "log_bytes")
+    return {
+        **{name: row[name] for name in copied},
+        "nodes": row["nodes"].split(),
+        "planned_at": instant_text(row["planned_ms"]),
+        "running_at": instant_text(row["running_ms"]),
+        "ended_at": instant_text(row["ended_ms"]),
+        **{name: row[name] for name in used},
+        **money("charged", row["charged"]),
+    }
+
+
+def accepted_job(reply: Json) -> Json:
+    """Return what a submission is answered with."""
+    return {
+        "job": reply["job"],
+        "name": reply["name"],
+        "project": reply["project"],
+        "state": reply["state"],
+        "reason": reply["reason"],
+        **money("ceiling", reply["cap"]),
+        "submitted_at": instant_text(reply["submitted_ms"]),
+    }
+
+
+def account(figures: Mapping[str, Any]) -> Json:
+    """Return a month's budget and what of it is reserved, charged and available."""
+    shown: Json = {"period": figures["period"]}
+    for part in ("budget", "reserved", "charged", "available"):
+        shown |= money(part, figures[part])
+    return shown
+
+
+def plan(answer: Mapping[str, Any]) -> Json:
+    """Return what a job would cost and when it would start."""
+    copied = ("name", "project", "nodes", "flavour", "cpu_milli", "memory_mib", "gpus", "limit_ms", "grace_ms")
+    place = answer["places"][0] if answer["places"] else {"site": "", "country": ""}
+    return {
+        **{name: answer[name] for name in copied},
+        "site": place["site"],
+        "country": place["country"],
+        "places": answer["places"],
+        **money("price_per_hour", answer["price_per_hour"]),
+        **money("ceiling", answer["cap"]),
+        "tariff": answer["tariff"],
+        "tariff_label": answer["tariff_label"],
+        "starts_at_once": answer["starts_at_once"],
+        "start_estimated_at": instant_text(answer["start_estimated_ms"]),
+        "reason": answer["waits_for"],
+        "queued_before": answer["queued_before"],
+        "detail": _when(answer),
+        "account": account(answer["budget"]),
+    }
+
+
+def _when(answer: Mapping[str, Any]) -> str:
+    if answer["starts_at_once"]:
+        return "now"
+    if answer["waits_for"]:
+        return "once the project's budget has room for its ceiling"
+    estimate = instant_text(answer["start_estimated_ms"])
+    before = answer["queued_before"]
+    ahead = f", {before} jobs stand before it" if before else ""
+    return f"about {estimate} (an estimate){ahead}" if estimate else f"when capacity becomes free{ahead}"
+
+
+def offers(answer: Mapping[str, Any]) -> Json:
+    """Return what there is to be had, each flavour with its prices beside it."""
+    items = []
+    for offer in answer["offers"]:
+        place = offer["places"][0] if offer["places"] else {"site": "", "country": ""}
+        prices = money("core_hour", answer["core_hour"]) | money("memory_gib_hour", answer["memory_gib_hour"])
+        if offer["gpu_hour"] is not None:
+            prices |= money("gpu_hour", offer["gpu_hour"])
+        kept = {name: value for name, value in offer.items() if name != "gpu_hour"}
+        tariff = {name: answer[name] for name in ("tariff", "tariff_label", "spot_permille")}
+        free = min(
+            (offer[f"free_{name}"] // offer[name] for name in ("cpu_milli", "memory_mib", "gpus") if offer[name]),
+            default=0,
+        )
+        items.append({**kept, "site": place["site"], "country": place["country"], "free": free, **prices, **tariff})
+    return {**whole(items), "valid_from_at": instant_text(answer["valid_from_ms"])}
+
+
+def job_cost(answer: Mapping[str, Any]) -> Json:
+    """Return what a job was charged, by attempt, with the ledger's transfers behind it."""
+    copied = ("job", "name", "project", "tariff", "state", "outcome", "charged_ms")
+    return {
+        **{name: answer[name] for name in copied},
+        **money("ceiling", answer["cap"]),
+        **money("charged", answer["charged"]),
+        "attempts": [_attempt_cost(one) for one in answer["attempts"]],
+        "transfers": [_transfer(one) for one in answer["transfers"]],
+    }
+
+
+def project_cost(answer: Mapping[str, Any]) -> Json:
+    """Return a month of a project: its account, and each job that was charged in it."""
+    jobs = []
+    for one in answer["jobs"]:
+        rest = {name: value for name, value in one.items() if name not in ("charged", "cap")}
+        ceiling = money("ceiling", one["cap"]) if one.get("cap") is not None else {}
+        jobs.append({**rest, **ceiling, **money("charged", one["charged"])})
+    return {"project": answer["project"], **account(answer), "jobs": jobs}
+
+
+def _attempt_cost(one: Mapping[str, Any]) -> Json:
+    instants = {"running_at": instant_text(one["running_ms"]), "ended_at": instant_text(one["ended_ms"])}
+    rest = {name: value for name, value in one.items() if name not in ("running_ms", "ended_ms", "charged")}
+    return {**rest, "nodes": one["nodes"].split(), **instants, **money("charged", one["charged"])}
+
+
+def _transfer(one: Mapping[str, Any]) -> Json:
+    copied = ("transfer", "seq", "debit", "credit", "kind", "job", "attempt")
+    return {
+        **{name: one[name] for name in copied},
+        "at": instant_text(one["at_ms"]),
+        **money("amount", one["amount"]),
+    }
+
+
+def why(answer: Mapping[str, Any]) -> Json:
+    """Return why a job is where it is."""
+    return {
+        "job": answer["job"],
+        "state": answer["state"],
+        "reason": answer["reason"],
+        "detail": answer["text"],
+        "start_estimated_at": instant_text(answer["start_estimated_ms"]),
+        "start_promised_at": instant_text(answer["start_promised_ms"]),
+    }
+
+
+def why_ended(row: Row, last: Row | None) -> Json:
+    """Return why a job ended, from its row and that of its last attempt."""
+    outcome = row["outcome"].replace("_", " ")
+    detail = f"It ended at {instant_text(row['ended_ms'])}: {outcome} ({row['reason']})"
+    if last is not None and last["exit_code"] is not None:
+        where = f" of task {last['rank']}" if last["rank"] is not None else ""
+        detail += f". Attempt {last['number']} ended with exit code {last['exit_code']}{where}"
+    return {
+        "job": row["job"],
+        "state": row["state"],
+        "reason": row["reason"],
+        "detail": detail,
+        "start_estimated_at": None,
+        "start_promised_at": None,
+    }
