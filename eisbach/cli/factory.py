@@ -31,9 +31,6 @@ class Wiring(Protocol):
 
     CannotStart: type[Exception]
 
-    def start(self, home: Path, host: str, port: int, on_ready: Callable[[Any], None]) -> int:
-        """Serve until told to stop and return an exit code; raise CannotStart with what is wrong and what to do."""
-
     def stop_agent(self, home: Path) -> int:
         """End the resident agent of a home; return how many attempts go on without it."""
 
@@ -56,6 +53,12 @@ def wiring() -> Wiring:
             f"This installation cannot run a factory: {error.name} is missing",
             "Install Eisbach anew with `pip install eisbach`",
         ) from error
+
+
+def start(home: Path, host: str, port: int, on_ready: Callable[[Any], None]) -> int:
+    """Serve a home until told to stop and return an exit code; raise CannotStart with what is wrong."""
+    server: Any = importlib.import_module("eisbach.cli.server_main")
+    return int(server.start(home, host, port, on_ready))
 
 
 def told(error: Exception) -> CliError:

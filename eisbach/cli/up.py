@@ -13,7 +13,7 @@ from eisbach import __version__
 from eisbach.cli.client import Client
 from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.factory import ReadyFacts, told, wiring
+from eisbach.cli.factory import ReadyFacts, start, told, wiring
 from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.profile import write_profile
@@ -62,7 +62,7 @@ def _serve(home: Path, host: str, port: int, found: Settings, output_format: For
         show(document("factory", **_facts(facts, home)), output_format, lambda is_wide: _print_ready(facts, home, remembered))
 
     try:
-        return root.start(home, host, port, on_ready)
+        return start(home, host, port, on_ready)
     except root.CannotStart as error:
         raise told(error) from error
     finally:

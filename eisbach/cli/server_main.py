@@ -1,0 +1,54 @@
+"""The server process: the factory of a home behind the API, until a signal."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eisbach import wiring
+from eisbach.api.server import create_app
+from eisbach.api.serving import PortTaken, bind, serve
+from eisbach.cli.exit_codes import ExitCode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadyFacts:
+    """What a server says once it takes work."""
+
+    url: str
+    home: Path
+    first_token_path: Path | None
+    isolation: str
+    gpus: Sequence[str]
+    flavours: Sequence[str]
+
+
+def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], None]) -> int:
+    """Serve until told to stop and return an exit code; raise wiring.CannotStart with what is wrong."""
+    try:
+        bound = bind(host, port)  # before anything else: a taken port must not touch the home
+    except PortTaken as error:
+        raise wiring.CannotStart(str(error)) from error
+    try:
+        factory = wiring.open_home(home)
+    except BaseException:
+        bound.close()
+        raise
+
+    def ready(address: str, real_port: int) -> None:
+        shown = f"[{address}]" if ":" in address else address
+        on_ready(
+            ReadyFacts(
+                url=f"http://{shown}:{real_port}",
+                home=home,
+                first_token_path=factory.operator_token,
+                isolation=factory.application.isolation,
+                gpus=factory.gpus,
+                flavours=factory.flavours,
+            )
+        )
+
+    try:
+        serve(create_app(factory.application), bound, on_ready=ready)
+    finally:
+        factory.close()
+    return ExitCode.OK

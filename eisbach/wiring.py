@@ -1,0 +1,308 @@
+"""The composition root of the live system: a home becomes an application with real ports."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from eisbach import __version__
+from eisbach.adapters import backup_archive
+from eisbach.adapters.archive_check import check_archive
+from eisbach.adapters.archives import ArchiveFolder
+from eisbach.adapters.cedar import CedarAuthoriser
+from eisbach.adapters.clocks import SystemClock
+from eisbach.adapters.home_lock import HomeLock, HomeLocked
+from eisbach.adapters.identifiers import SystemIds
+from eisbach.adapters.secret_files import SecretFolder
+from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
+from eisbach.adapters.site_file import (
+    SiteFileError,
+    read_price_file,
+    read_site_file,
+    write_price_file,
+    write_site_file,
+)
+from eisbach.app import issue_token, record_observation
+from eisbach.app.application import Application
+from eisbach.app.check_store import check_store
+from eisbach.app.commands import SYSTEM, Role
+from eisbach.app.issue_token import LIFETIME_MAX_MS, SECRET_PREFIX
+from eisbach.app.open_factory import apply_site_changes, open_factory
+from eisbach.app.recover_state import recover
+from eisbach.app.rounds import ROUNDS, Round, RoundsThread
+from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
+from eisbach.app.snapshot import fingerprint
+from eisbach.app.tell_engine import reconcile
+from eisbach.core.vocabulary.quantities import SECOND_MS
+from eisbach.core.vocabulary.reasons import Refusal
+from eisbach.engines.local.engine import LocalEngine
+from eisbach.engines.local.inventory import Inventory, detect
+from eisbach.ports.crash import ENVIRONMENT_VARIABLE, arm
+from eisbach.ports.engine import Ending, EngineUnavailable, Observation
+from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
+from eisbach.settings import own_environment
+from eisbach.stores.sql.backup import BackupRefused, backup_database
+from eisbach.stores.sql.opening import open_sqlite
+from eisbach.stores.sql.store import SqlStore
+
+DATABASE = "eisbach.db"
+LOG_KEY = "log.key"
+OPERATOR_TOKEN = "operator.token"
+SITE_FILE = "site.toml"
+PRICE_FILE = "prices.toml"
+FOLLOWS_HEAD = "follows-head"
+KEPT_BY_BACKUP = (LOG_KEY, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, "archives", "secrets")
+SYSTEM_SHARE = 10
+"""Percent of the machine's memory that stays with the system, at least SYSTEM_MIB."""
+SYSTEM_MIB = 512
+
+
+class CannotStart(Exception):
+    """The home cannot be used; the message says why and what to do."""
+
+
+class _Archives(ArchiveFolder):
+    """The folder of archives with the check that the application asks for."""
+
+    def check(self, path: Path) -> Refusal | None:
+        """Return why a file is no archive that may be unpacked, or None."""
+        found = check_archive(path)
+        return found if isinstance(found, Refusal) else None
+
+
+@dataclass(slots=True)
+class Factory:
+    """An open home: the application, its rounds, and what `up` tells about it."""
+
+    application: Application
+    home: Path
+    operator_token: Path
+    gpus: Sequence[str]
+    flavours: Sequence[str]
+    _lock: HomeLock
+    _rounds: RoundsThread
+
+    def close(self) -> None:
+        """Stop deciding and let go of the home; work that runs keeps running."""
+        self._rounds.stop()
+        self.application.stop()
+        self.application.close()
+        self._lock.release()
+
+
+def open_home(home: Path) -> Factory:
+    """Open a home, made at its first start; raise CannotStart. Work that runs from before is taken over."""
+    crash_at = own_environment().get(ENVIRONMENT_VARIABLE)
+    if crash_at:
+        arm(crash_at)
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = HomeLock(home)
+        try:
+            return _open(home, lock)
+        except BaseException:
+            lock.release()
+            raise
+    except (HomeLocked, SiteFileError, KeyFileError) as error:
+        raise CannotStart(str(error)) from error
+    except (StoreUnavailable, StoreDamaged, NewerStore, StoreFull, EngineUnavailable) as error:
+        raise CannotStart(str(error)) from error
+    except OSError as error:
+        raise CannotStart(f"The home {home} cannot be used: {error.strerror}: {error.filename}") from error
+
+
+def _open(home: Path, lock: HomeLock) -> Factory:
+    machine = detect()
+    write_site_file(home / SITE_FILE, [_node_of(machine)])
+    write_price_file(home / PRICE_FILE)
+    site, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
+    signer = _signer(home)
+    store = open_sqlite(home / DATABASE)
+    engine = LocalEngine(home)
+    engine.recover()
+    application = Application(
+        store=store,
+        engine=engine,
+        clock=SystemClock(),
+        ids=SystemIds(),
+        signer=signer,
+        authoriser=CedarAuthoriser(),
+        archives=_Archives(home / "archives"),
+        secrets=SecretFolder(home / "secrets"),
+        isolation=engine.isolation,
+    )
+    application.start()
+    try:
+        _begin(application, home, site, signer, tariff)
+    except BaseException:
+        application.stop()
+        application.close()
+        raise
+    site_round = Round("site-file", 10 * SECOND_MS, lambda app: apply_site_changes(app, [site]))
+    rounds = RoundsThread(application, (*ROUNDS, site_round))
+    rounds.start()
+    flavours = sorted({node.flavour for node in site.nodes})
+    gpus = [gpu.name for gpu in machine.gpus]
+    return Factory(application, home, home / OPERATOR_TOKEN, gpus, flavours, lock, rounds)
+
+
+def _begin(
+    application: Application, home: Path, site: SiteFacts, signer: Ed25519Signer, tariff: TariffFacts
+) -> None:
+    follows = home / FOLLOWS_HEAD
+    follows_head = follows.read_text() if follows.exists() else ""
+    open_factory(
+        application,
+        origin=signer.name,
+        software=__version__,
+        sites=[site],
+        tariff=tariff,
+        follows_head=follows_head,
+    )
+    if follows_head:
+        _give_up_attempts(application)
+        follows.unlink()
+    _operator_token(application, home)
+    reconcile(application)
+
+
+def stop_agent(home: Path) -> int:
+    """End the resident agent of a home; return how many attempts go on without it."""
+    engine = LocalEngine(home)
+    try:
+        running = sum(1 for seen in engine.observe() if seen.ending is None)
+        engine.shut_agent_down()
+    finally:
+        engine.close()
+    return running
+
+
+def backup(home: Path, file: Path) -> None:
+    """Write the home's database, keys, tokens, settings, secrets and archives into one file of mode 0600.
+
+    Logs, outputs and checkpoints of jobs are not in it. Works while the server runs; raise CannotStart.
+    """
+    try:
+        store = open_sqlite(home / DATABASE)
+        try:
+            with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
+                copy = Path(folder) / DATABASE
+                findings = _check_copy(store, copy)
+                if findings:
+                    raise StoreDamaged("; ".join(findings[:5]))
+                members = {name: home / name for name in KEPT_BY_BACKUP if (home / name).exists()}
+                backup_archive.write(file, {DATABASE: copy, **members})
+        finally:
+            store.close()
+    except (BackupRefused, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
+        raise CannotStart(f"The backup was not written: {error}") from error
+
+
+def restore(home: Path, file: Path) -> None:
+    """Make an empty home from a backup. The log goes on under a new origin and key; its next event names the old head.
+
+    A head that was signed after the backup can so never be contradicted.
+    """
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        backup_archive.read(file, home, {DATABASE, *KEPT_BY_BACKUP})
+        store = open_sqlite(home / DATABASE)
+        try:
+            head = store.head()
+        finally:
+            store.close()
+        (home / LOG_KEY).rename(home / f"{LOG_KEY}.before-restore")
+        _write_private(home / FOLLOWS_HEAD, head[1] if head is not None else "none")
+    except (backup_archive.NoBackup, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
+        raise CannotStart(f"Nothing usable was restored: {error}") from error
+
+
+def check(home: Path) -> Sequence[str]:
+    """Return what contradicts itself in a home's store, nothing where all is well; raise CannotStart."""
+    try:
+        with tempfile.TemporaryDirectory(dir=home, prefix=".check-") as folder:
+            store = open_sqlite(home / DATABASE)
+            try:
+                return _check_copy(store, Path(folder) / DATABASE)
+            finally:
+                store.close()
+    except StoreDamaged as error:
+        return [str(error)]
+    except (StoreUnavailable, StoreFull, NewerStore, OSError) as error:
+        raise CannotStart(f"The store could not be checked: {error}") from error
+
+
+def _check_copy(store: SqlStore, copy: Path) -> list[str]:
+    """A server may go on writing, so a copy is checked; a database too damaged to copy is looked at as it is."""
+    try:
+        backup_database(store, copy)
+    except StoreDamaged:
+        return _findings(store)
+    copied = open_sqlite(copy)
+    try:
+        return _findings(copied)
+    finally:
+        copied.close()
+
+
+def _findings(store: SqlStore) -> list[str]:
+    findings = [str(finding) for finding in check_store(store)]
+    if not findings and fingerprint(recover(store).state) != fingerprint(recover(store, from_snapshot=False).state):
+        findings.append("snapshot: the state it gives differs from the one that the whole log gives")
+    return findings
+
+
+def _give_up_attempts(application: Application) -> None:
+    """After a restore: what ran when the backup was made may have ended long ago; nothing of it is started again."""
+    for attempt in application.ask(lambda state, now: list(state.scheduler.holding)).result():
+        lost = Observation(
+            attempt_id=attempt, running_since_ms=None, held_ms=0, ending=Ending.LOST, detail="the store was restored"
+        )
+        application.perform(record_observation.command(lost)).result()
+
+
+def _operator_token(application: Application, home: Path) -> None:
+    """Make the operator's first token: on disk before it is valid, so that a crash in between loses nothing."""
+    path = home / OPERATOR_TOKEN
+    if not path.exists():
+        _write_private(path, SECRET_PREFIX + secrets.token_urlsafe(32))
+    command = issue_token.command(
+        SYSTEM,
+        role=Role.OPERATOR.value,
+        label="first start",
+        lifetime_ms=LIFETIME_MAX_MS,
+        secret=path.read_text().strip(),
+    )
+    application.perform(command).result()
+
+
+def _signer(home: Path) -> Ed25519Signer:
+    path = home / LOG_KEY
+    if path.exists():
+        return load_key_file(path)
+    return create_key_file(path, f"eisbach.local/{secrets.token_hex(5)}")
+
+
+def _node_of(machine: Inventory) -> NodeFacts:
+    """Return the machine as one node; a part of its memory stays with the system."""
+    kept = max(SYSTEM_MIB, machine.memory_mib * SYSTEM_SHARE // 100)
+    return NodeFacts(
+        node="node-1",
+        pool="local",
+        flavour=machine.flavour,
+        cpu_milli=machine.cpu_milli,
+        memory_mib=max(256, machine.memory_mib - kept),
+        gpus=len(machine.gpus),
+    )
+
+
+def _write_private(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(draft, path)
