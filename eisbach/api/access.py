@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from eisbach.api.bodies import CheckedRequest, decode_json, read_body
+from eisbach.api.bodies import CheckedRequest, decode_json, read_body, require_json
 from eisbach.api.errors import ABSENT, Problem, invalid
 from eisbach.api.host import NOBODY, Host
 from eisbach.app.application import Application
@@ -140,10 +140,12 @@ class GuardedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return FastAPI's handler of this route behind the admission."""
         answer = super().get_route_handler()
-        access = self.access
+        access, takes_json = self.access, self.body_field is not None
 
         async def guarded(request: Request) -> Response:
             call = await admit(access, request.scope, request.receive)
+            if call.request.read and takes_json:
+                require_json(call.request)
             request.scope["eisbach.call"] = call
             return await answer(call.request)
 

@@ -79,8 +79,8 @@ def decode_json(body: bytes) -> Any:
 
 
 def require_json(request: CheckedRequest) -> None:
-    """Raise Problem (415) unless the body is said to be JSON, or nothing is said."""
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    """Raise Problem (415) unless the body is said to be JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         raise invalid("the body is not sent as JSON", "send it with Content-Type: application/json", status=415)
 

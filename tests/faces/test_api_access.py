@@ -1,0 +1,324 @@
+"""Every route of the app, one by one: nobody without a token, no stranger, no viewer beyond looking, and the right one."""
+
+from dataclasses import dataclass
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRouter
+
+from eisbach.adapters.cedar import read_policies
+from eisbach.api import access
+from eisbach.api.access import GuardedRoute
+from eisbach.api.server import ROUTERS, check_routes
+
+ABSENT = {
+    "organisation": "org_00000000000000000000000000",
+    "project": "prj_00000000000000000000000000",
+    "token": "tok_00000000000000000000000000",
+    "job": "job_00000000000000000000000000",
+    "node": "node-absent",
+}
+TASK = {"task": {"run": "true", "time_limit": "5m"}}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """What a route answers: `by` whom it works with `status`, what a viewer of the same project gets."""
+
+    by: str = "member"
+    status: int = 200
+    viewer: int = 200
+    json: object = None
+    content: bytes | None = None
+    where: str = "running_job"
+
+
+CASES = {
+    "GET /metrics": Case(by="auditor", viewer=403),
+    "GET /v1/version": Case(),
+    "GET /v1/me": Case(),
+    "GET /v1/factory": Case(by="auditor", viewer=403),
+    "GET /v1/offers": Case(),
+    "POST /v1/organisations": Case(by="operator", status=201, viewer=403, json={"name": "New one"}),
+    "GET /v1/organisations": Case(by="admin", viewer=403),
+    "GET /v1/organisations/{organisation}": Case(by="admin", viewer=404),
+    "POST /v1/projects": Case(
+        by="admin", status=201, viewer=404, json={"name": "new", "organisation": "{organisation}", "budget_micro_eur": 1}
+    ),
+    "GET /v1/projects": Case(),
+    "GET /v1/projects/{project}": Case(),
+    "PATCH /v1/projects/{project}": Case(by="admin", viewer=403, json={"budget_micro_eur": 90_000_000}),
+    "POST /v1/tokens": Case(by="admin", status=201, viewer=403, json={"role": "viewer", "project": "{project}"}),
+    "GET /v1/tokens": Case(by="admin", viewer=403),
+    "DELETE /v1/tokens/{token}": Case(by="admin", viewer=404),
+    "GET /v1/projects/{project}/secrets": Case(viewer=403),
+    "PUT /v1/projects/{project}/secrets/{name}": Case(viewer=403, json={"value": "v"}),
+    "DELETE /v1/projects/{project}/secrets/{name}": Case(viewer=403),
+    "POST /v1/projects/{project}/archives": Case(status=201, viewer=403, content=b"tar"),
+    "POST /v1/projects/{project}/plans": Case(viewer=403, json=TASK),
+    "POST /v1/projects/{project}/jobs": Case(status=202, viewer=403, json=TASK),
+    "GET /v1/projects/{project}/jobs": Case(),
+    "GET /v1/jobs/{job}": Case(),
+    "GET /v1/jobs/{job}/why": Case(),
+    "GET /v1/jobs/{job}/attempts": Case(),
+    "GET /v1/jobs/{job}/events": Case(where="ended_job"),
+    "POST /v1/jobs/{job}/cancel": Case(status=202, viewer=403),
+    "GET /v1/jobs/{job}/logs": Case(where="ended_job"),
+    "GET /v1/jobs/{job}/logs/stream": Case(where="ended_job"),
+    "GET /v1/jobs/{job}/artifacts": Case(where="ended_job", viewer=403),
+    "GET /v1/jobs/{job}/artifacts/{attempt}/{path:path}": Case(where="ended_job", viewer=403),
+    "GET /v1/jobs/{job}/cost": Case(where="ended_job"),
+    "GET /v1/projects/{project}/cost": Case(),
+    "GET /v1/jobs/{job}/proof": Case(where="ended_job"),
+    "GET /v1/audit/head": Case(by="auditor", viewer=403),
+    "GET /v1/audit/export": Case(by="auditor", viewer=403),
+    "GET /v1/nodes": Case(by="auditor", viewer=403),
+    "POST /v1/nodes/{node}/drain": Case(by="operator", viewer=404),
+    "POST /v1/nodes/{node}/resume": Case(by="operator", viewer=404),
+}
+PUBLIC = {"GET /healthz", "GET /v1/openapi.json"}
+NAMED_IN_BODY = {"POST /v1/organisations": "parent", "POST /v1/projects": "organisation", "POST /v1/tokens": "project"}
+
+ROUTES = sorted(
+    f"{method} {route.path}" for router in ROUTERS for route in router.routes for method in route.methods
+)
+GUARDED = [route for route in ROUTES if route not in PUBLIC]
+WITH_IDS = [
+    route for route in GUARDED if any(f"{{{kind}}}" in route for kind in ABSENT) or route in NAMED_IN_BODY
+]
+
+
+def ids_of(tenant, case):
+    return {
+        "organisation": tenant.organisation,
+        "project": tenant.project,
+        "token": tenant.token_ids["viewer"],
+        "job": getattr(tenant, case.where),
+        "attempt": tenant.attempt,
+        "node": tenant.node,
+        "name": tenant.secret,
+        "path:path": "0/model/weights.bin",
+    }
+
+
+def filled(value, ids):
+    if isinstance(value, str):
+        for kind, found in ids.items():
+            value = value.replace(f"{{{kind}}}", found)
+        return value
+    return {key: filled(part, ids) for key, part in value.items()} if isinstance(value, dict) else value
+
+
+def asked(world, route, token, ids):
+    """Send the route's request with these ids and this token."""
+    method, path = route.split()
+    case = CASES[route]
+    more = {}
+    if case.json is not None:
+        more["json"] = filled(case.json, ids)
+    if case.content is not None:
+        more["content"] = case.content
+    return world.call(method, filled(path, ids), token, **more)
+
+
+@pytest.fixture(params=GUARDED)
+def route(request):
+    return request.param
+
+
+def test_every_route_of_the_app_is_tried_here(shared_world):
+    """A new route is not done before it stands in the matrix above."""
+    served = {
+        f"{method} {route.path}" for route in shared_world.client.app.routes for method in getattr(route, "methods", ())
+    }
+    assert served == set(ROUTES)
+    assert set(GUARDED) == set(CASES)
+
+
+@pytest.mark.parametrize("kind", ["no", "wrong", "expired", "revoked"])
+def test_nobody_gets_in_without_a_valid_token(shared_world, route, kind):
+    token = None if kind == "no" else shared_world.tokens[kind]
+    answer = asked(shared_world, route, token, ids_of(shared_world.ours, CASES[route]))
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.json()["reason"] == "UNAUTHENTICATED"
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic b3A6", "bearer\t", "Bearer " + "x" * 10_000, "Token {}"])
+def test_only_a_bearer_token_counts(shared_world, header):
+    text = header.format(shared_world.operator)
+    assert shared_world.call("GET", "/v1/me", headers={"Authorization": text}).status_code == 401
+
+
+def test_the_scheme_is_read_in_any_case(shared_world):
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        headers = {"Authorization": f"{scheme} {shared_world.operator}"}
+        assert shared_world.call("GET", "/v1/me", headers=headers).status_code == 200
+
+
+def strangers(route):
+    """Roles of another tenant that could do this to something of their own."""
+    by = CASES[route].by
+    return {"member": ["admin", "member", "viewer"], "admin": ["admin", "member"], "operator": ["admin", "member"]}.get(
+        by, ["admin", "member"]
+    )
+
+
+def neutral(answer, ids):
+    """An answer without what names the request: its path and its number."""
+    body = answer.text
+    for value in sorted(ids.values(), key=len, reverse=True):
+        body = body.replace(value, "*")
+    headers = {name: text for name, text in answer.headers.items() if name not in ("x-request-id", "content-length")}
+    return answer.status_code, body, headers
+
+
+@pytest.mark.parametrize("route", WITH_IDS)
+def test_a_foreign_id_and_an_absent_id_get_the_same_answer(shared_world, route):
+    case = CASES[route]
+    foreign = ids_of(shared_world.theirs, case)
+    if route in NAMED_IN_BODY:
+        field = NAMED_IN_BODY[route]
+        kind = "organisation" if field == "parent" else field
+        case_json = {**case.json, field: f"{{{kind}}}"}
+    for role in strangers(route):
+        token = shared_world.ours.tokens[role]
+        answers = []
+        for ids in (foreign, {**foreign, **ABSENT}):
+            if route in NAMED_IN_BODY:
+                method, path = route.split()
+                answer = shared_world.call(method, path, token, json=filled(case_json, ids))
+            else:
+                answer = asked(shared_world, route, token, ids)
+            assert answer.status_code == 404, f"{role}: {answer.text}"
+            assert answer.json()["reason"] == "NOT_FOUND"
+            answers.append(neutral(answer, ids))
+        assert answers[0] == answers[1], role
+
+
+@pytest.mark.parametrize("route", WITH_IDS)
+def test_the_foreign_things_are_really_there(shared_world, route):
+    """The test above would pass on things that do not exist; here their owner finds them."""
+    case = CASES[route]
+    if route.startswith("GET "):
+        token = shared_world.theirs.tokens[case.by]
+        assert asked(shared_world, route, token, ids_of(shared_world.theirs, case)).status_code == case.status
+
+
+def test_an_attempt_of_another_job_is_absent_too(shared_world):
+    ours, theirs = shared_world.ours, shared_world.theirs
+    path = f"/v1/jobs/{ours.ended_job}/artifacts/{theirs.attempt}/0/model/weights.bin"
+    assert shared_world.call("GET", path, ours.tokens["member"]).status_code == 404
+
+
+@pytest.fixture
+def fitting_world(request, route):
+    """A world of its own for what changes something, a shared one for reads."""
+    return request.getfixturevalue("shared_world" if route.startswith("GET ") else "world")
+
+
+def test_a_viewer_looks_and_does_not_touch(shared_world, route):
+    ours = shared_world.ours
+    answer = asked(shared_world, route, ours.tokens["viewer"], ids_of(ours, CASES[route]))
+    assert answer.status_code == CASES[route].viewer
+    if answer.status_code == 403:
+        assert answer.json()["reason"] == "FORBIDDEN"
+
+
+def test_the_right_token_gets_in(fitting_world, route):
+    case, ours = CASES[route], fitting_world.ours
+    answer = asked(fitting_world, route, ours.tokens[case.by], ids_of(ours, case))
+    assert answer.status_code == case.status, answer.text
+
+
+@pytest.mark.parametrize("route", [route for route in GUARDED if CASES[route].by in ("member", "admin")])
+def test_the_operator_gets_in_everywhere(fitting_world, route):
+    case = CASES[route]
+    answer = asked(fitting_world, route, fitting_world.operator, ids_of(fitting_world.ours, case))
+    assert answer.status_code == case.status
+
+
+def test_an_auditor_reads_everything_and_changes_nothing(shared_world, route):
+    case = CASES[route]
+    answer = asked(shared_world, route, shared_world.tokens["auditor"], ids_of(shared_world.ours, case))
+    assert answer.status_code == (200 if route.startswith("GET ") else 403), answer.text
+
+
+@pytest.mark.parametrize("route", sorted(PUBLIC))
+def test_public_routes_answer_anybody(shared_world, route):
+    assert shared_world.call(*route.split()).status_code == 200
+
+
+def test_an_admin_rules_below_and_not_beside(world):
+    admin, operator = world.ours.tokens["admin"], world.operator
+    body = {"name": "Below", "parent": world.ours.organisation}
+    below = world.made("POST", "/v1/organisations", admin, json=body)["organisation"]
+    project = {"name": "p", "organisation": below, "budget_micro_eur": 1}
+    made = world.made("POST", "/v1/projects", admin, json=project)["project"]
+    world.made("POST", "/v1/organisations", operator, json={"name": "Beside"})
+    seen = world.made("GET", "/v1/organisations", admin)["items"]
+    assert {one["organisation"] for one in seen} == {below, world.ours.organisation}
+    assert {one["project"] for one in world.made("GET", "/v1/projects", admin)["items"]} == {made, world.ours.project}
+    mine = world.made("GET", "/v1/tokens", admin)["items"]
+    assert {one["organisation"] for one in mine} == {world.ours.organisation}
+    assert world.call("GET", f"/v1/organisations/{below}", world.theirs.tokens["admin"]).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"role": "operator"},
+        {"role": "auditor"},
+        {"role": "operator", "organisation": "{organisation}"},
+        {"role": "auditor", "project": "{project}"},
+    ],
+)
+def test_an_admin_cannot_hand_out_more_than_he_has(shared_world, body):
+    ours = shared_world.ours
+    filled_body = filled(body, {"organisation": ours.organisation, "project": ours.project})
+    assert shared_world.call("POST", "/v1/tokens", ours.tokens["admin"], json=filled_body).status_code == 403
+
+
+def test_a_member_sees_the_own_project_alone(shared_world):
+    found = shared_world.made("GET", "/v1/projects", shared_world.ours.tokens["member"])["items"]
+    assert [one["project"] for one in found] == [shared_world.ours.project]
+
+
+def test_a_revoked_token_ends_at_once(world):
+    admin, member = world.ours.tokens["admin"], world.ours.tokens["member"]
+    assert world.call("GET", "/v1/me", member).status_code == 200
+    world.made("DELETE", f"/v1/tokens/{world.ours.token_ids['member']}", admin)
+    assert world.call("GET", "/v1/me", member).status_code == 401
+
+
+def test_a_route_without_an_action_cannot_be_made():
+    router = APIRouter(route_class=GuardedRoute)
+
+    def nameless():
+        """An endpoint that names no action."""
+
+    with pytest.raises(TypeError, match="names no action"):
+        router.get("/v1/nameless")(nameless)
+
+
+def test_an_app_with_an_unguarded_route_is_refused():
+    app = FastAPI(openapi_url=None)
+    app.get("/v1/open")(lambda: None)
+    with pytest.raises(TypeError, match="names no action"):
+        check_routes(app.routes)
+
+
+def test_every_action_is_known_to_the_policies():
+    _, schema = read_policies()
+    actions = {
+        route.access.action for router in ROUTERS for route in router.routes if not route.access.is_public
+    }
+    assert actions
+    assert not [action for action in actions if f'"{action}"' not in schema]
+
+
+def test_what_hides_a_thing_is_an_action_too():
+    """A refusal on an id asks whether the caller may see it; that action must exist for each kind with ids."""
+    _, schema = read_policies()
+    for kind in (access.ORGANISATION, access.PROJECT, access.JOB, access.TOKEN, access.NODE):
+        assert f'"{kind.lower()}:read"' in schema
