@@ -7,6 +7,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRouter
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from eisbach import __version__
 from eisbach.api.access import GuardedRoute
@@ -37,7 +38,7 @@ ROUTERS: Sequence[APIRouter] = (
 
 def create_app(application: Application, task_defaults: TaskDefaults | None = None) -> FastAPI:
     """Return the API of an application; raise TypeError where a route names no action."""
-    app = FastAPI(
+    app = _Api(
         title="Eisbach",
         version=__version__,
         openapi_url=None,  # served by a route of ours, which names its action like all others
@@ -50,9 +51,15 @@ def create_app(application: Application, task_defaults: TaskDefaults | None = No
         app.router.routes.extend(router.routes)
     check_routes(app.router.routes)
     handle_problems(app)
-    app.add_middleware(Envelope)
     app.state.openapi = encode(openapi_of(app))
     return app
+
+
+class _Api(FastAPI):
+    """FastAPI with the envelope around everything, so that the answer to an unforeseen error has it too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Envelope(super().build_middleware_stack())
 
 
 def check_routes(routes: Sequence[BaseRoute]) -> None:

@@ -14,8 +14,17 @@ from eisbach.api.streams import EventStream
 
 router = APIRouter(route_class=GuardedRoute, tags=["output"])
 
+_EVENT = {
+    "type": "object",
+    "description": "One server-sent event.",
+    "properties": {
+        "id": {"type": "string", "description": "What to send as Last-Event-ID to go on behind this event."},
+        "event": {"type": "string", "enum": ["line", "event", "end", "closing"]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+}
 _STREAM: dict[int | str, dict[str, Any]] = {
-    200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    200: {"description": "Server-sent events.", "content": {"text/event-stream": {"schema": _EVENT}}}
 }
 Place = Annotated[str, Query(max_length=64, description="The place of the last event seen, instead of Last-Event-ID.")]
 LastEventId = Annotated[str, Header(max_length=64, description="The place of the last event seen.")]
