@@ -14,13 +14,10 @@ class Upload(Protocol):
 
     @property
     def path(self) -> Path:
-        """Return where the bytes lie so far; `flush` first."""
+        """Return where the bytes lie so far."""
 
     def write(self, data: bytes) -> Refusal | None:
         """Take the next bytes; return why no more are taken."""
-
-    def flush(self) -> Refusal | None:
-        """Let a check of `path` see all that was written."""
 
     def keep(self, expected: str | None = None) -> str | Refusal:
         """Store the bytes durably and return their id (`sha256:<hex>`), or why not."""

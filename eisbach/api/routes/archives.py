@@ -55,7 +55,6 @@ async def _receive(call: Call) -> tuple[str, int]:
                 _accepted(await asyncio.to_thread(incoming.write, bytes(waiting)))
                 waiting.clear()
         _accepted(await asyncio.to_thread(incoming.write, bytes(waiting)))
-        _accepted(await asyncio.to_thread(incoming.flush))
         _accepted(await asyncio.to_thread(archives.check, incoming.path))
         return _accepted(await asyncio.to_thread(incoming.keep)), incoming.size
 

@@ -101,9 +101,11 @@ def first_closed_folder(path: Path) -> Path | None:
 
 
 def choose_scratch(home: Path, separate_users: bool) -> Path:
-    """Return where workspaces lie: in the home, or beside it where other users could not reach into the home."""
+    """Return where workspaces lie: in the home; beside it where other users could not reach in; else below /var/lib."""
     if not separate_users or first_closed_folder(home) is None:
         return home / "scratch"
+    if first_closed_folder(home.parent) is None:
+        return home.with_name(f"{home.name}.scratch")
     digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
     return Path("/var/lib/eisbach") / f"scratch-{digest}"
 
@@ -112,7 +114,10 @@ def make_scratch(scratch: Path, separate_users: bool) -> None:
     """Create the scratch folders; raise PermissionError where somebody else owns what lies there."""
     mode = 0o711 if separate_users else 0o700
     for folder in (scratch, scratch / "attempts", scratch / "jobs"):
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        if not folder.parent.is_dir():
+            folder.parent.mkdir(parents=True)
+            os.chmod(folder.parent, 0o711)  # the process's umask would close it to the users of the jobs
+        folder.mkdir(mode=mode, exist_ok=True)
         status = os.lstat(folder)
         if status.st_uid != os.geteuid() or not os.path.isdir(folder) or os.path.islink(folder):
             raise PermissionError(f"{folder} must be a folder of the user who runs Eisbach; remove it")
