@@ -46,6 +46,7 @@ from eisbach.ports.engine import EngineUnavailable, Observation, StaleEpoch
 SOCKET = "socket"
 EXIT_ANOTHER_RUNS = 3
 _UNDECIDED_WAIT_S = 0.05
+_QUIET_S = 2.0
 _UNSENT_BYTES_MAX = 16 * 1024 * 1024
 _LOG_BYTES_MAX = 1024 * 1024
 
@@ -100,8 +101,8 @@ class Agent:
         gc.collect()
         gc.freeze()
         while not self._is_ending:
-            wait_s = _UNDECIDED_WAIT_S if self._roster.undecided else -1
-            for fd, event in self._epoll.poll(wait_s):
+            events = self._epoll.poll(self._wait_s())
+            for fd, event in events:
                 client = self._clients.get(fd)
                 if client is not None:
                     self._on_client(client, event)
@@ -112,6 +113,13 @@ class Agent:
             self._launches.clear()
             if self._roster.undecided:
                 self._roster.look_again()
+            if not events and self._roster.has_rubbish:
+                self._roster.clear_up()
+
+    def _wait_s(self) -> float:
+        if self._roster.undecided:
+            return _UNDECIDED_WAIT_S
+        return _QUIET_S if self._roster.has_rubbish else -1
 
     def _watch(self, fd: int, callback: Callable[[], None]) -> None:
         self._callbacks[fd] = callback

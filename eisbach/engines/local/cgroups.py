@@ -6,15 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _MIB = 1024 * 1024
+_LEAF = "eisbach-agent"
 
 
 @dataclass(frozen=True, slots=True)
 class CgroupParents:
-    """Folders below which groups can be made: version 1 per controller, or version 2 (`unified`); None where not."""
+    """Folders below which groups can be made: version 1 per controller, or version 2 (`unified`); None where not.
+
+    `leaf` is where the agent itself is with version 2: a group with processes has no controllers for its children.
+    """
 
     memory: Path | None = None
     pids: Path | None = None
     unified: Path | None = None
+    leaf: Path | None = None
+
+    def come_back(self) -> None:
+        """Move the calling process out of a task's group, to where the agent and its supervisors are."""
+        for home in (self.memory, self.pids, self.leaf or self.unified):
+            if home is not None:
+                _write(home / "cgroup.procs", "0")
 
     @property
     def limits_memory(self) -> bool:
@@ -32,7 +43,7 @@ def detect(proc: Path = Path("/proc/self")) -> CgroupParents:
     own = _own_groups((proc / "cgroup").read_text())
     mounts = _mounts((proc / "mountinfo").read_text())
     if "" in mounts and "memory" not in mounts:
-        return CgroupParents(unified=_usable_unified(_folder(mounts[""], own.get("", "/"))))
+        return _usable_unified(_folder(mounts[""], own.get("", "/")))
     memory, pids = (_folder(mounts[name], own.get(name, "/")) if name in mounts else None for name in ("memory", "pids"))
     return CgroupParents(
         memory=memory if _can_make(memory, "memory.limit_in_bytes") else None,
@@ -90,23 +101,23 @@ def _can_make(parent: Path | None, control: str) -> bool:
             probe.rmdir()
 
 
-def _usable_unified(own: Path | None) -> Path | None:
-    """Return a version 2 folder whose children have memory and pids, the agent moved to a leaf, or None.
+def _usable_unified(own: Path | None) -> CgroupParents:
+    """Return a version 2 folder whose children have memory and pids, the agent moved to a leaf, or nothing.
 
-    A group with processes cannot hand controllers to its children, so the agent goes to a leaf of its own.
+    An agent whose predecessor made the leaf is started by a server outside of it, or inherits the leaf.
     """
     if own is None:
-        return None
-    if _can_make(own, "memory.max") and _can_make(own, "pids.max"):
-        return own
-    leaf = own / "eisbach-agent"
+        return CgroupParents()
+    if own.name == _LEAF:
+        own = own.parent
+    leaf = own / _LEAF
     try:
         leaf.mkdir(exist_ok=True)
-        (leaf / "cgroup.procs").write_text("0")
-        (own / "cgroup.subtree_control").write_text("+memory +pids")
+        _write(leaf / "cgroup.procs", "0")
+        _write(own / "cgroup.subtree_control", "+memory +pids")
     except OSError:
-        return None
-    return own if _can_make(own, "memory.max") else None
+        return CgroupParents()  # other processes are in the group, or it is not ours to divide
+    return CgroupParents(unified=own, leaf=leaf) if _can_make(own, "memory.max") else CgroupParents()
 
 
 class TaskGroup:

@@ -1,7 +1,12 @@
 """Files that survive a crash: written, synced, renamed, with the folder synced too."""
 
+import ctypes
+import errno
 import os
 from pathlib import Path
+
+_KEEP_SIZE = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def sync_folder(folder: Path) -> None:
@@ -20,41 +25,26 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def write_file(path: Path, data: bytes, *, durable: bool) -> None:
-    """Replace `path` by `data` in one step, readable by the owner only."""
+def write_file(path: Path, data: bytes) -> None:
+    """Replace `path` by `data` in one durable step, readable by the owner only."""
     temporary = path.with_name(path.name + ".tmp")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         write_all(fd, data)
-        if durable:
-            os.fsync(fd)
-    finally:
-        os.close(fd)
-    os.rename(temporary, path)
-    if durable:
-        sync_folder(path.parent)
-
-
-def reserve(path: Path, size: int) -> None:
-    """Set `size` bytes of the disk aside for a later `write_reserved`; raise OSError (ENOSPC) where there is no room."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        os.posix_fallocate(fd, 0, size)
-    finally:
-        os.close(fd)
-
-
-def write_reserved(reserved: Path, path: Path, data: bytes) -> None:
-    """Write `data` into the reserved file and rename it to `path`, durably, so that a full disk does not matter."""
-    fd = os.open(reserved, os.O_WRONLY | os.O_CREAT, 0o600)
-    try:
-        write_all(fd, data)
-        os.ftruncate(fd, len(data))
         os.fsync(fd)
     finally:
         os.close(fd)
-    os.rename(reserved, path)
+    os.rename(temporary, path)
     sync_folder(path.parent)
+
+
+def set_aside(fd: int, size: int) -> None:
+    """Give an empty file `size` bytes of the disk without making it longer; raise OSError (ENOSPC) without room."""
+    if _libc.fallocate(fd, _KEEP_SIZE, ctypes.c_int64(0), ctypes.c_int64(size)) == 0:
+        return
+    number = ctypes.get_errno()
+    if number not in (errno.EOPNOTSUPP, errno.ENOSYS):  # a file system without it: the disk may be full later
+        raise OSError(number, os.strerror(number))
 
 
 def read_file(path: Path) -> bytes | None:

@@ -183,7 +183,7 @@ class LocalEngine:
     def read_artifact(self, attempt_id: str, path: str) -> Iterator[bytes]:
         """Yield the bytes of one artifact; raise FileNotFoundError where it is not on the list."""
         folder = self._layout.find_attempt(attempt_id)
-        order_file = None if folder is None else AttemptFolder(folder).read_order()
+        order_file = None if folder is None else AttemptFolder(folder).read().order
         if order_file is None or path not in {artifact.path for artifact in self.artifacts(attempt_id)}:
             raise FileNotFoundError(f"attempt {attempt_id} has no artifact {path!r}")
         return _read_chunks(self._layout.artifacts(order_file.order.job_id, attempt_id) / path)

@@ -1,7 +1,6 @@
 """The environment variables of a task: scrubbed, with what SkyPilot, torchrun and torch.distributed expect."""
 
 import sys
-from pathlib import Path
 
 from eisbach.ports.engine import StartOrder, TaskOrder
 
@@ -10,7 +9,7 @@ LOOPBACK = "127.0.0.1"
 
 
 def task_environment(
-    order: StartOrder, task: TaskOrder, secrets: tuple[tuple[str, str], ...], workspace: Path, temporary: Path, port: int
+    order: StartOrder, task: TaskOrder, secrets: tuple[tuple[str, str], ...], folder: str, port: int
 ) -> dict[str, str]:
     """Return the whole environment of one task: defaults, then the job's own, then what the job cannot change.
 
@@ -19,7 +18,7 @@ def task_environment(
     nodes = str(len(order.tasks))
     gpus = ",".join(str(index) for index in task.gpu_indices)
     threads = str(max(1, task.cpu_milli // 1000))
-    checkpoint = str(workspace / order.checkpoint_path)
+    workspace = f"{folder}/work"
     environment = {
         "PATH": _PATH,
         "LANG": "C.UTF-8",
@@ -32,16 +31,16 @@ def task_environment(
     environment.update(secrets)
     environment.update(
         {
-            "HOME": str(workspace),
-            "PWD": str(workspace),
-            "TMPDIR": str(temporary),
+            "HOME": workspace,
+            "PWD": workspace,
+            "TMPDIR": f"{folder}/tmp",
             "EISBACH_JOB_ID": order.job_id,
             "EISBACH_JOB_NAME": order.job_name,
             "EISBACH_PROJECT_ID": order.project_id,
             "EISBACH_ATTEMPT_ID": order.attempt_id,
             "EISBACH_ATTEMPT_NUMBER": str(order.attempt_number),
             "EISBACH_PYTHON": sys.executable,
-            "EISBACH_CHECKPOINT_DIR": checkpoint,
+            "EISBACH_CHECKPOINT_DIR": f"{workspace}/{order.checkpoint_path}",
             "EISBACH_CHECKPOINT_SIGNAL": order.checkpoint_signal,
             "EISBACH_CPUS": f"{task.cpu_milli / 1000:g}",
             "EISBACH_MEMORY_MIB": str(task.memory_mib),

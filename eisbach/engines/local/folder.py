@@ -1,7 +1,9 @@
-"""The files of one attempt and their order, which makes an attempt start at most once.
+"""The journal of one attempt, which makes it start at most once and end exactly once.
 
-`order` (durable, secrets without values) -> `lock` held by the supervisor -> `started` (durable; its existence forbids a
-second start for ever) -> `running` -> `outcome` (durable, in space reserved with the order). `stop` may come any time.
+One file of JSON lines, appended and synced, locked by the supervisor while it lives: the order (durable before the
+server is answered, secrets without values), `started` (durable before any task; it forbids a second start for ever),
+`running`, `outcome`. Its space on the disk is set aside with the order, so a full disk loses no outcome. A line torn by
+a crash is skipped, since each begins with an end of line. Beside it lie `stop`, `artifacts` and the log.
 """
 
 import fcntl
@@ -15,11 +17,12 @@ from eisbach.engines.local.layout import FORMAT_VERSION
 from eisbach.engines.local.protocol import decode_other, encode_other
 from eisbach.ports.engine import Artifact, Observation, StartOrder, StopOrder
 
-OUTCOME_BYTES = 4096
+_ROOM_BYTES = 4096
+"""Space for the lines after the order."""
 
 
-class OrderFile(msgspec.Struct, frozen=True):
-    """The order as it lies on disk, with what the agent added: port and user id of the project."""
+class OrderFile(msgspec.Struct, frozen=True, tag="order"):
+    """The order, with what the agent added: port and user id of the project."""
 
     order: StartOrder
     needs_secrets: bool
@@ -28,39 +31,55 @@ class OrderFile(msgspec.Struct, frozen=True):
     version: int = FORMAT_VERSION
 
 
-class MarkerFile(msgspec.Struct, frozen=True):
+class Marker(msgspec.Struct, frozen=True, tag="started"):
     """Who supervises: a pid counts only with its start time and the boot id."""
 
     pid: int
     start: int
     boot_id: str
     groups: list[str]
-    version: int = FORMAT_VERSION
 
 
-class RunningFile(msgspec.Struct, frozen=True):
+class Running(msgspec.Struct, frozen=True, tag="running"):
     """When all tasks ran, on both clocks, and the sessions that the tasks lead."""
 
     wall_ms: int
     boottime_ms: int
     sessions: list[int]
-    version: int = FORMAT_VERSION
 
 
-class OutcomeFile(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, tag="outcome"):
     """How it ended."""
 
     observation: Observation
-    version: int = FORMAT_VERSION
 
+
+Record = OrderFile | Marker | Running | Outcome
 
 _encoder = msgspec.json.Encoder(enc_hook=encode_other)
-_orders = msgspec.json.Decoder(OrderFile, dec_hook=decode_other)
-_markers = msgspec.json.Decoder(MarkerFile)
-_runnings = msgspec.json.Decoder(RunningFile)
-_outcomes = msgspec.json.Decoder(OutcomeFile)
+_records: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record, dec_hook=decode_other)
 _stops = msgspec.json.Decoder(StopOrder)
 _artifacts = msgspec.json.Decoder(list[Artifact])
+
+
+class Journal:
+    """What a journal says, read at one moment."""
+
+    def __init__(self, records: list[Record]) -> None:
+        self.order: OrderFile | None = None
+        self.marker: Marker | None = None
+        self.running: Running | None = None
+        self.outcome: Observation | None = None
+        for record in records:
+            match record:
+                case OrderFile():
+                    self.order = self.order or record
+                case Marker():
+                    self.marker = self.marker or record
+                case Running():
+                    self.running = record
+                case Outcome(observation):
+                    self.outcome = self.outcome or observation
 
 
 class AttemptFolder:
@@ -68,33 +87,51 @@ class AttemptFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._journal = f"{path}/journal"
 
     @property
     def log(self) -> Path:
         """Return the folder of the log's segments."""
         return self.path / "log"
 
-    def create(self, order: OrderFile) -> None:
-        """Write the order durably and set space for the outcome aside; raise OSError (ENOSPC) leaving no order."""
+    def create(self, order: OrderFile | None) -> None:
+        """Make the folder and the journal, durably, with the order where there is one; raise OSError (ENOSPC)."""
         self.path.mkdir(mode=0o700, exist_ok=True)
-        self.log.mkdir(mode=0o700, exist_ok=True)
-        durable.reserve(self.path / "outcome.reserved", OUTCOME_BYTES)
-        durable.write_file(self.path / "order", _encoder.encode(order), durable=True)
+        line = b"" if order is None else _line(order)
+        fd = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            durable.set_aside(fd, len(line) + _ROOM_BYTES)
+            durable.write_all(fd, line)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        durable.sync_folder(self.path)
         durable.sync_folder(self.path.parent)
 
-    def create_without_order(self) -> None:
-        """Make the folder of an attempt that is stopped before it was ever ordered."""
-        self.path.mkdir(mode=0o700, exist_ok=True)
-        durable.reserve(self.path / "outcome.reserved", OUTCOME_BYTES)
+    def read(self) -> Journal:
+        """Return what the journal says now."""
+        records = []
+        for line in (durable.read_file(Path(self._journal)) or b"").split(b"\n"):
+            if line:
+                try:
+                    records.append(_records.decode(line))
+                except msgspec.DecodeError:
+                    continue  # torn by a crash of the machine: it was never acknowledged
+        return Journal(records)
 
-    def read_order(self) -> OrderFile | None:
-        """Return the order."""
-        data = durable.read_file(self.path / "order")
-        return None if data is None else _orders.decode(data)
+    def append(self, record: Record, *, durably: bool = True) -> None:
+        """Add a record; `running` need not be durable, since after a crash of the machine the attempt counts as lost."""
+        fd = os.open(self._journal, os.O_WRONLY | os.O_APPEND)
+        try:
+            durable.write_all(fd, _line(record))
+            if durably:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def try_lock(self) -> int | None:
         """Return a descriptor that holds the attempt's lock, None where another process holds it."""
-        fd = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        fd = os.open(self._journal, os.O_RDWR)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -102,31 +139,9 @@ class AttemptFolder:
             return None
         return fd
 
-    def is_started(self) -> bool:
-        """Return whether the marker exists."""
-        return (self.path / "started").exists()
-
-    def write_marker(self, marker: MarkerFile) -> None:
-        """Forbid any other start, durably."""
-        durable.write_file(self.path / "started", _encoder.encode(marker), durable=True)
-
-    def read_marker(self) -> MarkerFile | None:
-        """Return the marker."""
-        data = durable.read_file(self.path / "started")
-        return None if data is None else _markers.decode(data)
-
-    def write_running(self, running: RunningFile) -> None:
-        """Note since when it runs; after a crash of the machine it counts as lost anyway, so it is not synced."""
-        durable.write_file(self.path / "running", _encoder.encode(running), durable=False)
-
-    def read_running(self) -> RunningFile | None:
-        """Return since when it runs."""
-        data = durable.read_file(self.path / "running")
-        return None if data is None else _runnings.decode(data)
-
     def write_stop(self, order: StopOrder) -> None:
         """Keep the newest stop order, durably."""
-        durable.write_file(self.path / "stop", _encoder.encode(order), durable=True)
+        durable.write_file(self.path / "stop", _encoder.encode(order))
 
     def read_stop(self) -> StopOrder | None:
         """Return the newest stop order."""
@@ -135,22 +150,12 @@ class AttemptFolder:
 
     def write_artifacts(self, artifacts: list[Artifact]) -> None:
         """Write the list of kept outputs durably."""
-        durable.write_file(self.path / "artifacts", _encoder.encode(artifacts), durable=True)
+        durable.write_file(self.path / "artifacts", _encoder.encode(artifacts))
 
     def read_artifacts(self) -> list[Artifact]:
         """Return the list of kept outputs, empty where there is none."""
         data = durable.read_file(self.path / "artifacts")
         return [] if data is None else _artifacts.decode(data)
-
-    def write_outcome(self, observation: Observation) -> None:
-        """Write how it ended, durably, into the space set aside for it."""
-        data = _encoder.encode(OutcomeFile(observation))
-        durable.write_reserved(self.path / "outcome.reserved", self.path / "outcome", data)
-
-    def read_outcome(self) -> Observation | None:
-        """Return how it ended."""
-        data = durable.read_file(self.path / "outcome")
-        return None if data is None else _outcomes.decode(data).observation
 
     def last_change_ms(self) -> int:
         """Return when anything in the folder was last written (UTC milliseconds): the last sign of life."""
@@ -159,3 +164,7 @@ class AttemptFolder:
             if folder.is_dir():
                 newest = max([newest, *(entry.stat().st_mtime_ns for entry in os.scandir(folder))])
         return newest // 1_000_000
+
+
+def _line(record: Record) -> bytes:
+    return b"\n" + _encoder.encode(record) + b"\n"

@@ -4,9 +4,8 @@ import os
 import select
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from eisbach.engines.local import processes, tasks
+from eisbach.engines.local import processes
 from eisbach.engines.local.layout import GANG_GRACE_MS_MAX
 from eisbach.engines.local.logbook import READ_BYTES, LogBook, StreamCapture
 from eisbach.engines.local.memory_watch import INTERVAL_MS, MemoryWatch
@@ -15,14 +14,6 @@ from eisbach.ports.engine import Ending, StopOrder
 
 _WAIT_MS_MAX = 60_000
 """CLOCK_BOOTTIME runs while a machine sleeps, poll's clock does not: look at the limit at least this often."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """Why the gang could not start."""
-
-    ending: Ending
-    detail: str
 
 
 class Gang:
@@ -48,45 +39,21 @@ class Gang:
         self._poll = select.poll()
         self._poll.register(wake_fd, select.POLLIN)
         self._captures: dict[int, StreamCapture] = {}
-        self._status: dict[int, Task] = {}
         for task in members:
-            self._status[task.status_fd] = task
-            self._poll.register(task.status_fd, select.POLLIN)
             for fd, stream in task.output_fds.items():
                 self._captures[fd] = StreamCapture(book, task.plan.rank, stream)
                 self._poll.register(fd, select.POLLIN)
-        self._trouble: Trouble | None = None
         self._has_children = True
         self._term_at: int | None = None
         self._kill_at: int | None = None
+        self.spent = processes.Spent()
         self.cause: Ending | None = None
         self.failed: Task | None = None
         self.memory: MemoryWatch | None = None
 
-    def wait_ready(self) -> Trouble | None:
-        """Wait until every task is prepared; return why one cannot be."""
-        return self._wait_for(lambda: all(task.is_ready for task in self._tasks.values()))
-
-    def wait_gone_off(self) -> Trouble | None:
-        """Wait until every task, let go, became its program; return why one could not."""
-        return self._wait_for(lambda: not self._status)
-
-    def _wait_for(self, is_reached: Callable[[], bool]) -> Trouble | None:
-        self.look_for_stop()
-        while self._trouble is None and self.cause is None and not is_reached():
-            self._wait(_WAIT_MS_MAX)
-            if self.failed is not None and self.failed.status_fd in self._status:
-                self._on_status(self.failed.status_fd)
-                if not self.failed.is_gone_off and self._trouble is None and not is_reached():
-                    self._trouble = Trouble(Ending.LOST, "a task died while it was prepared")
-        if self._trouble is not None:
-            return self._trouble
-        if self.cause is not None and not is_reached():
-            return Trouble(self.cause, "stopped before it ran")
-        return None
-
     def watch(self, limit_at: int, grace_ms: int, watches_memory: bool) -> None:
         """Return when the attempt is over: all tasks ended, or what was asked to end had its time."""
+        self.look_for_stop()
         if watches_memory:
             self.memory = MemoryWatch({task.pid: (task.plan.rank, task.plan.memory_mib) for task in self._tasks.values()})
         while True:
@@ -141,12 +108,12 @@ class Gang:
     def end(self) -> None:
         """Leave nothing that any task started, then take what is left of the output."""
         me = os.getpid()
-        if processes.reap(self._on_end):
+        if processes.reap(self._on_end, self.spent):
             for task in self._tasks.values():
                 task.plan.group.forbid_forks()
             processes.kill_rows(
                 lambda: processes.descendants(me, processes.all_processes()),
-                lambda: not processes.reap(self._on_end),
+                lambda: not processes.reap(self._on_end, self.spent),
             )
 
     def drain(self) -> None:
@@ -156,8 +123,6 @@ class Gang:
                 pass
             if fd in self._captures:
                 self._close_output(fd)
-        for fd in list(self._status):
-            self._close_status(fd)
 
     @property
     def members(self) -> list[Task]:
@@ -174,12 +139,10 @@ class Gang:
                 self._on_signals(os.read(fd, 512))
             elif fd in self._captures:
                 self._on_output(fd)
-            elif fd in self._status:
-                self._on_status(fd)
 
     def _on_signals(self, numbers: bytes) -> None:
         if signal.SIGCHLD in numbers:
-            self._has_children = processes.reap(self._on_end)
+            self._has_children = processes.reap(self._on_end, self.spent)
         if signal.SIGUSR1 in numbers:
             self.look_for_stop()
         if signal.SIGTERM in numbers:
@@ -210,31 +173,6 @@ class Gang:
         self._poll.unregister(fd)
         os.close(fd)
 
-    def _on_status(self, fd: int) -> None:
-        task = self._status[fd]
-        try:
-            said = os.read(fd, 4096)
-        except BlockingIOError:
-            return
-        if said == tasks.READY:
-            task.is_ready = True
-            return
-        if said:
-            said = said.removeprefix(tasks.READY)
-            ending = {tasks.REFUSED: Ending.REFUSED, tasks.DISK_FULL: Ending.DISK_FULL}.get(said[:1], Ending.LOST)
-            self._trouble = self._trouble or Trouble(ending, said[1:].decode("utf-8", "replace"))
-            return
-        if task.is_ready:
-            task.is_gone_off = True
-        elif self._trouble is None:
-            self._trouble = Trouble(Ending.LOST, "a task died while it was prepared")
-        self._close_status(fd)
-
-    def _close_status(self, fd: int) -> None:
-        del self._status[fd]
-        self._poll.unregister(fd)
-        os.close(fd)
-
     def _look_at_memory(self) -> None:
         if self.memory is None:
             return
@@ -248,7 +186,7 @@ class Gang:
             lambda: not [row for row in watch.members_of(first, me) if row.state not in "ZX"],
             deadline,
         )
-        self._has_children = processes.reap(self._on_end)
+        self._has_children = processes.reap(self._on_end, self.spent)
         self.failed = self._tasks[first]
         self.begin_stop(Ending.OUT_OF_MEMORY, GANG_GRACE_MS_MAX, checkpoints=False)
 

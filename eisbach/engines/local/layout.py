@@ -1,11 +1,11 @@
 """Where the local engine keeps what, under its home and its scratch space; every path is made here.
 
     HOME/agent/       socket  report  lock  log  epoch  uids.json          of the resident agent
-    HOME/attempts/ID/ order  lock  started  running  stop  outcome  artifacts  log/     attempts not yet forgotten
+    HOME/attempts/ID/ journal  stop  artifacts  log/                        attempts not yet forgotten
     HOME/ended/ID/    the same, moved there by forget(): logs stay, and the folder is the tombstone of the id
     HOME/jobs/JOB/artifacts/ID/                                             kept outputs
-    SCRATCH/attempts/ID/RANK/work|tmp                                       workspaces, gone after the end
-    SCRATCH/jobs/JOB/checkpoint                                             one folder for all attempts of a job
+    SCRATCH/attempts/ID.RANK/ work/  tmp/  run.sh                           workspaces, gone after the end
+    SCRATCH/checkpoints/JOB/                                                one folder for all attempts of a job
 """
 
 import hashlib
@@ -64,13 +64,13 @@ class Layout:
                 return parent / name
         return None
 
-    def workplace(self, attempt_id: str) -> Path:
-        """Return the scratch folder of an attempt; below it one folder per rank."""
-        return self.scratch / "attempts" / checked_name(attempt_id)
+    def workplace(self, attempt_id: str, rank: int) -> Path:
+        """Return the scratch folder of one task."""
+        return self.scratch / "attempts" / f"{checked_name(attempt_id)}.{rank}"
 
     def checkpoint(self, job_id: str) -> Path:
         """Return the folder that a job finds again in each of its attempts."""
-        return self.scratch / "jobs" / checked_name(job_id) / "checkpoint"
+        return self.scratch / "checkpoints" / checked_name(job_id)
 
     def artifacts(self, job_id: str, attempt_id: str) -> Path:
         """Return the folder of an attempt's kept outputs."""
@@ -113,7 +113,7 @@ def choose_scratch(home: Path, separate_users: bool) -> Path:
 def make_scratch(scratch: Path, separate_users: bool) -> None:
     """Create the scratch folders; raise PermissionError where somebody else owns what lies there."""
     mode = 0o711 if separate_users else 0o700
-    for folder in (scratch, scratch / "attempts", scratch / "jobs"):
+    for folder in (scratch, scratch / "attempts", scratch / "checkpoints"):
         if not folder.parent.is_dir():
             folder.parent.mkdir(parents=True)
             os.chmod(folder.parent, 0o711)  # the process's umask would close it to the users of the jobs

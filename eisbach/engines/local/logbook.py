@@ -52,6 +52,8 @@ class LogBook:
             self._fd = -1
 
     def _open(self) -> None:
+        if self._start == 0:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
         path = self._folder / f"{self._start:0{SEGMENT_NAME_DIGITS}d}"
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 

@@ -5,14 +5,14 @@ from collections.abc import Callable
 
 from eisbach.engines.local import processes
 from eisbach.engines.local.cgroups import TaskGroup
-from eisbach.engines.local.folder import MarkerFile, RunningFile
+from eisbach.engines.local.folder import Marker, Running
 from eisbach.engines.local.processes import ProcessRow
 
 _PATIENCE_MS = 10_000
 
 
 def end_leftovers(
-    attempt_id: str, marker: MarkerFile, running: RunningFile | None, groups: TaskGroup, known_children: set[int]
+    attempt_id: str, marker: Marker, running: Running | None, groups: TaskGroup, known_children: set[int]
 ) -> bool:
     """Kill everything that still runs of an attempt; return whether nothing is left.
 
@@ -30,7 +30,7 @@ def end_leftovers(
 
 
 def _finder(
-    attempt_id: str, marker: MarkerFile, running: RunningFile | None, groups: TaskGroup, known_children: set[int]
+    attempt_id: str, marker: Marker, running: Running | None, groups: TaskGroup, known_children: set[int]
 ) -> Callable[[], list[ProcessRow]]:
     agent = os.getpid()
     sessions = set() if running is None else set(running.sessions)

@@ -126,15 +126,26 @@ def send_exact(row: ProcessRow, number: int) -> None:
         os.close(fd)
 
 
-def reap(on_end: Callable[[int, int], None] | None = None) -> bool:
+@dataclass(slots=True)
+class Spent:
+    """What ended processes used, summed up with all that they waited for; `largest_kib` is the largest one's memory."""
+
+    cpu_s: float = 0.0
+    largest_kib: int = 0
+
+
+def reap(on_end: Callable[[int, int], None] | None = None, spent: Spent | None = None) -> bool:
     """Collect all children that ended (`on_end(pid, status)`); return whether any child is left."""
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return False
         if pid == 0:
             return True
+        if spent is not None:
+            spent.cpu_s += usage.ru_utime + usage.ru_stime
+            spent.largest_kib = max(spent.largest_kib, usage.ru_maxrss)
         if on_end is not None:
             on_end(pid, status)
 

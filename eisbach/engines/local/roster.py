@@ -2,24 +2,25 @@
 
 import os
 import shutil
-import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
-
 from eisbach.engines.local import durable, processes
 from eisbach.engines.local.cgroups import TaskGroup
 from eisbach.engines.local.environment import LOOPBACK
-from eisbach.engines.local.folder import AttemptFolder, MarkerFile, OrderFile
+from eisbach.engines.local.folder import AttemptFolder, Journal, Marker, OrderFile, Outcome
 from eisbach.engines.local.layout import PORTS
 from eisbach.engines.local.lost import end_leftovers
-from eisbach.engines.local.supervisor import SupervisorSettings, supervise
+from eisbach.engines.local.supervisor import SupervisorSettings
 from eisbach.engines.local.users import ProjectUsers
+from eisbach.engines.local.workers import Job, Worker, Workers
 from eisbach.ports import crash
 from eisbach.ports.engine import Ending, EngineUnavailable, Observation, StaleEpoch, StartOrder, StopOrder
+
+_RUBBISH_MAX = 5_000
+_LAUNCHES_MAX = 3
 
 
 @dataclass(slots=True)
@@ -31,8 +32,8 @@ class Entry:
     observation: Observation
     secrets: tuple[tuple[str, str], ...] | None = None
     boottime_ms: int | None = None
-    pidfd: int | None = None
-    pid: int = 0
+    worker: Worker | None = None
+    launches: int = 0
 
 
 class Roster:
@@ -49,11 +50,11 @@ class Roster:
         self._settings = settings
         self._layout = settings.layout
         self._users = ProjectUsers(self._layout.agent / "uids.json") if separates_users else None
-        self._watch = watch
-        self._unwatch = unwatch
+        self._workers = Workers(settings, watch, unwatch, self._on_free)
         self._publish = publish
         self._entries: dict[str, Entry] = {}
         self._helpers: set[int] = set()
+        self._rubbish: list[str] = []
         self._next_port = PORTS.start + os.getpid() % len(PORTS)
         self._epoch = int(durable.read_file(self._layout.agent / "epoch") or b"0")
         self.undecided: set[str] = set()
@@ -63,8 +64,8 @@ class Roster:
         for name in sorted(os.listdir(self._layout.attempts)):
             self._load(name)
         for name in os.listdir(self._layout.scratch / "attempts"):
-            if name not in self._entries:
-                self._remove_workplace(self._layout.scratch / "attempts" / name)
+            if name.rpartition(".")[0] not in self._entries:
+                self._rubbish.append(f"{self._layout.scratch}/attempts/{name}")
 
     def observe(self) -> list[Observation]:
         """Return what is known of each attempt, in order of their ids; held time of running ones up to now."""
@@ -84,10 +85,10 @@ class Roster:
         self._layout.checkpoint(order.job_id)
         entry = self._entries.get(order.attempt_id)
         if entry is not None:
-            waits = entry.order_file is not None and entry.secrets is None and entry.pidfd is None
+            waits = entry.order_file is not None and entry.secrets is None and entry.worker is None
             if waits and entry.observation.ending is None and order.attempt_id not in self.undecided:
                 entry.secrets = order.secrets
-                return not entry.folder.is_started()
+                return True
             return False
         if (self._layout.ended / order.attempt_id).exists():
             return False
@@ -105,16 +106,12 @@ class Roster:
         return True
 
     def launch(self, attempt_id: str) -> None:
-        """Fork the supervisor of an accepted attempt."""
+        """Give an accepted attempt its supervisor."""
         entry = self._entries[attempt_id]
         if entry.order_file is None or entry.secrets is None:
             return
-        pid = os.fork()
-        if pid == 0:
-            supervise(self._settings, entry.order_file, entry.secrets)
-            os._exit(0)
-        entry.secrets = None
-        self._follow(entry, pid, os.pidfd_open(pid))
+        entry.launches += 1
+        entry.worker = self._workers.begin(attempt_id, Job(entry.order_file, entry.secrets))
         crash.reached("engine.forked")
 
     def stop(self, order: StopOrder) -> None:
@@ -126,15 +123,14 @@ class Roster:
             if (self._layout.ended / order.attempt_id).exists():
                 return
             entry = Entry(AttemptFolder(path), None, _unseen(order.attempt_id))
-            entry.folder.create_without_order()
+            entry.folder.create(None)
             self._entries[order.attempt_id] = entry
         if entry.observation.ending is not None:
             return
         entry.folder.write_stop(order)
-        durable.sync_folder(path.parent)
         crash.reached("engine.stop_written")
-        if entry.pidfd is not None:
-            _pass_on_stop(entry.pidfd)
+        if entry.worker is not None:
+            entry.worker.pass_on_stop()
         elif order.attempt_id not in self.undecided:
             self._assess(order.attempt_id)
 
@@ -145,15 +141,16 @@ class Roster:
             return
         if entry.observation.ending is None:
             raise ValueError("an attempt that has not ended cannot be forgotten")
-        if entry.pidfd is not None:
-            self._let_go(entry)
         target = self._layout.ended / attempt_id
         os.rename(entry.folder.path, target)
         durable.sync_folder(self._layout.ended)
         durable.sync_folder(self._layout.attempts)
         del self._entries[attempt_id]
         crash.reached("engine.forget_moved")
-        self._remove_workplace(self._layout.workplace(attempt_id))
+        for task in () if entry.order_file is None else entry.order_file.order.tasks:
+            self._rubbish.append(str(self._layout.workplace(attempt_id, task.rank)))
+        if len(self._rubbish) > _RUBBISH_MAX:
+            self.clear_up()
 
     def on_report(self, seen: Observation) -> None:
         """Take what a supervisor says."""
@@ -161,7 +158,7 @@ class Roster:
         if entry is None or entry.observation.ending is not None:
             return
         if seen.running_since_ms is not None and seen.ending is None:
-            running = entry.folder.read_running()
+            running = entry.folder.read().running
             entry.boottime_ms = processes.boottime_ms() if running is None else running.boottime_ms
         self._set(entry, seen)
 
@@ -170,85 +167,85 @@ class Roster:
         for attempt_id in list(self.undecided):
             self._assess(attempt_id)
 
+    @property
+    def has_rubbish(self) -> bool:
+        """Return whether `clear_up` has something to do."""
+        return bool(self._rubbish)
+
+    def clear_up(self) -> None:
+        """Remove the scratch space of forgotten attempts, in a process of its own since a big one takes long."""
+        pid = os.fork()
+        if pid == 0:
+            for folder in self._rubbish:
+                shutil.rmtree(folder, ignore_errors=True)
+            os._exit(0)
+        self._rubbish.clear()
+        self._helpers.add(pid)
+
     def reap(self) -> None:
         """Collect children that ended."""
         processes.reap(lambda pid, _: self._helpers.discard(pid))
 
     def _load(self, name: str) -> None:
         folder = AttemptFolder(self._layout.attempt(name))
-        try:
-            order_file = folder.read_order()
-        except msgspec.DecodeError:
-            order_file = None
-        self._entries[name] = entry = Entry(folder, order_file, _unseen(name))
-        if order_file is not None and not order_file.needs_secrets:
-            entry.secrets = ()
-        if order_file is None and folder.read_stop() is None and folder.read_outcome() is None:
-            del self._entries[name]
+        journal = folder.read()
+        if journal.order is None and journal.outcome is None and folder.read_stop() is None:
             shutil.rmtree(folder.path, ignore_errors=True)  # an order that was never answered
             return
+        entry = self._entries[name] = Entry(folder, journal.order, _unseen(name))
+        if journal.order is not None and not journal.order.needs_secrets:
+            entry.secrets = ()
         self._assess(name)
 
     def _assess(self, attempt_id: str) -> None:
-        """Find out from its folder where an attempt is that nobody is known to supervise, and do what is next."""
+        """Find out from its journal where an attempt is that nobody is known to supervise, and do what is next."""
         entry = self._entries[attempt_id]
         self.undecided.discard(attempt_id)
-        outcome = entry.folder.read_outcome()
-        if outcome is not None:
-            self._set(entry, outcome)
-            return
         lock = entry.folder.try_lock()
-        marker = entry.folder.read_marker()
-        if lock is None:
-            if marker is None or not self._take_over(entry, marker):
+        journal = entry.folder.read()  # after the lock: what it says now stays so
+        if journal.outcome is not None:
+            self._set(entry, journal.outcome)
+        elif lock is None:
+            if journal.marker is None or not self._take_over(entry, journal, journal.marker):
                 self.undecided.add(attempt_id)  # it is about to write its marker or to end
-            return
-        try:
-            if entry.folder.read_outcome() is not None:
-                self.undecided.add(attempt_id)
-            elif marker is not None:
-                self._end_lost(entry, marker)
-            elif entry.folder.read_stop() is not None:
-                self._end(entry, replace(entry.observation, ending=Ending.STOPPED, detail="stopped before it ran"))
-        finally:
+        elif journal.marker is not None:
+            self._end_lost(entry, journal, journal.marker)
+        elif entry.folder.read_stop() is not None:
+            self._end(entry, replace(entry.observation, ending=Ending.STOPPED, detail="stopped before it ran"))
+        elif entry.launches >= _LAUNCHES_MAX:
+            self._end(entry, replace(entry.observation, ending=Ending.LOST, detail="its supervisor died at each start"))
+        if lock is not None:
             os.close(lock)
-        if entry.observation.ending is None and marker is None and attempt_id not in self.undecided:
-            self.launch(attempt_id)
+            if entry.observation.ending is None:
+                self.launch(attempt_id)
 
-    def _take_over(self, entry: Entry, marker: MarkerFile) -> bool:
+    def _take_over(self, entry: Entry, journal: Journal, marker: Marker) -> bool:
         """Watch a supervisor that an earlier agent forked; return whether it is alive."""
         if marker.boot_id != self._settings.boot_id:
             return False
         pidfd = processes.open_exact(marker.pid, marker.start)
         if pidfd is None:
             return False
-        running = entry.folder.read_running()
-        if running is not None:
-            entry.boottime_ms = running.boottime_ms
-            self._set(entry, replace(entry.observation, running_since_ms=running.wall_ms))
-        self._follow(entry, marker.pid, pidfd)
+        if journal.running is not None:
+            entry.boottime_ms = journal.running.boottime_ms
+            self._set(entry, replace(entry.observation, running_since_ms=journal.running.wall_ms))
+        entry.worker = self._workers.adopt(entry.observation.attempt_id, marker.pid, pidfd)
         if entry.folder.read_stop() is not None:
-            _pass_on_stop(pidfd)
+            entry.worker.pass_on_stop()
         return True
 
-    def _follow(self, entry: Entry, pid: int, pidfd: int) -> None:
-        entry.pid, entry.pidfd = pid, pidfd
-        self._watch(pidfd, lambda: self._on_supervisor_end(entry))
-
-    def _let_go(self, entry: Entry) -> None:
-        if entry.pidfd is not None:
-            self._unwatch(entry.pidfd)
-            os.close(entry.pidfd)
-            entry.pidfd = None
-
-    def _on_supervisor_end(self, entry: Entry) -> None:
-        self._let_go(entry)
+    def _on_free(self, attempt_id: str) -> None:
+        """Its supervisor is done with an attempt or died: the journal says which."""
+        entry = self._entries.get(attempt_id)
+        if entry is None:
+            return
+        entry.worker = None
         if entry.observation.ending is None:
-            self._assess(entry.observation.attempt_id)
+            self._assess(attempt_id)
 
-    def _end_lost(self, entry: Entry, marker: MarkerFile) -> None:
+    def _end_lost(self, entry: Entry, journal: Journal, marker: Marker) -> None:
         """The supervisor died without an outcome: end what it left and say so."""
-        running = entry.folder.read_running()
+        running = journal.running
         since = None if running is None else running.wall_ms
         if marker.boot_id != self._settings.boot_id:
             last = entry.folder.last_change_ms()
@@ -257,8 +254,8 @@ class Roster:
             self._end(entry, replace(seen, ending=Ending.LOST, detail="the machine was restarted"))
             return
         groups = TaskGroup(tuple(Path(name) for name in marker.groups))
-        known = {other.pid for other in self._entries.values() if other.pidfd is not None} | self._helpers
-        is_clean = end_leftovers(entry.observation.attempt_id, marker, running, groups, known)
+        children = self._workers.pids() | self._helpers
+        is_clean = end_leftovers(entry.observation.attempt_id, marker, running, groups, children)
         groups.remove()
         held = 0 if running is None else processes.boottime_ms() - running.boottime_ms
         detail = "its supervisor died" + ("" if is_clean else "; a process that it left cannot be killed")
@@ -271,22 +268,21 @@ class Roster:
         """Write an outcome in the supervisor's place; the caller holds the lock."""
         if seen.ended_at_ms is None:
             seen = replace(seen, ended_at_ms=processes.wall_ms())
-        entry.folder.write_outcome(seen)
+        entry.folder.append(Outcome(seen))
         self._set(entry, seen)
 
     def _set(self, entry: Entry, seen: Observation) -> None:
         if seen == entry.observation:
             return
         entry.observation = seen
-        if seen.ending is not None:
-            entry.secrets = None
+        entry.secrets = None  # it runs or has ended: nobody starts it again
         self._publish(seen)
 
     def _check_epoch(self, epoch: int) -> None:
         if epoch < self._epoch:
             raise StaleEpoch(f"the order is of epoch {epoch}, the engine saw {self._epoch}")
         if epoch > self._epoch:
-            durable.write_file(self._layout.agent / "epoch", str(epoch).encode(), durable=True)
+            durable.write_file(self._layout.agent / "epoch", str(epoch).encode())
             self._epoch = epoch
 
     def _free_port(self) -> int:
@@ -299,26 +295,9 @@ class Roster:
                 return port
         raise EngineUnavailable("every port for MASTER_PORT is taken")
 
-    def _remove_workplace(self, folder: Path) -> None:
-        """Remove scratch space in a process of its own, since a big one takes long."""
-        if not folder.exists():
-            return
-        pid = os.fork()
-        if pid == 0:
-            shutil.rmtree(folder, ignore_errors=True)
-            os._exit(0)
-        self._helpers.add(pid)
-
 
 def _unseen(attempt_id: str) -> Observation:
     return Observation(attempt_id=attempt_id, running_since_ms=None, held_ms=0)
-
-
-def _pass_on_stop(pidfd: int) -> None:
-    try:
-        signal.pidfd_send_signal(pidfd, signal.SIGUSR1)
-    except ProcessLookupError:
-        return  # it has just ended: its outcome says how
 
 
 def _is_free(port: int) -> bool:

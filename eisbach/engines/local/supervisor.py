@@ -2,7 +2,6 @@
 
 import errno
 import os
-import resource
 import shutil
 import signal
 import socket
@@ -11,17 +10,20 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from eisbach.engines.local import processes
 from eisbach.engines.local.cgroups import CgroupParents, TaskGroup
 from eisbach.engines.local.environment import task_environment
-from eisbach.engines.local.folder import AttemptFolder, MarkerFile, OrderFile, RunningFile
-from eisbach.engines.local.gang import Gang, Trouble
+from eisbach.engines.local.folder import AttemptFolder, Marker, OrderFile, Outcome, Running
+from eisbach.engines.local.gang import Gang
 from eisbach.engines.local.layout import PROCESSES_MAX, Layout
 from eisbach.engines.local.logbook import LogBook
 from eisbach.engines.local.outputs import Kept, are_inside, keep_outputs
+from eisbach.engines.local.prepare import Trouble, make_workspace, unpack_all
 from eisbach.engines.local.protocol import SocketFolder, report_bytes
-from eisbach.engines.local.tasks import TaskPlan, fork_task, processes_limit
+from eisbach.engines.local.tasks import Starter, Task, TaskPlan, processes_limit
+from eisbach.engines.local.unpack import Refused
 from eisbach.ports import crash
 from eisbach.ports.engine import Ending, Observation, TaskOrder, Usage
 
@@ -55,67 +57,122 @@ class Supervisor:
         self._folder = AttemptFolder(settings.layout.attempt(self._order.attempt_id))
         self._book = LogBook(self._folder.log, settings.log_bytes_max)
         self._groups: list[TaskGroup] = []
-        self._running: RunningFile | None = None
+        self._running: Running | None = None
+        self._has_failed = False
         self._observation = Observation(attempt_id=self._order.attempt_id, running_since_ms=None, held_ms=0)
 
-    def run(self) -> None:
-        """Do everything, in the order that makes at most one start and exactly one outcome."""
-        wake_fd = _take_signals()
+    def run(self, wake_fd: int) -> bool:
+        """Do everything, in the order that makes at most one start and exactly one outcome.
+
+        Return whether this process is fit to supervise another attempt.
+        """
         crash.reached("engine.supervisor_begun")
         lock = self._folder.try_lock()
         if lock is None:
-            return  # another supervisor has this attempt
-        crash.reached("engine.locked")
-        if self._folder.is_started():
-            return
+            return True  # another supervisor has this attempt
+        try:
+            crash.reached("engine.locked")
+            if self._folder.read().marker is None:
+                self._run_locked(wake_fd)
+        finally:
+            os.close(lock)
+        return not self._has_failed
+
+    def _run_locked(self, wake_fd: int) -> None:
         try:
             self._attempt(wake_fd)
         except OSError as error:
+            self._has_failed = True
             self._observation = self._ended_by(error)
-        self._folder.write_outcome(self._observation)
+        self._folder.append(Outcome(self._observation))
         crash.reached("engine.outcome_written")
         self._report()
         crash.reached("engine.reported")
         if self._observation.ending not in (Ending.LOST, Ending.DISK_FULL):  # of those somebody may want to look
-            shutil.rmtree(self._settings.layout.workplace(self._order.attempt_id), ignore_errors=True)
+            self._clear_workplaces()
+
+    def _clear_workplaces(self) -> None:
+        """Free the disk at once where a job left files; empty folders wait for forget(), which removes many together."""
+        for task in self._order.tasks:
+            place = self._place(task.rank)
+            with suppress(FileNotFoundError):
+                if len(os.listdir(f"{place}/work")) > 1 or os.listdir(f"{place}/tmp"):
+                    shutil.rmtree(place, ignore_errors=True)
+
+    def _place(self, rank: int) -> str:
+        return str(self._settings.layout.workplace(self._order.attempt_id, rank))
 
     def _attempt(self, wake_fd: int) -> None:
         order = self._order
         me = processes.look_up(os.getpid())
         names = self._group_names()
-        self._folder.write_marker(MarkerFile(os.getpid(), me.start if me else 0, self._settings.boot_id, names))
+        self._folder.append(Marker(os.getpid(), me.start if me else 0, self._settings.boot_id, names))
         crash.reached("engine.marked")
-        if not are_inside((*order.outputs, order.checkpoint_path)):
-            self._end_unstarted(Trouble(Ending.REFUSED, "an output or the checkpoint path leads out of the workspace"))
-            return
         number = _signal_number(order.checkpoint_signal)
-        if number is None:
-            self._end_unstarted(Trouble(Ending.REFUSED, "the checkpoint signal is not one that this machine knows"))
-            return
-        go_read, go_write = os.pipe()
-        members = [fork_task(plan, go_read, go_write) for plan in self._plans()]
-        os.close(go_read)
-        gang = Gang(members, self._book, wake_fd, number, self._folder.read_stop)
-        trouble = gang.wait_ready()
+        trouble = self._fault_of_order(number)
+        plans = [] if trouble else self._plans()
         if trouble is None:
-            crash.reached("engine.tasks_ready")
-            os.close(go_write)
-            trouble = gang.wait_gone_off()
+            trouble = self._prepare(plans, wake_fd)
+        if trouble is None:
+            members: list[Task] = []
+            starter = Starter(self._settings.parents, len(plans))
+            trouble = self._start(starter, plans, members)
         if trouble is not None:
-            gang.end()
-            self._remove_groups()
             self._end_unstarted(trouble)
             return
+        gang = Gang(members, self._book, wake_fd, number or signal.SIGTERM, self._folder.read_stop)
+        crash.reached("engine.tasks_ready")
+        starter.let_go()
         self._watch(gang, [task.pid for task in members])
+
+    def _fault_of_order(self, number: int | None) -> Trouble | None:
+        order = self._order
+        if number is None:
+            return Trouble(Ending.REFUSED, "the checkpoint signal is not one that this machine knows")
+        if not are_inside((*order.outputs, order.checkpoint_path)):
+            return Trouble(Ending.REFUSED, "an output or the checkpoint path leads out of the workspace")
+        return None
+
+    def _prepare(self, plans: Sequence[TaskPlan], wake_fd: int) -> Trouble | None:
+        try:
+            for plan in plans:
+                make_workspace(plan)
+        except (Refused, UnicodeError) as error:
+            return Trouble(Ending.REFUSED, str(error))
+        if self._order.workdir is not None:
+            trouble = unpack_all(plans, wake_fd, lambda _: self._folder.read_stop() is not None)
+            if trouble is not None:
+                return trouble
+        if self._folder.read_stop() is not None:
+            return Trouble(Ending.STOPPED, "stopped before it ran")
+        return None
+
+    def _start(self, starter: Starter, plans: Sequence[TaskPlan], members: list[Task]) -> Trouble | None:
+        try:
+            for plan in plans:
+                members.append(starter.start(plan))
+        except ValueError:
+            trouble = Trouble(Ending.REFUSED, "an environment variable has a NUL byte or an impossible name")
+        except OSError as error:
+            if error.errno == errno.E2BIG:
+                trouble = Trouble(Ending.REFUSED, "the environment variables are larger than the kernel takes")
+            else:
+                trouble = Trouble(Ending.LOST, f"a task could not be started: {os.strerror(error.errno or 0)}")
+        else:
+            return None
+        _end_descendants()
+        starter.let_go()
+        for fd in (fd for task in members for fd in task.output_fds):
+            os.close(fd)
+        return trouble
 
     def _watch(self, gang: Gang, sessions: list[int]) -> None:
         order = self._order
         began = processes.boottime_ms()
-        self._running = RunningFile(processes.wall_ms(), began, sessions)
+        self._running = Running(processes.wall_ms(), began, sessions)
         self._observation = replace(self._observation, running_since_ms=self._running.wall_ms)
         crash.reached("engine.tasks_running")
-        with suppress(OSError):  # a full disk: the outcome has it too
-            self._folder.write_running(self._running)
+        self._folder.append(self._running, durably=False)
         self._report()
         try:
             gang.watch(began + order.limit_ms, order.grace_ms, not self._settings.parents.limits_memory)
@@ -162,22 +219,21 @@ class Supervisor:
         order, layout = self._order, self._settings.layout
         if not order.outputs:
             return Kept([])
-        place = layout.workplace(order.attempt_id)
-        workspaces = [(task.rank, place / str(task.rank) / "work") for task in order.tasks]
+        workspaces = [(task.rank, Path(self._place(task.rank)) / "work") for task in order.tasks]
         target = layout.artifacts(order.job_id, order.attempt_id)
         kept = keep_outputs(order.outputs, workspaces, layout.checkpoint(order.job_id), target)
         self._folder.write_artifacts(kept.artifacts)
         return kept
 
     def _usage(self, gang: Gang) -> Usage:
-        spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = gang.spent
         peak = sum(group.memory_peak_mib() for group in self._groups)
         is_polled = not self._settings.parents.limits_memory
         if is_polled:
             polled = sum(gang.memory.peak_mib.values()) if gang.memory is not None else 0
-            peak = max(polled, spent.ru_maxrss // 1024)
+            peak = max(polled, spent.largest_kib // 1024)
         return Usage(
-            cpu_ms=round((spent.ru_utime + spent.ru_stime) * 1000),
+            cpu_ms=round(spent.cpu_s * 1000),
             memory_peak_mib=peak,
             memory_is_polled=is_polled,
             log_bytes=self._book.text_bytes,
@@ -188,16 +244,13 @@ class Supervisor:
         """Return the plans of all tasks, their cgroups made."""
         order, settings, user_id = self._order, self._settings, self._file.user_id
         limit = processes_limit(settings.parents.limits_processes, user_id, PROCESSES_MAX)
-        place = settings.layout.workplace(order.attempt_id)
-        checkpoint = settings.layout.checkpoint(order.job_id)
+        checkpoint = str(settings.layout.checkpoint(order.job_id))
         plans = []
         for task in order.tasks:
             group = TaskGroup.make(settings.parents, self._group_name(task), task.memory_mib, PROCESSES_MAX)
             self._groups.append(group)
-            folder = place / str(task.rank)
-            environment = task_environment(
-                order, task, self._secrets, folder / "work", folder / "tmp", self._file.port
-            )
+            folder = self._place(task.rank)
+            environment = task_environment(order, task, self._secrets, folder, self._file.port)
             plans.append(
                 TaskPlan(
                     rank=task.rank,
@@ -233,16 +286,14 @@ class Supervisor:
             group.remove()
 
     def _end_unstarted(self, trouble: Trouble) -> None:
+        self._remove_groups()
         self._observation = replace(
             self._observation, ending=trouble.ending, detail=trouble.detail, ended_at_ms=processes.wall_ms()
         )
 
     def _ended_by(self, error: OSError) -> Observation:
         """Return the ending that an error of the engine's own work makes; what runs is ended first."""
-        me = os.getpid()
-        processes.kill_rows(
-            lambda: processes.descendants(me, processes.all_processes()), lambda: not processes.reap()
-        )
+        _end_descendants()
         self._remove_groups()
         traceback.print_exc(file=sys.stderr)
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -263,7 +314,12 @@ class Supervisor:
         folder.close()
 
 
-def _take_signals() -> int:
+def _end_descendants() -> None:
+    me = os.getpid()
+    processes.kill_rows(lambda: processes.descendants(me, processes.all_processes()), lambda: not processes.reap())
+
+
+def take_signals() -> int:
     """Have signals wake the watching loop through a pipe; return its reading end."""
     wake_read, wake_write = os.pipe()
     for fd in (wake_read, wake_write):
@@ -282,15 +338,3 @@ def _signal_number(name: str) -> int | None:
         return None
     return int(number)
 
-
-def supervise(settings: SupervisorSettings, order_file: OrderFile, secrets: Sequence[tuple[str, str]]) -> None:
-    """Be the supervisor of an attempt, in a freshly forked process; raise nothing."""
-    try:
-        signal.set_wakeup_fd(-1)
-        os.closerange(3, 1 << 20)
-        os.setsid()
-        processes.become_subreaper()
-        Supervisor(settings, order_file, secrets).run()
-    except BaseException:  # noqa: BLE001 - the agent sees a dead supervisor without outcome and reports it as lost
-        traceback.print_exc(file=sys.stderr)
-        sys.stderr.flush()

@@ -32,7 +32,7 @@ class ProjectUsers:
         if following > LAST_USER_ID:
             raise OSError("all user ids for projects are given away")
         ids = {**self._ids, project_id: following}
-        durable.write_file(self._path, msgspec.json.encode(ids), durable=True)
+        durable.write_file(self._path, msgspec.json.encode(ids))
         self._ids = ids
         return following
 
