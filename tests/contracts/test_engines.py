@@ -1,0 +1,128 @@
+"""Every engine keeps the contract of ports/engine.py: the same tests run on each implementation.
+
+To add one: write a context manager that yields a Harness and name it in ENGINES. The scripts used here are `true`,
+`exit 3` and `sleep 60`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from eisbach.ports.engine import Ending, Observation, StaleEpoch
+from tests.contracts.engine_contract import Harness, a_stop, an_order
+from tests.engines.local_harness import a_local_engine
+
+ENGINES: dict[str, Callable[[Path], AbstractContextManager[Harness]]] = {
+    "local": a_local_engine,
+}
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Harness]:
+    with ENGINES[request.param](tmp_path) as made:
+        yield made
+
+
+def test_an_attempt_that_succeeds(harness: Harness) -> None:
+    seen = harness.run(an_order())
+    assert (seen.ending, seen.exit_code) == (Ending.EXITED, 0)
+    assert seen.running_since_ms is not None
+    assert seen.ended_at_ms is not None
+    assert 0 <= seen.held_ms <= 60_000
+
+
+def test_an_attempt_that_fails_names_rank_and_code(harness: Harness) -> None:
+    seen = harness.run(an_order(run="exit 3"))
+    assert (seen.ending, seen.exit_code, seen.rank) == (Ending.FAILED, 3, 0)
+
+
+def test_held_time_grows_while_it_runs_and_stays_after_the_end(harness: Harness) -> None:
+    harness.engine.start(an_order(run="sleep 60"))
+    first = harness.wait_running()
+    harness.wait(lambda: (harness.seen() or first).held_ms > first.held_ms)
+    harness.engine.stop(a_stop())
+    ended = harness.wait_ended()
+    assert ended.held_ms > first.held_ms
+    assert harness.seen() == ended
+
+
+def test_the_same_start_again_changes_nothing(harness: Harness) -> None:
+    harness.engine.start(an_order())
+    harness.engine.start(an_order())
+    ended = harness.wait_ended()
+    harness.engine.start(an_order(run="exit 3"))
+    assert harness.seen() == ended
+    assert len(harness.engine.observe()) == 1
+
+
+def test_a_stop_ends_a_running_attempt(harness: Harness) -> None:
+    harness.engine.start(an_order(run="sleep 60"))
+    harness.wait_running()
+    harness.engine.stop(a_stop())
+    harness.engine.stop(a_stop())
+    assert harness.wait_ended().ending is Ending.STOPPED
+
+
+def test_a_stop_before_the_start_makes_the_late_start_do_nothing(harness: Harness) -> None:
+    harness.engine.stop(a_stop())
+    harness.engine.start(an_order())
+    seen = harness.wait_ended()
+    assert seen.ending is Ending.STOPPED
+    assert seen.running_since_ms is None
+    assert seen.held_ms == 0
+
+
+def test_a_stop_after_the_end_changes_nothing(harness: Harness) -> None:
+    ended = harness.run(an_order())
+    harness.engine.stop(a_stop())
+    assert harness.seen() == ended
+
+
+def test_the_limit_is_kept(harness: Harness) -> None:
+    seen = harness.run(an_order(run="sleep 60", limit_ms=300, grace_ms=500))
+    assert seen.ending is Ending.TIMED_OUT
+    assert 300 <= seen.held_ms < 1_500
+
+
+def test_orders_of_an_older_leader_are_refused(harness: Harness) -> None:
+    harness.run(an_order(epoch=2))
+    with pytest.raises(StaleEpoch):
+        harness.engine.start(an_order("att_2", epoch=1))
+    with pytest.raises(StaleEpoch):
+        harness.engine.stop(a_stop(epoch=1))
+    assert harness.seen("att_2") is None
+
+
+def test_a_forgotten_attempt_never_comes_back(harness: Harness) -> None:
+    harness.run(an_order())
+    harness.engine.forget("att_1")
+    harness.engine.forget("att_1")
+    assert harness.engine.observe() == []
+    harness.engine.start(an_order())
+    harness.engine.recover()
+    assert harness.engine.observe() == []
+
+
+def test_observations_come_in_order_of_attempt(harness: Harness) -> None:
+    for attempt in ("att_3", "att_1", "att_2"):
+        harness.engine.start(an_order(attempt))
+    for attempt in ("att_1", "att_2", "att_3"):
+        harness.wait_ended(attempt)
+    assert [seen.attempt_id for seen in harness.engine.observe()] == ["att_1", "att_2", "att_3"]
+
+
+def test_a_subscriber_is_told_of_running_and_end(harness: Harness) -> None:
+    told: list[Observation] = []
+    harness.engine.subscribe(told.append)
+    ended = harness.run(an_order(run="exit 3"))
+    harness.wait(lambda: ended in told)
+    assert any(seen.running_since_ms is not None and seen.ending is None for seen in told)
+
+
+def test_a_gang_ends_as_a_whole(harness: Harness) -> None:
+    harness.engine.start(an_order(tasks=3, run="sleep 60"))
+    harness.wait_running()
+    harness.engine.stop(a_stop())
+    assert harness.wait_ended().ending is Ending.STOPPED
