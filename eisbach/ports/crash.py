@@ -35,7 +35,7 @@ POINTS: dict[str, str] = {
     "settle.before_commit": "the hourly settlement is decided, not written",
     "engine.forget_moved": "the attempt was moved to the ended ones, its scratch space is still there",
 }
-"""Every crash point of the engine and what lies between its two steps."""
+"""Every crash point and what lies between its two steps."""
 
 _armed: dict[str, int] = {}
 
@@ -46,6 +46,11 @@ def arm(text: str) -> None:
     if name not in POINTS:
         raise ValueError(f"{name!r} is not a crash point; there are {', '.join(sorted(POINTS))}")
     _armed[name] = int(count or 1)
+
+
+def armed() -> str:
+    """Return what is armed, written as for `arm`, or nothing: a program that starts another one passes it on."""
+    return next((f"{name}:{count}" for name, count in _armed.items()), "")
 
 
 def reached(name: str) -> None:

@@ -58,6 +58,7 @@ class AgentSettings(msgspec.Struct, frozen=True):
     separates_users: bool
     uses_cgroups: bool
     log_bytes_max: int
+    crash_at: str = ""
 
 
 class _Client:
@@ -150,7 +151,7 @@ class Agent:
             try:
                 self._roster.on_report(read_report(data))
             except msgspec.DecodeError as error:
-                print(f"a report could not be read: {error}", file=sys.stderr, flush=True)
+                _log(f"a report could not be read: {error}")
 
     def _on_signals(self) -> None:
         fd = next(fd for fd, callback in self._callbacks.items() if callback == self._on_signals)
@@ -171,7 +172,7 @@ class Agent:
         except BlockingIOError:
             return
         except (OSError, ValueError, msgspec.DecodeError) as error:
-            print(f"a connection was closed: {error}", file=sys.stderr, flush=True)
+            _log(f"a connection was closed: {error}")
             data = b""
         if not data:
             self._drop(client)
@@ -235,6 +236,11 @@ class Agent:
             client.connection.close()
 
 
+def _log(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
 def _wake_pipe() -> int:
     wake_read, wake_write = os.pipe()
     for fd in (wake_read, wake_write):
@@ -287,9 +293,8 @@ def main(arguments: list[str]) -> NoReturn:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         sys.exit(EXIT_ANOTHER_RUNS)
-    crash_point = os.environ.pop(crash.ENVIRONMENT_VARIABLE, "")
-    if crash_point:
-        crash.arm(crash_point)
+    if settings.crash_at:
+        crash.arm(settings.crash_at)
     folder = SocketFolder(layout.agent)
     listener = _bind(folder, SOCKET, socket.SOCK_STREAM, layout.agent / SOCKET)
     reports = _bind(folder, REPORT_SOCKET, socket.SOCK_DGRAM, layout.agent / REPORT_SOCKET)

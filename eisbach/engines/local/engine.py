@@ -34,6 +34,7 @@ from eisbach.engines.local.protocol import (
     receive_reply,
 )
 from eisbach.engines.local.users import isolation_sentence, separates_users
+from eisbach.ports import crash
 from eisbach.ports.engine import (
     Artifact,
     EngineUnavailable,
@@ -61,17 +62,25 @@ class LocalEngine:
         separate_users: bool = True,
         use_cgroups: bool = True,
         log_bytes_max: int = LOG_BYTES_MAX,
+        crash_at: str | None = None,
     ) -> None:
         """Name the engine of a home; nothing is started before the first call.
 
         `scratch` is where workspaces and checkpoints lie (by default in the home, or in /var/lib/eisbach where other
         users must reach it and cannot reach the home). `separate_users` gives each project a user id where the engine
-        runs as root. A running agent keeps the settings that it was started with.
+        runs as root. `crash_at` arms a crash point in the first agent that is started and its supervisors, by default what is armed here.
+        A running agent keeps the settings that it was started with.
         """
         self._separates = separates_users(separate_users)
         home = home.absolute()
         self._layout = Layout(home, scratch or choose_scratch(home, self._separates))
-        self._settings = AgentSettings(str(self._layout.scratch), self._separates, use_cgroups, log_bytes_max)
+        self._settings = AgentSettings(
+            str(self._layout.scratch),
+            self._separates,
+            use_cgroups,
+            log_bytes_max,
+            crash.armed() if crash_at is None else crash_at,
+        )
         self._lock = threading.Lock()
         self._connection: socket.socket | None = None
         self._buffer = FrameBuffer()
@@ -257,6 +266,7 @@ class LocalEngine:
         """Start an agent and wait until it listens; return the starter's exit code."""
         command = [sys.executable, "-m", "eisbach.engines.local.agent", str(self._layout.home)]
         command.append(msgspec.json.encode(self._settings).decode())
+        self._settings = msgspec.structs.replace(self._settings, crash_at="")
         started = subprocess.run(
             command,
             cwd=Path(eisbach.__file__).parent.parent,

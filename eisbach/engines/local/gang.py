@@ -183,7 +183,7 @@ class Gang:
         deadline = processes.boottime_ms() + GANG_GRACE_MS_MAX
         processes.kill_rows(
             lambda: watch.members_of(first, me),
-            lambda: not [row for row in watch.members_of(first, me) if row.state not in "ZX"],
+            lambda: not [row for row in watch.members_of(first, me) if row.lives],
             deadline,
         )
         self._has_children = processes.reap(self._on_end, self.spent)

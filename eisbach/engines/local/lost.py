@@ -37,7 +37,7 @@ def _finder(
     mark = b"EISBACH_ATTEMPT_ID=" + attempt_id.encode()
 
     def find() -> list[ProcessRow]:
-        rows = [row for row in processes.all_processes() if row.state not in "ZX"]
+        rows = [row for row in processes.all_processes() if row.lives]
         in_groups = groups.processes()
         found = {
             row.pid: row

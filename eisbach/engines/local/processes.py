@@ -55,13 +55,18 @@ def boot_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProcessRow:
-    """One line of the process table; `start` is in clock ticks since the machine started."""
+    """One line of the process table; `start` is in clock ticks since the machine started, `letter` as in ps."""
 
     pid: int
     parent: int
     session: int
     start: int
-    state: str
+    letter: str
+
+    @property
+    def lives(self) -> bool:
+        """Return whether it still runs: a zombie only waits to be collected."""
+        return self.letter not in "ZX"
 
 
 def look_up(pid: int) -> ProcessRow | None:
@@ -159,7 +164,7 @@ def kill_rows(find: Callable[[], list[ProcessRow]], is_over: Callable[[], bool],
     while not is_over():
         stopped: set[tuple[int, int]] = set()
         for _ in range(100):  # a stopped process cannot fork: each round sees fewer new ones
-            rows = [row for row in find() if row.state not in "ZX"]
+            rows = [row for row in find() if row.lives]
             fresh = [row for row in rows if (row.pid, row.start) not in stopped]
             if len(fresh) <= 1 and not stopped:
                 break  # one process alone is killed before it can fork away
