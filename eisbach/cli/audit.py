@@ -25,7 +25,7 @@ def verify(
     key: Annotated[str | None, typer.Option("--key", help="The operator's published key: name+id+base64.")] = None,
     output_format: Output = Format.TABLE,
 ) -> int:
-    """Check the log of the factory, or an audit bundle offline.
+    """Check the factory's log, or an audit bundle offline.
 
     Exit code 1 where anything does not fit. Without --key the bundle's own key is taken, and that is said.
     """
@@ -48,7 +48,7 @@ def verify(
 
 
 def prove(job: JobName, out: File = None, project: Project = None) -> None:
-    """Write the proof that a job's events stand in the signed log.
+    """Write the proof of a job's events in the signed log.
 
     Anybody can check it: `eisbach audit verify --bundle FILE`, or scripts/verify_bundle.py, which needs no Eisbach.
     """

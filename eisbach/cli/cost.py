@@ -19,7 +19,7 @@ def cost(
     project: Project = None,
     output_format: Output = Format.TABLE,
 ) -> None:
-    """Show what was charged: by project, or by attempt of one job."""
+    """Show what a project, or one job by attempt, was charged."""
     session = Session()
     if job is not None:
         found = find_job(session, job, project)
@@ -50,10 +50,10 @@ def _print_job_cost(job: Json, statement: Json) -> None:
     pairs(
         [
             ("job", f"{job.get('name') or ''} ({job['job']})"),
-            ("price", f"{statement['price_per_hour_eur']} EUR per hour" if "price_per_hour_eur" in statement else ""),
-            ("tariff", str(statement.get("tariff") or job.get("tariff") or "")),
-            ("ceiling", _amount(statement, "ceiling") or _amount(job, "ceiling")),
-            ("charged", _amount(statement, "charged") or _amount(job, "charged")),
+            ("tariff", str(statement["tariff"])),
+            ("price", _price(statement)),
+            ("ceiling", _amount(statement, "ceiling")),
+            ("charged", f"{_amount(statement, 'charged')} for {statement['charged_ms']} ms"),
         ]
     )
     attempts = statement.get("attempts") or []
@@ -73,6 +73,12 @@ def _print_job_cost(job: Json, statement: Json) -> None:
         for one in attempts
     ]
     table(columns, rows)
+
+
+def _price(statement: Json) -> str:
+    """Return the price of each hour where the statement names it."""
+    price = statement.get("price_per_hour_micro_eur")
+    return "" if price is None else f"{figures.euro(price)} EUR per hour"
 
 
 def _amount(statement: Json, part: str) -> str:

@@ -20,7 +20,7 @@ def down(
     keep_agent: Annotated[bool, typer.Option("--keep-agent", help="Stop the server only.")] = False,
     output_format: Output = Format.TABLE,
 ) -> int:
-    """Stop the factory on this machine; work that runs goes on.
+    """Stop the factory here; work that runs goes on.
 
     Supervisors of running work need neither server nor agent; the next `eisbach up` takes their work over.
     """

@@ -21,7 +21,7 @@ def login(
     url: Annotated[str | None, typer.Option("--url", help="The factory's address, such as https://factory.example.")] = None,
     output_format: Output = Format.TABLE,
 ) -> None:
-    """Remember a factory and a token, read from stdin or a prompt."""
+    """Remember a factory and a token for this command line."""
     found = settings()
     address = (url or found.url or found.profile.url or "").rstrip("/")
     parts = urlsplit(address)

@@ -33,7 +33,7 @@ def list_nodes(output_format: Output = Format.TABLE) -> None:
 
 
 def drain(node: Node, output_format: Output = Format.TABLE) -> None:
-    """Start nothing more on a node; what runs there ends or moves."""
+    """Start nothing more on a node; what runs there moves."""
     changed = Session().client.post(f"/v1/nodes/{segment(node)}/drain")
     show(document("node", node=changed), output_format, lambda is_wide: print(f"Node {node} is drained."))
 

@@ -5,6 +5,7 @@ from typing import Any
 from eisbach.cli import figures
 from eisbach.cli.output import Format, Output, document, show, table
 from eisbach.cli.session import Session
+from eisbach.cli.terminal import clean
 
 
 def offers(output_format: Output = Format.TABLE) -> None:
@@ -14,34 +15,29 @@ def offers(output_format: Output = Format.TABLE) -> None:
 
 
 def _print_offers(found: list[dict[str, Any]]) -> None:
-    columns = ["FLAVOUR", "SITE", ">NODES", ">FREE", ">CORES", ">MEMORY", ">GPUS", "~PRICE (EUR, NET)"]
+    columns = ["FLAVOUR", "SITE", ">NODES", ">CORES", ">FREE", ">MEMORY", ">FREE", ">GPUS", ">FREE"]
     rows = [
         [
             one["flavour"],
-            _place(one),
-            str(one.get("nodes", "")),
-            str(one.get("free", one.get("nodes_free", ""))),
-            figures.cores(int(one.get("cpu_milli") or 0)),
-            figures.memory(int(one.get("memory_mib") or 0)),
-            str(one.get("gpus", "")),
-            _price(one),
+            ", ".join(part for part in (one["site"], one["country"]) if part),
+            str(one["nodes"] - one["drained"]),
+            figures.cores(one["cpu_milli"]),
+            figures.cores(one["free_cpu_milli"]),
+            figures.memory(one["memory_mib"]),
+            figures.memory(one["free_memory_mib"]),
+            str(one["gpus"]),
+            str(one["free_gpus"]),
         ]
         for one in found
     ]
-    table(columns, rows, empty="This factory offers nothing now: it has no nodes in use.")
-    labels = sorted({str(one["tariff_label"]) for one in found if one.get("tariff_label")})
-    if labels:
-        print(f"Tariff: {', '.join(labels)}.")
+    table(columns, rows, empty="This factory offers nothing now: it has no nodes.")
+    if found:
+        print("\nCores, memory and GPUs are of each node; free is what all nodes have together.\n")
+        prices = [[one["flavour"], _price(one, "core_hour"), _price(one, "memory_gib_hour"), _price(one, "gpu_hour")] for one in found]
+        table(["FLAVOUR", ">EUR PER CORE HOUR", ">PER GIB HOUR", ">PER GPU HOUR"], prices)
+        for label in sorted({str(one["tariff_label"]) for one in found if one["tariff_label"]}):
+            print(f"\nNet prices of the tariff: {clean(label)}")
 
 
-def _place(offer: dict[str, Any]) -> str:
-    return ", ".join(str(part) for part in (offer.get("site"), offer.get("country")) if part)
-
-
-def _price(offer: dict[str, Any]) -> str:
-    parts = [
-        f"{offer[key]}/{unit}"
-        for key, unit in (("gpu_hour_eur", "GPU h"), ("core_hour_eur", "core h"), ("memory_gib_hour_eur", "GiB h"))
-        if offer.get(key) not in (None, "0.00")
-    ]
-    return " + ".join(parts)
+def _price(offer: dict[str, Any], what: str) -> str:
+    return str(offer.get(f"{what}_eur") or figures.NOTHING)

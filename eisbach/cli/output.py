@@ -79,22 +79,18 @@ def _table(columns: Sequence[str], lines: Sequence[Sequence[str]], title: str) -
         box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", title=title or None, title_justify="left",
         title_style="bold",
     )  # fmt: skip
-    for column in columns:
+    for index, column in enumerate(columns):
         name = column.lstrip(">~")
         made.add_column(
             name,
             justify="right" if column.startswith(">") else "left",
             no_wrap=True,
             overflow="ellipsis",
-            min_width=None if column.startswith("~") else max([len(name), *_widths(lines, columns.index(column))]),
+            min_width=None if column.startswith("~") else max([len(name), *(len(line[index]) for line in lines)]),
         )
     for line in lines:
         made.add_row(*(Text(cell) for cell in line))
     return made
-
-
-def _widths(lines: Sequence[Sequence[str]], index: int) -> list[int]:
-    return [len(line[index]) for line in lines]
 
 
 def _console() -> Any:

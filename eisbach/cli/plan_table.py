@@ -2,58 +2,53 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from eisbach.cli import figures
 from eisbach.cli.output import pairs
-from eisbach.cli.terminal import clean
 
 Json = dict[str, Any]
 
 
 def print_plan(plan: Json, project: Json, *, to_stderr: bool = False) -> None:
     """Print the plan of a job, a line for each thing to know before saying yes."""
-    with _to_stderr(to_stderr):
-        pairs(
-            [
-                ("job", str(plan.get("name") or "")),
-                ("project", str(project.get("name") or project["project"])),
-                ("nodes", _nodes(plan)),
-                ("place", _place(plan)),
-                ("price", f"{plan.get('price_per_hour_eur')} EUR per hour"),
-                ("at most", _ceiling(plan)),
-                ("start", _start(plan)),
-            ]
-        )
+    budget = plan.get("account") or {}
+    lines = [
+        ("job", str(plan["name"])),
+        ("project", f"{project['name']} ({budget.get('available_eur')} EUR available of {budget.get('budget_eur')} this month)"),
+        ("nodes", _nodes(plan)),
+        ("place", ", ".join(_place(place) for place in plan["places"])),
+        ("price", f"{plan['price_per_hour_eur']} EUR per hour, net (tariff: {plan['tariff_label'] or plan['tariff']})"),
+        ("at most", _ceiling(plan)),
+        ("start", start_words(plan)),
+    ]
+    with contextlib.redirect_stdout(sys.stderr) if to_stderr else contextlib.nullcontext():
+        pairs(lines)
 
 
-@contextlib.contextmanager
-def _to_stderr(is_wanted: bool) -> Iterator[None]:
-    if is_wanted:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
-    else:
-        yield
+def start_words(plan: Json) -> str:
+    """Return when the job would start, and that this is an estimate where it is one."""
+    if plan["starts_at_once"]:
+        return "now"
+    if plan["reason"]:
+        return "when the project's budget has room for its ceiling"
+    ahead = f"; {figures.counted(plan['queued_before'], 'job')} before it" if plan["queued_before"] else ""
+    if plan["start_estimated_at"]:
+        return f"about {figures.instant(plan['start_estimated_at'])} (an estimate){ahead}"
+    return f"when capacity becomes free{ahead}"
 
 
 def _nodes(plan: Json) -> str:
-    nodes = int(plan.get("nodes") or 1)
-    each = [f"{figures.cores(int(plan['cpu_milli']))} cores", figures.memory(int(plan["memory_mib"]))]
-    if plan.get("gpus"):
-        each.append(figures.counted(int(plan["gpus"]), "GPU"))
-    return f"{nodes} x {plan.get('flavour') or ''} ({', '.join(each)})"
+    each = [f"{figures.cores(plan['cpu_milli'])} cores", figures.memory(plan["memory_mib"])]
+    if plan["gpus"]:
+        each.append(figures.counted(plan["gpus"], "GPU"))
+    return f"{plan['nodes']} x {plan['flavour']} ({', '.join(each)})"
 
 
-def _place(plan: Json) -> str:
-    return ", ".join(str(part) for part in (plan.get("site"), plan.get("country")) if part)
+def _place(place: Json) -> str:
+    return f"{place['site']}, {place['country']} (operator: {place['operator']})"
 
 
 def _ceiling(plan: Json) -> str:
-    limit = figures.duration(plan.get("limit_ms"))
-    return f"{plan.get('ceiling_eur')} EUR (limit {limit} and grace, {figures.counted(int(plan.get('attempts_max') or 1), 'attempt')})"
-
-
-def _start(plan: Json) -> str:
-    reason = str(plan.get("detail") or "")
-    return clean(reason or "now")
+    limit, grace = figures.duration(plan["limit_ms"]), figures.duration(plan["grace_ms"])
+    return f"{plan['ceiling_eur']} EUR over all attempts (limit {limit}, grace {grace})"

@@ -18,7 +18,7 @@ VALUE_CHARACTERS_MAX = 65_536
 
 
 def set_secret(name: Name, project: Project = None, output_format: Output = Format.TABLE) -> None:
-    """Store a secret of the project, read from stdin or a prompt."""
+    """Store a secret, read from stdin or a prompt."""
     if "=" in name:
         raise usage_error(
             f"{name.partition('=')[0]} was given a value on the command line, where others can see it",

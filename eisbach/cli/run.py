@@ -60,7 +60,7 @@ def run(
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Do not follow the log.")] = False,
     output_format: Output = Format.TABLE,
 ) -> int:
-    """Run a task file or a command: plan and price first, then its log.
+    """Run a task file or a command: plan, price, then its log.
 
     Ctrl-C stops watching; the job goes on. The exit code is the job's own.
     """

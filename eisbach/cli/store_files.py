@@ -20,7 +20,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
 
 def backup(file: File, home: Home = None, output_format: Output = Format.TABLE) -> None:
-    """Write the whole home into one file, while the factory runs.
+    """Write the whole home into one file; it may be in use.
 
     The store is checked first. The file holds keys and tokens: it is made with mode 0600.
     """
@@ -64,7 +64,7 @@ def restore(file: File, home: Home = None, output_format: Output = Format.TABLE)
 
 
 def check(home: Home = None, output_format: Output = Format.TABLE) -> int:
-    """Recompute the log's tree, the tables and the sums of the store.
+    """Recompute the store's log, tables and sums.
 
     Exit code 1 where something contradicts itself.
     """
