@@ -1,7 +1,6 @@
 """`eisbach artifacts`: the files that jobs leave."""
 
 import hashlib
-import http.client
 import os
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -105,7 +104,7 @@ def _download(client: Client, job: str, one: Json, target: Path) -> None:
         if digest.hexdigest() != one["sha256"]:
             raise CliError(f"{clean(one['path'])} arrived damaged (its SHA-256 differs); it was not kept", "Try again")
         os.replace(draft, target)
-    except (ConnectionLost, http.client.HTTPException) as error:
+    except ConnectionLost as error:
         raise client.unreachable(error) from error
     except OSError as error:
         raise CliError(f"{target} cannot be written: {error.strerror or error}", "Free some space or choose --into") from error

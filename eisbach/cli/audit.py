@@ -78,7 +78,7 @@ def _pieces(session: Session) -> Iterator[bytes]:
         with session.client.open("/v1/audit/export", {"Accept": "*/*"}) as response:
             while piece := response.read(PIECE_BYTES):
                 yield piece
-    except (ConnectionLost, OSError) as error:
+    except ConnectionLost as error:
         raise session.client.unreachable(error) from error
 
 

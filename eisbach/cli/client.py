@@ -3,7 +3,7 @@
 import http.client
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -21,6 +21,39 @@ class ConnectionLost(Exception):
     """The connection broke, or the factory does not answer; whatever was asked may or may not have happened."""
 
 
+class OpenAnswer:
+    """An answer that is read piece by piece; closing it closes its connection."""
+
+    def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
+        self._connection = connection
+        self._response = response
+
+    def __enter__(self) -> "OpenAnswer":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._response.close()
+        self._connection.close()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, nothing at the end; raise ConnectionLost."""
+        return self._try(self._response.read, size)
+
+    def readline(self, size: int) -> bytes:
+        """Return the next line, nothing at the end; raise ConnectionLost."""
+        return self._try(self._response.readline, size)
+
+    def _try(self, read: Callable[[int], bytes], size: int) -> bytes:
+        try:
+            return read(size)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise ConnectionLost(_cause(error)) from error
+
+
 class Client:
     """Talks to one factory as one identity. Not safe to share between threads."""
 
@@ -30,6 +63,10 @@ class Client:
         self._timeouts = timeouts
         self._connection: http.client.HTTPConnection | None = None
         self.server_version = ""
+
+    def __del__(self) -> None:
+        """A command ends with its client."""
+        self.close()
 
     def get(self, path: str, **query: object) -> Any:
         """Return the answer of a read; None values in the query are left out."""
@@ -66,7 +103,7 @@ class Client:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(length)}
         return self._decoded(self._send("POST", path, file, headers))
 
-    def open(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> http.client.HTTPResponse:
+    def open(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> OpenAnswer:
         """Return an open answer to read from piece by piece, on a connection of its own; raise for a problem.
 
         Raise ConnectionLost where no connection could be made or it broke at once.
@@ -77,12 +114,14 @@ class Client:
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise ConnectionLost(str(error)) from error
+            raise ConnectionLost(_cause(error)) from error
         if connection.sock is not None:
             connection.sock.settimeout(self._timeouts.stream_silent_s)
+        answer = OpenAnswer(connection, response)
         if response.status >= 400:
-            raise self._problem(response)
-        return response
+            with answer:
+                raise self._problem(response)
+        return answer
 
     def unreachable(self, cause: object) -> CliError:
         """Return the error for a factory that does not answer."""

@@ -7,7 +7,6 @@ import typer
 
 from eisbach.cli import figures
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.factory import wiring
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.server_process import running_server, stop_server
 from eisbach.cli.session import settings
@@ -28,7 +27,11 @@ def down(
     server = running_server(place)
     if server is not None:
         stop_server(server, place, TIMEOUTS.server_stop_s)
-    running = 0 if keep_agent or not place.is_dir() else wiring().stop_agent(place)
+    running = 0
+    if not keep_agent and place.is_dir():
+        from eisbach import wiring  # here and not above: it brings the whole server with it
+
+        running = wiring.stop_agent(place)
     doc = document("factory", home=str(place), was_running=server is not None, attempts_that_go_on=running)
     show(doc, output_format, lambda is_wide: print(_words(place, server is not None, running)))
     return ExitCode.OK

@@ -56,7 +56,7 @@ def refusals_error(refusals: Sequence[Any], where: str) -> CliError:
     code = codes.pop() if len(codes) == 1 else ExitCode.USAGE
     if len(refusals) == 1:
         front = f"{where}: " if where else ""
-        return CliError(_capital(f"{front}{refusals[0].what}"), refusals[0].do, code, reason=refusals[0].reason.value)
+        return CliError(f"{front}{refusals[0].what}", refusals[0].do, code, reason=refusals[0].reason.value)
     error = CliError(f"{where} has {len(refusals)} mistakes", code=code)
     error.details = [str(refusal) for refusal in refusals]
     return error

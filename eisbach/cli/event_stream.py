@@ -1,13 +1,12 @@
 """Follows a stream of server-sent events over lost connections, from where it stopped."""
 
-import http.client
 import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eisbach.cli.client import Client, ConnectionLost
+from eisbach.cli.client import Client, ConnectionLost, OpenAnswer
 from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.settings import TIMEOUTS, Timeouts
@@ -26,7 +25,7 @@ class ServerEvent:
     id: str = ""
 
 
-def parse_events(response: http.client.HTTPResponse) -> Iterator[ServerEvent]:
+def parse_events(response: OpenAnswer) -> Iterator[ServerEvent]:
     """Yield the events of an open stream (WHATWG HTML, 9.2 server-sent events) until it ends; comments are passed over.
 
     Raise ConnectionLost when it breaks or is silent for too long.
@@ -34,10 +33,7 @@ def parse_events(response: http.client.HTTPResponse) -> Iterator[ServerEvent]:
     kind, last_id = "message", ""
     data: list[str] = []
     while True:
-        try:
-            raw = response.readline(LINE_BYTES_MAX)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            raise ConnectionLost(str(error)) from error
+        raw = response.readline(LINE_BYTES_MAX)
         if not raw:
             return
         line = raw.decode("utf-8", "replace").rstrip("\r\n")
@@ -87,13 +83,13 @@ class Follower:
                 response.close()
             response = self._reopen(query)
 
-    def _open(self, query: dict[str, object]) -> http.client.HTTPResponse:
+    def _open(self, query: dict[str, object]) -> OpenAnswer:
         headers = {"Accept": "text/event-stream"}
         if self._last_id:
             headers["Last-Event-ID"] = self._last_id
         return self._client.open(self._path, headers, **query)
 
-    def _reopen(self, query: dict[str, object]) -> http.client.HTTPResponse:
+    def _reopen(self, query: dict[str, object]) -> OpenAnswer:
         """Try until the factory is back. A connection that ends without a word and comes back at once is not told."""
         deadline = time.monotonic() + self._timeouts.reconnect_s
         pause, is_told = FIRST_PAUSE_S, False

@@ -38,12 +38,23 @@ def duration(milliseconds: int | None) -> str:
 
 
 def instant(at: str | None, now: datetime | None = None) -> str:
-    """Return an instant of the API (RFC 3339) in local time: `14:03:12` today, else with the date; `-` for none."""
+    """Return an instant of the API (RFC 3339) in local time, `-` for none.
+
+    Today it is `14:03:12`, in this year `05-28 14:03`, else `2025-05-28`.
+    """
     if not at:
         return NOTHING
     local = datetime.fromisoformat(at).astimezone()
     today = (now or datetime.now(UTC)).astimezone().date()
-    return f"{local:%H:%M:%S}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
+    if local.date() == today:
+        return f"{local:%H:%M:%S}"
+    return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
+
+
+def instant_short(at: str | None, now: datetime | None = None) -> str:
+    """Return an instant for a narrow column: `14:03` today, `05-28` in this year, else the year; `-` for none."""
+    text = instant(at, now)
+    return text if text == NOTHING else text[:5] if ":" in text else text[:4]
 
 
 def cores(cpu_milli: int) -> str:

@@ -18,6 +18,8 @@ Json = dict[str, Any]
 JobName = Annotated[str, typer.Argument(metavar="JOB", help="Name, id, or the start of an id.")]
 Project = Annotated[str | None, typer.Option("--project", "-p", help="The project: name or id.")]
 SHOWN = 50
+SHORT_ID_MIN = 14
+"""Characters: the prefix and the millisecond in which the id was made."""
 
 
 def ps(
@@ -65,7 +67,8 @@ def cancel(job: JobName, project: Project = None, output_format: Output = Format
     session = Session()
     found = find_job(session, job, project)
     answer = session.client.post(f"/v1/jobs/{found['job']}/cancel")
-    show(document("job", job=answer), output_format, lambda is_wide: print(_cancelled(answer)))
+    now = {**found, **answer}
+    show(document("job", job=now), output_format, lambda is_wide: print(_cancelled(now)))
 
 
 def state_words(job: Json) -> str:
@@ -87,26 +90,55 @@ def short_reason(job: Json) -> str:
 
 
 def _print_jobs(jobs: Sequence[Json], place: Json, is_wide: bool) -> None:
-    wide = [">ATTEMPTS", "CLASS", "ENDED"] if is_wide else []
-    columns = ["ID", "~NAME", "STATE", "~WHY", ">N", "STARTED", ">HELD", ">COST", ">CEILING", *wide]
-    rows = []
-    for job in jobs:
-        row = [
-            job["job"],
-            job.get("name") or "",
-            state_words(job),
-            short_reason(job),
-            str(job.get("nodes", "")),
-            figures.instant(job.get("started_at")),
-            figures.duration(held_ms(job)) if job.get("started_at") else figures.NOTHING,
-            figures.euro_short(job.get("charged_micro_eur")),
-            figures.euro_short(job.get("ceiling_micro_eur")),
-        ]
-        if is_wide:
-            row += [str(job.get("attempts", "")), str(job.get("capacity_class") or ""), figures.instant(job.get("ended_at"))]
-        rows.append(row)
     empty = f"No jobs in project {clean(place['name'])}. Start one with `eisbach run FILE.yaml` or `eisbach run -- COMMAND`."
+    columns = ["ID", "~NAME", "~STATE", ">N", "STARTED", ">HELD", ">COST", ">CEILING"]
+    ids = short_ids([job["job"] for job in jobs])
+    rows = [
+        [
+            shown_id,
+            job["name"],
+            ": ".join(part for part in (state_words(job), short_reason(job)) if part),
+            str(job["nodes"]),
+            figures.instant_short(job["started_at"]),
+            figures.duration(held_ms(job)) if job["started_at"] else figures.NOTHING,
+            figures.euro_short(job["charged_micro_eur"]),
+            figures.euro_short(job["ceiling_micro_eur"]),
+        ]
+        for shown_id, job in zip(ids, jobs, strict=True)
+    ]
+    if is_wide:
+        columns, rows = _wide_columns(), [_wide_row(job) for job in jobs]
     table(columns, rows, empty=empty)
+
+
+def _wide_columns() -> list[str]:
+    times = ["SUBMITTED", "STARTED", "ENDED"]
+    return ["ID", "NAME", "STATE", "WHY", ">N", "CLASS", ">ATTEMPTS", *times, ">HELD", ">COST", ">CEILING"]
+
+
+def _wide_row(job: Json) -> list[str]:
+    return [
+        job["job"],
+        job["name"],
+        state_words(job),
+        short_reason(job),
+        str(job["nodes"]),
+        job["capacity_class"],
+        str(job["attempts"]),
+        *(figures.instant(job[f"{what}_at"]) for what in ("submitted", "started", "ended")),
+        figures.duration(held_ms(job)) if job["started_at"] else figures.NOTHING,
+        figures.euro(job["charged_micro_eur"]),
+        figures.euro(job["ceiling_micro_eur"]),
+    ]
+
+
+def short_ids(ids: Sequence[str]) -> list[str]:
+    """Return starts of ids, as short as tells them apart: other commands take them for the whole."""
+    for length in range(SHORT_ID_MIN, max(map(len, ids), default=0)):
+        shortened = [one[:length] for one in ids]
+        if len(set(shortened)) == len(ids):
+            return shortened
+    return list(ids)
 
 
 def held_ms(job: Json) -> int:

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 DOCUMENT_VERSION = 1
-PIPED_WIDTH = 10_000
-"""Columns where nobody looks: rows that a program reads are never wrapped or cut."""
+GAP = 2
+CUT_TO = 8
+"""Columns that may be cut keep at least this many cells."""
 
 
 class Format(StrEnum):
@@ -48,16 +49,34 @@ def show(doc: dict[str, Any], chosen: Format, as_text: Callable[[bool], None]) -
         as_text(chosen is Format.WIDE)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "", title: str = "") -> None:
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> None:
     """Print rows under their column names; a name that starts with `>` is right-aligned, with `~` may be cut.
 
-    Cells are cleaned here, so whatever a tenant wrote can stand in one.
+    Cells are cleaned here, so whatever a tenant wrote can stand in one. Only columns that may be cut are, and only on a
+    terminal; where that is not enough, lines are longer than it is wide.
     """
     lines = [[clean(cell) for cell in row] for row in rows]
     if not lines and empty:
         print(empty)
         return
-    _console().print(_table(columns, lines, title))
+    from rich.cells import cell_len
+    from rich.console import Console
+
+    names = [column.lstrip(">~") for column in columns]
+    widths = [max(cell_len(cell) for cell in cells) for cells in zip(names, *lines, strict=True)]
+    if sys.stdout.isatty():
+        _shrink(columns, widths, Console().width - GAP * (len(columns) - 1))
+    console = Console(width=sum(widths) + GAP * len(columns), height=25)  # with both, rich never asks the terminal
+    console.print(_table(columns, lines, widths))
+
+
+def _shrink(columns: Sequence[str], widths: list[int], room: int) -> None:
+    """Make columns that may be cut narrower, the widest first, until all fit or none is left to cut."""
+    while sum(widths) > room:
+        cuttable = [i for i, column in enumerate(columns) if column.startswith("~") and widths[i] > CUT_TO]
+        if not cuttable:
+            return
+        widths[max(cuttable, key=lambda i: widths[i])] -= 1
 
 
 def pairs(items: Iterable[tuple[str, str]]) -> None:
@@ -71,32 +90,17 @@ def pairs(items: Iterable[tuple[str, str]]) -> None:
             print(f"{'':<{width}}  {line}")
 
 
-def _table(columns: Sequence[str], lines: Sequence[Sequence[str]], title: str) -> "Table":
+def _table(columns: Sequence[str], lines: Sequence[Sequence[str]], widths: Sequence[int]) -> "Table":
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(
-        box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", title=title or None, title_justify="left",
-        title_style="bold",
-    )  # fmt: skip
-    for index, column in enumerate(columns):
-        name = column.lstrip(">~")
-        made.add_column(
-            name,
-            justify="right" if column.startswith(">") else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            min_width=None if column.startswith("~") else max([len(name), *(len(line[index]) for line in lines)]),
-        )
+    made = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold")
+    for column, width in zip(columns, widths, strict=True):
+        justify: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        made.add_column(column.lstrip(">~"), justify=justify, no_wrap=True, overflow="ellipsis", width=width)
     for line in lines:
         made.add_row(*(Text(cell) for cell in line))
     return made
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
 
 
 def _is_utf8() -> bool:

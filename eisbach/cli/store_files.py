@@ -1,15 +1,15 @@
 """`eisbach backup`, `restore`, `db check`: the home itself, without going through the API."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from eisbach.cli import figures
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.factory import told, wiring
 from eisbach.cli.home_checks import prepare_home, refuse_second_server
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.session import settings
@@ -27,11 +27,7 @@ def backup(file: File, home: Home = None, output_format: Output = Format.TABLE) 
     place = _existing(home)
     if file.exists():
         raise usage_error(f"{file} exists already", "Choose a name that is free: a backup is never written over")
-    root = wiring()
-    try:
-        root.backup(place, file.absolute())
-    except root.CannotStart as error:
-        raise told(error) from error
+    _on_the_home(lambda wiring: wiring.backup(place, file.absolute()))
     size = os.stat(file).st_size
     words = f"Wrote {file} ({figures.size(size)}). It holds the factory's keys: keep it as safe as the home."
     doc = document("backup", file=str(file), home=str(place), size=size)
@@ -54,11 +50,7 @@ def restore(file: File, home: Home = None, output_format: Output = Format.TABLE)
             f"Move it away first (mv {place} {place}.before), or choose another one with --home",
             ExitCode.REFUSED,
         )
-    root = wiring()
-    try:
-        root.restore(place, file.absolute())
-    except root.CannotStart as error:
-        raise told(error) from error
+    _on_the_home(lambda wiring: wiring.restore(place, file.absolute()))
     words = f"Restored {place} from {file}. Start it with `eisbach up`; its log has a new origin that names the old head."
     show(document("restore", file=str(file), home=str(place)), output_format, lambda is_wide: print(words))
 
@@ -69,11 +61,7 @@ def check(home: Home = None, output_format: Output = Format.TABLE) -> int:
     Exit code 1 where something contradicts itself.
     """
     place = _existing(home)
-    root = wiring()
-    try:
-        findings = [str(finding) for finding in root.check(place)]
-    except root.CannotStart as error:
-        raise told(error) from error
+    findings = [str(finding) for finding in _on_the_home(lambda wiring: wiring.check(place))]
     doc = document("db-check", home=str(place), is_sound=not findings, findings=findings)
     show(doc, output_format, lambda is_wide: _print_findings(findings))
     return ExitCode.FAILED if findings else ExitCode.OK
@@ -94,3 +82,13 @@ def _existing(home: Path | None) -> Path:
     if not place.is_dir():
         raise CliError(f"There is no home {place}", "Name one with --home", ExitCode.NOT_FOUND)
     return place
+
+
+def _on_the_home(act: Callable[[Any], Any]) -> Any:
+    """Return what the composition root did with a home; what it cannot use ends the command in its words."""
+    from eisbach import wiring  # here and not above: it brings the whole server with it
+
+    try:
+        return act(wiring)
+    except wiring.CannotStart as error:
+        raise CliError(str(error), code=ExitCode.UNAVAILABLE) from error

@@ -5,15 +5,15 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import eisbach
 from eisbach import __version__
 from eisbach.cli.client import Client
 from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.factory import ReadyFacts, start, told, wiring
 from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.profile import write_profile
@@ -22,7 +22,11 @@ from eisbach.cli.server_process import running_server, this_process
 from eisbach.cli.session import settings
 from eisbach.settings import HOST_DEFAULT, PORT_DEFAULT, TIMEOUTS, Profile, Settings, own_environment
 
+if TYPE_CHECKING:
+    from eisbach.cli.server_main import ReadyFacts
+
 LOG_NAME = "server.log"
+TOKEN_NAME = "operator.token"
 POLL_S = 0.1
 LOG_TAIL_LINES = 8
 Home = Annotated[
@@ -53,26 +57,30 @@ def up(
 
 
 def _serve(home: Path, host: str, port: int, found: Settings, output_format: Format) -> int:
-    root = wiring()
+    from eisbach import wiring  # here and not above: it brings the whole server with it
+    from eisbach.cli import server_main
 
-    def on_ready(facts: ReadyFacts) -> None:
-        server = this_process(facts.url, _token_file(home, facts))
+    is_new = not (home / TOKEN_NAME).exists()
+
+    def on_ready(facts: "ReadyFacts") -> None:
+        server = this_process(facts.url, facts.first_token_path)
         write_server_file(home, server)
-        remembered = remember(found, home, server)
+        remembered = remember(found, home, server, is_new=is_new)
         show(document("factory", **_facts(facts, home)), output_format, lambda is_wide: _print_ready(facts, home, remembered))
 
     try:
-        return start(home, host, port, on_ready)
-    except root.CannotStart as error:
-        raise told(error) from error
+        return server_main.start(home, host, port, on_ready)
+    except wiring.CannotStart as error:
+        raise CliError(str(error), code=ExitCode.UNAVAILABLE) from error
     finally:
         remove_server_file(home)
 
 
-def remember(found: Settings, home: Path, server: ServerFile) -> str:
+def remember(found: Settings, home: Path, server: ServerFile, *, is_new: bool) -> str:
     """Write the profile for a factory on this machine and return what to tell about it.
 
-    A profile of this home gets the new address. One of another factory is left as it is.
+    A profile of this home gets the new address; what it says of an earlier factory in this place is forgotten. A
+    profile of another factory is left as it is.
     """
     profile = found.profile
     token_file = None if server.token_file is None else Path(server.token_file)
@@ -82,7 +90,7 @@ def remember(found: Settings, home: Path, server: ServerFile) -> str:
         )
     if token_file is None and profile.token_file is None:
         return f"Your profile was not written: there is no token file in {home}. Log in with `eisbach login`."
-    known = profile if profile.home == home else Profile(home=home)
+    known = profile if profile.home == home and not is_new else Profile(home=home)
     write_profile(found.profile_file, replace(known, url=server.url, token_file=token_file or known.token_file))
     return ""
 
@@ -93,8 +101,8 @@ def _start_in_background(home: Path, host: str, port: int, found: Settings, outp
     with open(log, "ab", opener=_private) as file:
         start_of_log = file.tell()
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True, cwd="/",
-            env=dict(own_environment()),
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+            env=dict(own_environment()), cwd=Path(eisbach.__file__).parent.parent,
         )  # fmt: skip
     server = _ready(process, home)
     if server is None:
@@ -150,15 +158,7 @@ def _tail(log: Path, start: int) -> str:
     return "\n".join(f"  {line}" for line in lines[-LOG_TAIL_LINES:]) or "  (it said nothing)"
 
 
-def _token_file(home: Path, facts: ReadyFacts) -> Path | None:
-    """Return where the operator's token lies: told at the first start, found again at later ones."""
-    if facts.first_token_path is not None:
-        return facts.first_token_path
-    before = home / "operator.token"
-    return before if before.is_file() else None
-
-
-def _facts(facts: ReadyFacts, home: Path) -> dict[str, Any]:
+def _facts(facts: "ReadyFacts", home: Path) -> dict[str, Any]:
     return {
         "url": facts.url,
         "home": str(home),
@@ -169,7 +169,7 @@ def _facts(facts: ReadyFacts, home: Path) -> dict[str, Any]:
     }
 
 
-def _print_ready(facts: ReadyFacts, home: Path, remembered: str) -> None:
+def _print_ready(facts: "ReadyFacts", home: Path, remembered: str) -> None:
     print(f"Eisbach {__version__} serves {facts.url} from {home}", flush=True)
     print(f"isolation  {facts.isolation}")
     print(f"GPUs       {', '.join(facts.gpus) or 'none found'}")
