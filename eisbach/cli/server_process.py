@@ -11,7 +11,6 @@ from eisbach.cli.server_file import ServerFile, read_server_file
 from eisbach.engines.local.processes import boot_id, look_up, open_exact
 
 POLL_S = 0.05
-_ENDED = "ZX"
 
 
 def this_process(url: str, token_file: Path | None) -> ServerFile:
@@ -29,8 +28,7 @@ def this_process(url: str, token_file: Path | None) -> ServerFile:
 def is_alive(server: ServerFile) -> bool:
     """Return whether exactly that process still runs; one that only waits for its parent has ended."""
     found = look_up(server.pid)
-    is_same = found is not None and found.start == server.started and server.boot == boot_id()
-    return is_same and found is not None and found.state not in _ENDED
+    return found is not None and found.lives and found.start == server.started and server.boot == boot_id()
 
 
 def running_server(home: Path) -> ServerFile | None:
