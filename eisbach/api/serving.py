@@ -54,7 +54,12 @@ def serve(
     `on_ready` is called with the address and the real port once requests are answered.
     """
     configure_logs(access_log=access_log, json_logs=json_logs)
-    config = uvicorn.Config(
+    with bound:
+        ApiServer(app, on_ready).run(sockets=[bound])
+
+
+def _config(app: FastAPI) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         loop="uvloop",
         http="httptools",
@@ -68,8 +73,6 @@ def serve(
         timeout_graceful_shutdown=STOP_S_MAX,
         backlog=BACKLOG,
     )
-    with bound:
-        _Server(config, app, on_ready).run(sockets=[bound])
 
 
 def configure_logs(*, access_log: bool, json_logs: bool) -> None:
@@ -100,11 +103,11 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
-class _Server(uvicorn.Server):
+class ApiServer(uvicorn.Server):
     """Tells when it is ready, ends streams before it waits for connections, and returns instead of dying of a signal."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, on_ready: Callable[[str, int], None]) -> None:
-        super().__init__(config)
+    def __init__(self, app: FastAPI, on_ready: Callable[[str, int], None]) -> None:
+        super().__init__(_config(app))
         self._host: Host = app.state.host
         self._on_ready = on_ready
 

@@ -15,6 +15,8 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 PAUSE_S_MIN = 0.1
 PAUSE_S_MAX = 1.0
 KEEP_ALIVE_S = 15.0
+MUCH_BYTES = 64 * 1024
+"""Where a read brings as much as this, the next one follows at once."""
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 log = logging.getLogger("eisbach.api")
 
@@ -30,6 +32,9 @@ def encode_event(kind: str, data: bytes, place: str = "") -> bytes:
     """Return one server-sent event; `place` is what a client sends as Last-Event-ID to go on behind it."""
     head = f"id: {place}\nevent: {kind}\ndata: " if place else f"event: {kind}\ndata: "
     return head.encode() + data + b"\n\n"
+
+
+CLOSING = encode_event("closing", b"{}")
 
 
 class EventStream(Response):
@@ -71,24 +76,23 @@ class EventStream(Response):
     async def _send_all(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
         await send({"type": "http.response.body", "body": b": stream\n\n", "more_body": True})
-        is_over = False
-        pause_s, quiet_s = PAUSE_S_MIN, 0.0
-        while not is_over:
+        pause_s, checked = PAUSE_S_MIN, asyncio.get_running_loop().time()
+        while True:
             events, is_over = await asyncio.to_thread(self._follower.read)
             if events:
                 await send({"type": "http.response.body", "body": events, "more_body": True})
-                pause_s, quiet_s = PAUSE_S_MIN, 0.0
             if is_over:
                 break
-            await self._pause(pause_s)
+            if len(events) < MUCH_BYTES:
+                await self._pause(PAUSE_S_MIN if events else pause_s)
+                pause_s = PAUSE_S_MIN if events else min(pause_s * 1.5, PAUSE_S_MAX)
             if self._closing.is_set():
-                events, is_over = encode_event("closing", b"{}"), True
-                await send({"type": "http.response.body", "body": events, "more_body": True})
-            quiet_s += pause_s
-            pause_s = min(pause_s * 1.5, PAUSE_S_MAX)
-            if quiet_s >= KEEP_ALIVE_S:
-                quiet_s = 0.0
-                is_over = is_over or self._call.application.actor_of(self._call.secret) is None
+                await send({"type": "http.response.body", "body": CLOSING, "more_body": True})
+                break
+            if asyncio.get_running_loop().time() - checked >= KEEP_ALIVE_S:
+                checked = asyncio.get_running_loop().time()
+                if self._call.application.actor_of(self._call.secret) is None:
+                    break
                 await send({"type": "http.response.body", "body": b": still here\n\n", "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
