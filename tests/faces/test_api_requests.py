@@ -241,6 +241,26 @@ def test_a_replayed_token_comes_without_its_secret(world):
     assert again.json() == without
 
 
+def test_a_task_refers_to_what_its_project_has(world):
+    for route, status in (("jobs", 202), ("plans", 200)):
+        path, token = f"/v1/projects/{world.ours.project}/{route}", world.ours.tokens["member"]
+        own = {"run": "true", "time_limit": "5m", "workdir": world.ours.archive, "secrets": ["API_KEY"]}
+        assert world.call("POST", path, token, json={"task": own}).status_code == status
+        foreign = {**own, "workdir": world.theirs.archive, "secrets": ["OTHER"]}
+        refused = world.call("POST", path, token, json={"task": foreign})
+        assert refused.status_code == 422
+        assert {(e["reason"], e["field"]) for e in refused.json()["errors"]} == {
+            ("NOT_FOUND", "workdir"),
+            ("MISSING_SECRET", "secrets"),
+        }
+        absent = {**own, "workdir": "sha256:" + "0" * 64}
+        texts = [
+            world.call("POST", path, token, json={"task": task}).text.replace(task["workdir"], "*")
+            for task in ({**own, "workdir": world.theirs.archive}, absent)
+        ]
+        assert texts[0] == texts[1]
+
+
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ä"])
 def test_a_key_that_is_none_is_refused(shared_world, key):
     headers = {"Idempotency-Key": key.encode("latin-1")}

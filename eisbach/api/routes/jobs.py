@@ -1,5 +1,6 @@
 """Jobs: submit, plan, list, look at, ask why, cancel."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -12,7 +13,7 @@ from eisbach.api.access import JOB, PROJECT, Call, CallNow, GuardedRoute, allow
 from eisbach.api.answers import JsonAnswer, perform, settled
 from eisbach.api.bodies import decode_json, require_json
 from eisbach.api.errors import ABSENT, Problem, invalid
-from eisbach.app import cancel_job, explain_job, quote_job, submit_job
+from eisbach.app import cancel_job, check_references, explain_job, quote_job, submit_job
 from eisbach.core.jobs.request import JobSpec
 from eisbach.core.jobs.task_file import parse_task
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -38,7 +39,7 @@ State = Literal["waiting", "starting", "running", "stopping", "ended"]
 @allow("job:submit", PROJECT, "project", raw=True)
 async def submit(call: CallNow, project: schemas.ProjectPath) -> Response:
     """Accept a job for good: once this answers 202, the job will run or end with a reason, whatever happens."""
-    command = submit_job.command(call.actor, project=project, spec=_spec_of(call))
+    command = submit_job.command(call.actor, project=project, spec=await _spec_of(call, project))
     return await perform(call, command, 202, representations.accepted_job)
 
 
@@ -51,7 +52,7 @@ async def submit(call: CallNow, project: schemas.ProjectPath) -> Response:
 @allow("job:plan", PROJECT, "project", raw=True)
 async def plan(call: CallNow, project: schemas.ProjectPath) -> Response:
     """Return price, ceiling and earliest start of a task, or why it would be refused. Nothing is kept."""
-    question = quote_job.question(project=project, spec=_spec_of(call))
+    question = quote_job.question(project=project, spec=await _spec_of(call, project))
     return JsonAnswer(representations.plan(await settled(call, call.application.ask(question))))
 
 
@@ -113,7 +114,7 @@ async def cancel(call: CallNow, job: schemas.JobPath) -> Response:
     return await perform(call, cancel_job.command(call.actor, job=job), 202)
 
 
-def _spec_of(call: Call) -> JobSpec:
+async def _spec_of(call: Call, project: str) -> JobSpec:
     """Return the specification in the body; raise Problem with everything that is wrong with it."""
     require_json(call.request)
     body = decode_json(call.request.read)
@@ -125,6 +126,10 @@ def _spec_of(call: Call) -> JobSpec:
     spec = parse_task(body["task"], defaults=call.host.task_defaults)
     if not isinstance(spec, JobSpec):
         raise Problem(*spec)
+    if check_references.has_references(spec):
+        refusals = await asyncio.to_thread(check_references.missing, call.application, project, spec)
+        if refusals:
+            raise Problem(*refusals, status=422)
     return spec
 
 

@@ -1,0 +1,36 @@
+"""What a task refers to must be its project's own and be there: the uploaded working directory, the secrets."""
+
+from typing import TYPE_CHECKING
+
+from eisbach.core.jobs.request import JobSpec
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+if TYPE_CHECKING:
+    from eisbach.app.application import Application
+
+
+def has_references(spec: JobSpec) -> bool:
+    """Return whether a task refers to anything at all."""
+    return spec.workdir is not None or bool(spec.secrets)
+
+
+def missing(application: "Application", project: str, spec: JobSpec) -> tuple[Refusal, ...]:
+    """Return a refusal for everything the task refers to that the project does not have; reads disk and store.
+
+    An archive that another project uploaded is as absent as one that nobody did.
+    """
+    refusals: list[Refusal] = []
+    if spec.workdir is not None:
+        is_own = application.reader.row("archives", f"{project}/{spec.workdir}") is not None
+        if not is_own or application.archives.path_of(spec.workdir) is None:
+            what = f"The project has no uploaded archive {spec.workdir}"
+            do = "Upload it first (POST .../archives); `eisbach run` does it"
+            refusals.append(Refusal(Reason.NOT_FOUND, what, do, "workdir"))
+    known = set(application.secrets.names(project)) if spec.secrets else set()
+    for name in spec.secrets:
+        variable, _, stored = name.partition("=")
+        if (stored or variable) not in known:
+            what = f"The project has no secret named {stored or variable!r}"
+            do = "Store it first with `eisbach secret set`"
+            refusals.append(Refusal(Reason.MISSING_SECRET, what, do, "secrets"))
+    return tuple(refusals)
