@@ -10,6 +10,7 @@ from eisbach.adapters.cedar import read_policies
 from eisbach.api import access
 from eisbach.api.access import GuardedRoute
 from eisbach.api.server import ROUTERS, check_routes
+from tests.faces.factory_world import tar_of
 
 ABSENT = {
     "organisation": "org_00000000000000000000000000",
@@ -54,7 +55,7 @@ CASES = {
     "GET /v1/projects/{project}/secrets": Case(viewer=403),
     "PUT /v1/projects/{project}/secrets/{name}": Case(viewer=403, json={"value": "v"}),
     "DELETE /v1/projects/{project}/secrets/{name}": Case(viewer=403),
-    "POST /v1/projects/{project}/archives": Case(status=201, viewer=403, content=b"tar"),
+    "POST /v1/projects/{project}/archives": Case(status=201, viewer=403, content=tar_of("new")),
     "POST /v1/projects/{project}/plans": Case(viewer=403, json=TASK),
     "POST /v1/projects/{project}/jobs": Case(status=202, viewer=403, json=TASK),
     "GET /v1/projects/{project}/jobs": Case(),

@@ -10,6 +10,7 @@ from eisbach.api.errors import STATUS
 from eisbach.core.vocabulary.reasons import Reason
 from eisbach.ports.engine import EngineUnavailable
 from eisbach.ports.store import LeadershipLost, StoreFull, StoreUnavailable
+from tests.faces.factory_world import tar_of
 
 TASK = {"task": {"run": "true", "time_limit": "5m"}}
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "instance", "reason", "retryable", "errors"}
@@ -186,11 +187,12 @@ def test_an_archive_is_checked_and_kept_once(world):
     path, token = f"/v1/projects/{world.ours.project}/archives", world.ours.tokens["member"]
     refused = world.call("POST", path, token, content=b"bad archive")
     assert_problem(refused, 422, "INVALID_ARCHIVE")
-    first = world.made("POST", path, token, content=b"x" * 3_000_000)
-    assert first["size"] == 3_000_000
+    packed = tar_of("x" * 3_000_000)
+    first = world.made("POST", path, token, content=packed)
+    assert first["size"] == len(packed)
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", first["archive"])
     events = world.application.reader.log_size()
-    assert world.made("POST", path, token, content=b"x" * 3_000_000)["archive"] == first["archive"]
+    assert world.made("POST", path, token, content=packed)["archive"] == first["archive"]
     assert world.application.reader.log_size() == events
     announced = {"Content-Length": str(10**12)}
     assert_problem(world.call("POST", path, token, content=b"x", headers=announced), 413, "TOO_LARGE")

@@ -16,7 +16,7 @@ PROGRAM = """
 import sys, tempfile
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from conftest import make_world
+from tests.faces.factory_world import make_world
 from eisbach.api.serving import bind, serve
 with tempfile.TemporaryDirectory() as folder:
     world = make_world(Path(folder))
@@ -43,7 +43,7 @@ def test_an_address_of_another_machine_is_said_clearly(host):
 
 
 def test_a_server_stops_in_order_at_sigterm():
-    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent)]
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[2])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         port, token = process.stdout.readline().split()
         request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/me?secret=1", headers={"Authorization": f"Bearer {token}"})
