@@ -69,7 +69,7 @@ class Call:
 
     def key(self, body_digest: str | None = None) -> IdempotencyKey | None:
         """Return the idempotency key the client sent, or None; raise Problem where it is none."""
-        key = self.request.headers.get("idempotency-key")
+        key = self.request.header(b"idempotency-key")
         if key is None:
             return None
         if not _KEY.match(key):
@@ -180,7 +180,7 @@ async def admit(access: Access, scope: Scope, receive: Receive) -> Call:
 
 def bearer_secret(request: CheckedRequest) -> str:
     """Return the secret of the request's bearer token (RFC 6750), empty where it brings none."""
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    scheme, _, secret = (request.header(b"authorization") or "").partition(" ")
     if scheme.lower() != "bearer" or len(secret) > SECRET_LENGTH_MAX:
         return ""
     return secret.strip()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,7 +20,13 @@ def instant_text(at_ms: int | None) -> str | None:
     """Return an instant as RFC 3339 text in UTC with milliseconds, such as `2026-11-22T03:55:42.000Z`."""
     if at_ms is None:
         return None
-    return (_EPOCH + timedelta(milliseconds=at_ms)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, rest = divmod(at_ms, 1000)
+    return f"{_second_text(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=4096)
+def _second_text(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def money(name: str, amount: int) -> Json:

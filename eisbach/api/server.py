@@ -6,8 +6,9 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRouter
+from starlette.applications import Starlette
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from eisbach import __version__
 from eisbach.api.access import GuardedRoute
@@ -57,6 +58,10 @@ def create_app(application: Application, task_defaults: TaskDefaults | None = No
 
 class _Api(FastAPI):
     """FastAPI with the envelope around everything, so that the answer to an unforeseen error has it too."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a call as Starlette does: FastAPI's own telemetry reads the environment at each call."""
+        await Starlette.__call__(self, scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
         return Envelope(super().build_middleware_stack())
