@@ -21,6 +21,7 @@ class SystemIds:
         self._last_ms = 0
         self._tail = 0
         self._pool = b""
+        self._head_ms, self._head = -1, ""
 
     def new(self, prefix: str, at_ms: int) -> str:
         """Return a new id; within one process they ascend strictly."""
@@ -30,7 +31,9 @@ class SystemIds:
             self._last_ms = at_ms
             # The highest bit stays free so that counting up within a millisecond cannot overflow.
             self._tail = self._random(10) >> 1
-        return f"{prefix}_{_text(self._last_ms, 10)}{_text(self._tail, 16)}"
+        if self._head_ms != self._last_ms:
+            self._head_ms, self._head = self._last_ms, _text(self._last_ms, 10)
+        return f"{prefix}_{self._head}{_text(self._tail, 16)}"
 
     def salt(self) -> bytes:
         """Return 16 unpredictable bytes."""

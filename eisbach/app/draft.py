@@ -7,15 +7,12 @@ from eisbach.app.event_codec import seal
 from eisbach.app.events import Body
 from eisbach.app.fold import apply
 from eisbach.app.merge_rows import merge_rows
-from eisbach.app.projections import rows_of
+from eisbach.app.projections import rows_of, subjects_of
 from eisbach.app.state import FactoryState
 from eisbach.core.log.tree import Frontier
 from eisbach.ports.store import Batch, Reply, Text, TreeNode
 
 _NO_TEXTS: dict[str, str] = {}
-SUBJECT_FIELDS = ("job", "attempt", "project", "organisation", "token", "node")
-
-
 class Draft:
     """A batch that grows. `bodies` are the events that were added, for whoever acts once they are durable."""
 
@@ -55,10 +52,8 @@ class Draft:
             apply(self.state, seq, now, body)
             batch.events.append(sealed)
             merge_rows(batch, rows_of(seq, now, body, texts))
-            batch.tree_nodes.extend(TreeNode(*node) for node in self.frontier.append(sealed.leaf))
-            batch.subjects.extend(
-                (subject, seq) for name in SUBJECT_FIELDS if (subject := getattr(body, name, None)) is not None
-            )
+            batch.tree_nodes.extend([TreeNode(*node) for node in self.frontier.append(sealed.leaf)])
+            batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
             self.bodies.append(body)
             self.is_broken = False
 

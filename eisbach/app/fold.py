@@ -26,6 +26,8 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     change = _CHANGES.get(type(body))
     if change is not None:
         change(state, seq, at_ms, body)
+    if type(body) in _PRICES_FOLLOW:
+        state.priced.clear()
 
 
 _KINDS = {kind.value: kind for kind in TransferKind}
@@ -254,3 +256,5 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     e.UsageSettled: _usage_settled,
     e.AttemptEnded: _attempt_ended,
 }
+_PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished})
+"""Kinds after which the same task may get another price or another refusal."""

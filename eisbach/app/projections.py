@@ -48,13 +48,27 @@ TEXT_COLUMNS = {"organisations": "name", "projects": "name", "tokens": "label", 
 """table -> its column that shows the text `<primary key>/<column>`, and is emptied when that text is erased"""
 
 
+SUBJECT_FIELDS = ("job", "token", "node", "project", "organisation")
+"""What an event can be about, the first one that it names wins: the log of a job is read by the job's id."""
+_SUBJECT_FIELD = {
+    body: next((name for name in SUBJECT_FIELDS if name in body.__struct_fields__), None) for body in e.KIND_OF
+}
+
+
+def subjects_of(body: e.Body) -> tuple[str, ...]:
+    """Return the ids that an event is found by."""
+    name = _SUBJECT_FIELD[type(body)]
+    return (getattr(body, name),) if name is not None else ()
+
+
 def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> list[Op]:
     """Return the row operations of one event.
 
     `texts` maps a text's id (`<object id>/<what>`) to its text, for the texts this event commits to; an erased text is
     absent and its column becomes the empty string.
     """
-    ops = _ROWS[type(body)](seq, at_ms, body, texts) if type(body) in _ROWS else []
+    rows = _ROWS.get(type(body))
+    ops = rows(seq, at_ms, body, texts) if rows is not None else []
     for index, (debit, credit, amount, kind) in enumerate(getattr(body, "transfers", ())):
         row = {
             "transfer": f"{seq:012d}-{index:03d}",

@@ -1,6 +1,7 @@
 """The applier's state: what decisions read. A projection of the log like every table, and rebuilt like one."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.billing.tariff import Tariff
@@ -95,6 +96,9 @@ class FactoryState:
     """outcome -> number of jobs that ended so, and `submitted`"""
     gpu_milli_ms: dict[str, int] = field(default_factory=dict)
     """project -> thousandths of a GPU x held milliseconds: the scheduler's own count of usage"""
+
+    priced: dict[object, Any] = field(default_factory=dict)
+    """memo of app/submit_job.py: emptied whenever the fleet or the tariff changes"""
 
     def project_named(self, name: str) -> str | None:
         """Return the id of a project by its name or id, or None."""

@@ -17,6 +17,9 @@ from eisbach.core.vocabulary.money import euro_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.store import Text
 
+PRICED_MAX = 4_096
+"""Different requests whose price is remembered; many users submit the same again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Priced:
@@ -30,6 +33,17 @@ class Priced:
 
 def price_job(state: FactoryState, spec: JobSpec) -> Priced | Refusal:
     """Return the price of a task for this fleet, or why there is none. The cap is that of the dearest alternative."""
+    question = (spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms)
+    known = state.priced.get(question)
+    if known is None:
+        known = _price(state, spec)
+        if len(state.priced) >= PRICED_MAX:
+            state.priced.clear()
+        state.priced[question] = known
+    return known
+
+
+def _price(state: FactoryState, spec: JobSpec) -> Priced | Refusal:
     shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes)
     if isinstance(shapes, Refusal):
         return shapes
