@@ -1,6 +1,7 @@
 """The API as an ASGI application: all routes, each behind its action, and the errors they answer with."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -53,7 +54,7 @@ def create_app(application: Application, task_defaults: TaskDefaults | None = No
         app.router.routes.extend(router.routes)
     check_routes(app.router.routes)
     handle_problems(app)
-    app.state.openapi = encode(openapi_of(app))
+    app.state.openapi = lru_cache(maxsize=1)(lambda: encode(openapi_of(app)))  # a fifth of a second: only when asked
     return app
 
 

@@ -34,9 +34,9 @@ async def health(call: CallNow) -> Response:
 
 @router.get("/v1/openapi.json", response_class=Response, responses={200: _JSON_DOCUMENT}, summary="This document")
 @public()
-async def openapi(call: CallNow) -> Response:
+def openapi(call: CallNow) -> Response:
     """Return the OpenAPI document of this API."""
-    return Response(call.request.app.state.openapi, media_type="application/json")
+    return Response(call.request.app.state.openapi(), media_type="application/json")
 
 
 @router.get("/metrics", response_class=Response, responses={200: _TEXT}, summary="Metrics for Prometheus")
