@@ -1,0 +1,277 @@
+"""Profile, homes and the server process: first start, second start, what stands in the way, stop and come back."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.faces.cli_tools import run_cli
+
+from eisbach.cli import home_checks
+from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.profile import write_profile
+from eisbach.cli.server_file import ServerFile, read_server_file, write_server_file
+from eisbach.cli.server_process import is_alive, running_server, stop_server, this_process
+from eisbach.cli.session import Session
+from eisbach.settings import Profile, SettingsError, read_profile, read_settings
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def environment_of_its_own(monkeypatch, tmp_path):
+    for name in ("EISBACH_URL", "EISBACH_TOKEN", "EISBACH_PROJECT", "EISBACH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def factory(tmp_path):
+    """A factory in the default home, started in the background and stopped at the end."""
+    ran = run_cli("up", "--detach", "--port", "0", "-o", "json")
+    assert ran.code == ExitCode.OK, ran.err
+    yield ran.document()
+    run_cli("down")
+
+
+# ---- a whole life ------------------------------------------------------------------------------------------------
+
+
+def test_the_first_start_makes_the_next_command_just_work(factory, tmp_path):
+    home, profile = tmp_path / "data/eisbach", tmp_path / "config/eisbach/profile.toml"
+    assert factory["format"] == "eisbach.factory/1"
+    assert [path.stat().st_mode & 0o777 for path in (home, profile, home / "operator.token", home / "server.log")] == [
+        0o700, 0o600, 0o600, 0o600,
+    ]  # fmt: skip
+    assert run_cli("offers").code == ExitCode.OK
+    assert run_cli("org", "create", "acme").code == ExitCode.OK
+    made = run_cli("project", "create", "demo", "--budget", "25")
+    assert "Commands use project demo from now on" in made.err
+    ran = run_cli("run", "-y", "--time-limit", "1m", "--memory", "0.25", "--", "echo hello; exit 3")
+    assert (ran.code, ran.out) == (3, "hello\n")
+    assert run_cli("audit", "verify").code == ExitCode.OK
+    assert "goes on" not in run_cli("down").out
+    gone = run_cli("ps")
+    assert gone.code == ExitCode.UNAVAILABLE
+    assert gone.err == (
+        f"error: No factory answers at {factory['url']} (connection refused)\n"
+        "  Start it with `eisbach up`, or choose another one with EISBACH_URL or `eisbach login`\n"
+    )
+
+
+def test_a_backup_is_restored_into_another_home(factory, tmp_path, monkeypatch):
+    run_cli("org", "create", "acme")
+    backup, other = tmp_path / "backup", tmp_path / "other"
+    assert run_cli("backup", str(backup)).code == ExitCode.OK
+    assert backup.stat().st_mode & 0o777 == 0o600
+    assert run_cli("backup", str(backup)).code == ExitCode.USAGE
+    assert run_cli("restore", str(backup)).code == ExitCode.REFUSED  # its home is served
+    assert run_cli("restore", str(backup), "--home", str(other)).code == ExitCode.OK
+    assert run_cli("restore", str(backup), "--home", str(other)).code == ExitCode.REFUSED  # not empty any more
+    assert run_cli("db", "check", "--home", str(other)).out.startswith("Sound: ")
+    up = run_cli("up", "--detach", "--port", "0", "--home", str(other))
+    assert up.code == ExitCode.OK, up.err
+    try:
+        monkeypatch.setenv("EISBACH_HOME", str(other))
+        assert "acme" in run_cli("org", "list").out
+        verified = run_cli("audit", "verify")
+        assert verified.code == ExitCode.OK, verified.out
+    finally:
+        run_cli("down", "--home", str(other))
+    monkeypatch.delenv("EISBACH_HOME")
+    assert Session().client.url == factory["url"]  # the profile stayed with the first factory
+
+
+def test_a_second_server_on_a_home_is_refused_with_its_process(factory):
+    ran = run_cli("up", "--port", "0")
+    assert ran.code == ExitCode.REFUSED
+    assert f"is already served at {factory['url']} by process {factory['pid']}" in ran.err
+
+
+def test_db_check_of_no_home(tmp_path):
+    ran = run_cli("db", "check", "--home", str(tmp_path / "nonesuch"))
+    assert (ran.code, "There is no home" in ran.err) == (ExitCode.NOT_FOUND, True)
+
+
+def test_down_without_a_factory_says_so(tmp_path):
+    assert run_cli("down").out == f"No factory runs from {tmp_path}/data/eisbach.\n"
+
+
+# ---- what stands in the way of a start ---------------------------------------------------------------------------
+
+
+def test_a_taken_port_is_named_with_another_one(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run_cli("up", "--port", str(port))
+    assert ran.code == ExitCode.UNAVAILABLE
+    assert f"Port {port} on 127.0.0.1 cannot be used" in ran.err
+    assert "--port 0" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [("--port", "70000"), ("--host", "no.such.host.invalid")])
+def test_an_address_that_is_none_is_refused(arguments):
+    assert run_cli("up", *arguments).code == ExitCode.USAGE
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = run_cli("up", "--home", str(tmp_path / "file"))
+    assert (ran.code, "is a file" in ran.err) == (ExitCode.USAGE, True)
+
+
+def test_a_home_below_a_file_is_not_writable(tmp_path):
+    (tmp_path / "file").write_text("")
+    ran = run_cli("up", "--home", str(tmp_path / "file/home"))
+    assert (ran.code, "is not writable" in ran.err) == (ExitCode.REFUSED, True)
+
+
+def test_a_home_that_others_may_write_is_refused(tmp_path):
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    ran = run_cli("up", "--home", str(tmp_path / "open"))
+    assert ran.code == ExitCode.REFUSED
+    assert f"Run: chmod 700 {tmp_path}/open" in ran.err
+
+
+def test_a_home_on_a_network_file_system_is_refused_by_name(tmp_path):
+    mounts = f"22 1 0:21 / / rw - ext4 /dev/sda rw\n23 22 0:22 / {tmp_path} rw - nfs4 server:/export rw\n"
+    with pytest.raises(home_checks.CliError, match=r"network file system \(nfs4\)"):
+        home_checks.prepare_home(tmp_path / "home", mounts)
+
+
+# ---- the server's file -------------------------------------------------------------------------------------------
+
+
+def test_a_process_is_known_by_pid_start_and_boot(tmp_path):
+    mine = this_process(NOWHERE, None)
+    assert is_alive(mine)
+    others = [
+        ServerFile(pid=mine.pid, started=mine.started + 1, boot=mine.boot, url=NOWHERE),
+        ServerFile(pid=mine.pid, started=mine.started, boot="another boot", url=NOWHERE),
+    ]
+    assert [is_alive(one) for one in others] == [False, False]
+    for one in others:
+        stop_server(one, tmp_path, 0)  # would end this test if a pid alone were enough
+
+
+def test_a_server_that_is_gone_does_not_run(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        stat = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+        made = ServerFile(pid=process.pid, started=int(stat[19]), boot=this_process(NOWHERE, None).boot, url=NOWHERE)
+        write_server_file(tmp_path, made)
+        assert running_server(tmp_path) == made
+        stop_server(made, tmp_path, 10)
+        assert running_server(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": "eisbach.server/2"}', '{"format": "eisbach.server/1"}'])
+def test_a_server_file_that_says_nothing_counts_as_none(tmp_path, content):
+    (tmp_path / "server.json").write_text(content)
+    assert read_server_file(tmp_path) is None
+
+
+# ---- profile and session -----------------------------------------------------------------------------------------
+
+
+def test_a_profile_is_read_as_it_was_written(tmp_path):
+    file = tmp_path / "deep/profile.toml"
+    written = Profile(url=NOWHERE, token='"quoted" \\ \x7f \u00e4', home=Path("/a b"), project="prj_1")
+    write_profile(file, written)
+    assert read_profile(file) == written
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("url = ", "is not valid TOML"),
+        ('format = "eisbach.profile/2"', "newer version"),
+        ('uri = "x"', "unknown key 'uri'"),
+        ("url = 1", "must be a text in quotes"),
+    ],
+)
+def test_a_damaged_profile_is_told(tmp_path, content, words):
+    (tmp_path / "config/eisbach").mkdir(parents=True)
+    (tmp_path / "config/eisbach/profile.toml").write_text(content)
+    ran = run_cli("ps")
+    assert (ran.code, words in ran.err) == (ExitCode.USAGE, True)
+
+
+def test_a_profile_with_a_token_that_others_may_read_is_refused(tmp_path):
+    file = tmp_path / "profile.toml"
+    write_profile(file, Profile(url=NOWHERE, token="t"))
+    file.chmod(0o644)
+    with pytest.raises(SettingsError, match="chmod 600"):
+        read_profile(file)
+
+
+def test_a_remembered_token_goes_only_where_it_was_remembered_with(tmp_path, monkeypatch):
+    write_profile(read_settings().profile_file, Profile(url=NOWHERE, token="secret"))
+    assert Session().client._token == "secret"
+    monkeypatch.setenv("EISBACH_URL", "http://elsewhere.example")
+    assert Session().client._token is None
+    monkeypatch.setenv("EISBACH_TOKEN", "other")
+    assert Session().client._token == "other"
+
+
+def test_relative_xdg_folders_are_ignored(monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", "relative")
+    assert read_settings().home == Path(os.environ["HOME"]) / ".local/share/eisbach"
+
+
+def test_without_any_factory_the_way_to_one_is_told():
+    ran = run_cli("ps")
+    assert ran.code == ExitCode.UNAVAILABLE
+    assert "Start one with `eisbach up`" in ran.err
+
+
+def test_a_home_without_a_factory_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("EISBACH_HOME", str(tmp_path))
+    ran = run_cli("ps")
+    assert f"No factory was started in {tmp_path} (EISBACH_HOME)" in ran.err
+
+
+def test_what_is_no_factory_is_told(monkeypatch):
+    import http.server
+    import threading
+
+    class Other(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setenv("EISBACH_URL", f"http://127.0.0.1:{server.server_port}")
+        ran = run_cli("ps")
+        server.shutdown()
+        thread.join()
+    assert ran.code == ExitCode.FAILED
+    assert "so it is hardly a factory" in ran.err
+
+
+# ---- templates ---------------------------------------------------------------------------------------------------
+
+
+def test_a_template_is_written_into_a_new_folder(tmp_path):
+    folder = tmp_path / "train"
+    ran = run_cli("init", "train-language-model", str(folder), "-o", "json")
+    assert ran.code == ExitCode.OK
+    assert sorted(path.name for path in folder.iterdir()) == json.loads(ran.out)["files"]
+    assert (folder / "task.yaml").is_file()
+    again = run_cli("init", "train-language-model", str(folder))
+    assert again.code == ExitCode.REFUSED
+
+
+def test_an_unknown_template_is_refused_with_those_there_are(tmp_path):
+    ran = run_cli("init", "train-llm", str(tmp_path / "x"))
+    assert ran.code == ExitCode.USAGE
+    assert "There are: train-language-model" in ran.err
