@@ -57,7 +57,9 @@ def export_lines(application: "Application") -> Iterator[bytes]:
 
 
 def _header(application: "Application", size: int, note: str, leaves: int, *, complete: bool) -> dict[str, Any]:
-    heads = [one for one in application.reader.heads(limit=PREVIOUS_HEADS_MAX) if 0 < one[0] < size]
+    own = f"{application.signer.name}\n"  # heads from before a restore are another origin's, signed by another key
+    known = application.reader.heads(limit=PREVIOUS_HEADS_MAX)
+    heads = [one for one in known if 0 < one[0] < size and one[1].startswith(own)]
     sizes = [one[0] for one in heads] + [size]
     return bundle_header(
         origin=application.signer.name,

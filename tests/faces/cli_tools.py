@@ -3,9 +3,13 @@
 import contextlib
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -15,6 +19,9 @@ from eisbach.cli.main import main
 
 if TYPE_CHECKING:
     from tests.faces.conftest import World
+
+
+ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,14 @@ def run_cli(*arguments: str) -> Ran:
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(arguments)
     return Ran(code, out.getvalue(), err.getvalue())
+
+
+def run_program(*arguments: str) -> Ran:
+    """Run a command line in a process of its own."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "eisbach", *arguments]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    return Ran(ran.returncode, ran.stdout, ran.stderr)
 
 
 class Listening:

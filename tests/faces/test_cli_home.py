@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.faces.cli_tools import run_cli
 
 from eisbach.cli import home_checks
 from eisbach.cli.exit_codes import ExitCode
@@ -17,6 +16,7 @@ from eisbach.cli.server_file import ServerFile, read_server_file, write_server_f
 from eisbach.cli.server_process import is_alive, running_server, stop_server, this_process
 from eisbach.cli.session import Session
 from eisbach.settings import Profile, SettingsError, read_profile, read_settings
+from tests.faces.cli_tools import run_cli, run_program
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -32,7 +32,7 @@ def environment_of_its_own(monkeypatch, tmp_path):
 @pytest.fixture
 def factory(tmp_path):
     """A factory in the default home, started in the background and stopped at the end."""
-    ran = run_cli("up", "--detach", "--port", "0", "-o", "json")
+    ran = run_program("up", "--detach", "--port", "0", "-o", "json")
     assert ran.code == ExitCode.OK, ran.err
     yield ran.document()
     run_cli("down")
@@ -73,7 +73,7 @@ def test_a_backup_is_restored_into_another_home(factory, tmp_path, monkeypatch):
     assert run_cli("restore", str(backup), "--home", str(other)).code == ExitCode.OK
     assert run_cli("restore", str(backup), "--home", str(other)).code == ExitCode.REFUSED  # not empty any more
     assert run_cli("db", "check", "--home", str(other)).out.startswith("Sound: ")
-    up = run_cli("up", "--detach", "--port", "0", "--home", str(other))
+    up = run_program("up", "--detach", "--port", "0", "--home", str(other))
     assert up.code == ExitCode.OK, up.err
     try:
         monkeypatch.setenv("EISBACH_HOME", str(other))

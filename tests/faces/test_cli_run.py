@@ -1,6 +1,8 @@
 """`eisbach run`: what is asked, what is sent, what is followed, how it ends, and what Ctrl-C and a lost factory do."""
 
+import contextlib
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -202,3 +204,24 @@ def test_ctrl_c_detaches_and_the_job_goes_on(member):
     assert "No longer watching; long goes on. Come back with `eisbach logs -f job_" in err
     assert "Traceback" not in err
     assert run_cli("status", "long", "-o", "json").document()["job"]["state"] == "running"
+
+
+@pytest.mark.parametrize(("answer", "code", "starts"), [("n", ExitCode.REFUSED, False), ("y", ExitCode.OK, True)])
+def test_a_person_is_asked_before_the_start(member, answer, code, starts):
+    before = set(member.engine.orders)
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "dumb"}
+    command = [sys.executable, "-m", "eisbach", "run", "-d", "--", "true"]
+    with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while b"[y/N]" not in shown:
+            shown += os.read(ours, 4096)
+        os.write(ours, f"{answer}\n".encode())
+        with contextlib.suppress(OSError):  # how a terminal says that its last program ended
+            while piece := os.read(ours, 4096):
+                shown += piece
+        assert process.wait(20) == code
+    os.close(ours)
+    assert b"at most  1.080375 EUR over all attempts" in shown
+    assert bool(set(member.engine.orders) - before) == starts

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.faces.cli_tools import run_cli
 
 from eisbach.cli import figures
 from eisbach.cli.commands import ENTRIES
@@ -16,6 +15,7 @@ from eisbach.cli.main import load
 from eisbach.cli.terminal import clean
 from eisbach.core.jobs.lifecycle import Outcome
 from eisbach.core.vocabulary.reasons import Reason
+from tests.faces.cli_tools import run_cli
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/cli_help.txt"
