@@ -39,7 +39,7 @@ from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.local.engine import LocalEngine
 from eisbach.engines.local.inventory import Inventory, detect
-from eisbach.ports.crash import ENVIRONMENT_VARIABLE, arm
+from eisbach.ports.crash import ENVIRONMENT_VARIABLE, arm, reached
 from eisbach.ports.engine import Ending, EngineUnavailable, Observation
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
 from eisbach.settings import own_environment
@@ -53,6 +53,7 @@ OPERATOR_TOKEN = "operator.token"
 SITE_FILE = "site.toml"
 PRICE_FILE = "prices.toml"
 FOLLOWS_HEAD = "follows-head"
+UNFINISHED_RESTORE = "restore-unfinished"
 KEPT_BY_BACKUP = (LOG_KEY, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, "archives", "secrets")
 SYSTEM_SHARE = 10
 """Percent of the machine's memory that stays with the system, at least SYSTEM_MIB."""
@@ -114,6 +115,8 @@ def open_home(home: Path) -> Factory:
 
 
 def _open(home: Path, lock: HomeLock) -> Factory:
+    if (home / UNFINISHED_RESTORE).exists():
+        raise CannotStart(f"A restore into {home} was not finished; empty the folder and restore once more")
     machine = detect()
     write_site_file(home / SITE_FILE, [_node_of(machine)])
     write_price_file(home / PRICE_FILE)
@@ -133,9 +136,13 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         secrets=SecretFolder(home / "secrets"),
         isolation=engine.isolation,
     )
+    # After a restore: what ran at the backup may have ended long ago, and nothing of it is started again. What the
+    # engine of this home knows was planned since.
+    known = {seen.attempt_id for seen in engine.observe()} if (home / FOLLOWS_HEAD).exists() else set()
+    held = [attempt for attempt in application.applier.state.scheduler.holding if attempt not in known]
     application.start()
     try:
-        _begin(application, home, site, signer, tariff)
+        _begin(application, home, site, signer, tariff, held)
     except BaseException:
         application.stop()
         application.close()
@@ -149,7 +156,12 @@ def _open(home: Path, lock: HomeLock) -> Factory:
 
 
 def _begin(
-    application: Application, home: Path, site: SiteFacts, signer: Ed25519Signer, tariff: TariffFacts
+    application: Application,
+    home: Path,
+    site: SiteFacts,
+    signer: Ed25519Signer,
+    tariff: TariffFacts,
+    held: Sequence[str],
 ) -> None:
     follows = home / FOLLOWS_HEAD
     follows_head = follows.read_text() if follows.exists() else ""
@@ -162,8 +174,9 @@ def _begin(
         follows_head=follows_head,
     )
     if follows_head:
-        _give_up_attempts(application)
+        _give_up_attempts(application, held)
         follows.unlink()
+    reached("recover.before_token")
     _operator_token(application, home)
     reconcile(application)
 
@@ -203,18 +216,25 @@ def backup(home: Path, file: Path) -> None:
 def restore(home: Path, file: Path) -> None:
     """Make an empty home from a backup. The log goes on under a new origin and key; its next event names the old head.
 
-    A head that was signed after the backup can so never be contradicted.
+    A head that was signed after the backup can so never be contradicted. A restore that did not come to its end leaves
+    a home that no server opens.
     """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(home.iterdir()):
+            raise CannotStart(f"The home {home} is not empty; restore never writes over a factory")
+        _write_private(home / UNFINISHED_RESTORE, "")
         backup_archive.read(file, home, {DATABASE, *KEPT_BY_BACKUP})
         store = open_sqlite(home / DATABASE)
         try:
+            if findings := _findings(store):
+                raise StoreDamaged("; ".join(findings[:5]))
             head = store.head()
         finally:
             store.close()
         (home / LOG_KEY).rename(home / f"{LOG_KEY}.before-restore")
         _write_private(home / FOLLOWS_HEAD, head[1] if head is not None else "none")
+        (home / UNFINISHED_RESTORE).unlink()
     except (backup_archive.NoBackup, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
         raise CannotStart(f"Nothing usable was restored: {error}") from error
 
@@ -254,9 +274,9 @@ def _findings(store: SqlStore) -> list[str]:
     return findings
 
 
-def _give_up_attempts(application: Application) -> None:
-    """After a restore: what ran when the backup was made may have ended long ago; nothing of it is started again."""
-    for attempt in application.ask(lambda state, now: list(state.scheduler.holding)).result():
+def _give_up_attempts(application: Application, attempts: Sequence[str]) -> None:
+    """Record as lost what ran when the backup was made."""
+    for attempt in attempts:
         lost = Observation(
             attempt_id=attempt, running_since_ms=None, held_ms=0, ending=Ending.LOST, detail="the store was restored"
         )

@@ -8,20 +8,38 @@ BACK_TOLERANCE_MS = 50
 """Smaller steps back are the daily work of a time service; now() just waits them out."""
 
 
+class _Steady:
+    """Makes a wall clock steady: set back, it goes on from where it was, paced by the uptime."""
+
+    def __init__(self, wall: int, uptime_ms: int) -> None:
+        self._last, self._last_uptime = wall, uptime_ms
+
+    def now(self, wall: int, uptime_ms: int) -> Instant:
+        """Return an instant that never decreases."""
+        if wall < self._last - BACK_TOLERANCE_MS:
+            wall = self._last + max(0, uptime_ms - self._last_uptime)
+        self._last, self._last_uptime = max(self._last, wall), uptime_ms
+        return Instant(self._last)
+
+    def not_before(self, instant: int, uptime_ms: int) -> None:
+        """Go on from this instant if it is later."""
+        if instant > self._last:
+            self._last, self._last_uptime = instant, uptime_ms
+
+
 class SystemClock:
     """The machine's clock. Set back by an administrator, it goes on from where it was, paced by CLOCK_BOOTTIME."""
 
     def __init__(self) -> None:
-        self._last = 0
-        self._last_uptime = self.uptime_ms()
+        self._steady = _Steady(0, self.uptime_ms())
 
     def now(self) -> Instant:
         """Return UTC milliseconds that never decrease while the process lives."""
-        wall, uptime = self.wall(), self.uptime_ms()
-        if wall < self._last - BACK_TOLERANCE_MS:
-            wall = Instant(self._last + max(0, uptime - self._last_uptime))
-        self._last, self._last_uptime = max(self._last, wall), uptime
-        return Instant(self._last)
+        return self._steady.now(self.wall(), self.uptime_ms())
+
+    def not_before(self, instant: Instant) -> None:
+        """Go on from this instant if the wall clock is behind it."""
+        self._steady.not_before(instant, self.uptime_ms())
 
     def wall(self) -> Instant:
         """Return what the wall clock says."""
@@ -38,7 +56,7 @@ class ManualClock:
     def __init__(self, at_ms: int = 1_780_000_000_000) -> None:
         self._wall = at_ms
         self._uptime = 1_000_000
-        self._last = at_ms
+        self._steady = _Steady(at_ms, self._uptime)
 
     def advance(self, milliseconds: int) -> None:
         """Let time pass."""
@@ -51,8 +69,11 @@ class ManualClock:
 
     def now(self) -> Instant:
         """Return the instant, never earlier than before."""
-        self._last = max(self._last, self._wall)
-        return Instant(self._last)
+        return self._steady.now(self._wall, self._uptime)
+
+    def not_before(self, instant: Instant) -> None:
+        """Go on from this instant if the wall clock is behind it."""
+        self._steady.not_before(instant, self._uptime)
 
     def wall(self) -> Instant:
         """Return what the wall clock was set to and what passed since."""

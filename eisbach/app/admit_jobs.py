@@ -21,7 +21,7 @@ def fund_next(state: FactoryState, context: Context) -> list[Body]:
             events.append(opened)
             continue
         job = next(iter(waiting))
-        cap = state.accounts[job].cap
+        cap = state.accounts[job].cap - state.accounts[job].charged
         if cap > state.projects[project].budget:
             events.append(
                 JobEnded(job=job, outcome=Outcome.OUT_OF_BUDGET.value, reason=Reason.OVER_BUDGET.value, by="system")

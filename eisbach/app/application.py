@@ -141,12 +141,13 @@ class Application:
         if abs(jump) <= CLOCK_JUMP_MS:
             return 0
         expected = self._clock_offset_ms + self.clock.uptime_ms()
-        self._clock_offset_ms = offset
 
         def decide(state: FactoryState, context: Context) -> Decision | Refusal:
             return Decision(events=(ClockJumped(expected_ms=expected, seen_ms=expected + jump),))
 
-        self.perform(decide).result()
+        if isinstance(self.perform(decide).result(), Refusal):
+            return 0  # the store takes nothing now: the next round says it
+        self._clock_offset_ms = offset
         return jump
 
     def _ancestors(self, organisation: str | None) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 Decisions read the state and change nothing; their events are folded into the state at once, so that the next command
 of the same batch sees them. Should the commit fail, the state is thrown away and read again from the store: memory
-never knows what the store does not (docs/decisions/0002).
+never knows what the store does not (docs/decisions/0001).
 """
 
 import logging
@@ -18,6 +18,7 @@ import msgspec
 from eisbach.app.admit_jobs import fund_next, plan_attempts
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
+from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
 from eisbach.app.recover_state import Recovered, recover
 from eisbach.app.snapshot import encode_state
 from eisbach.app.state import FactoryState
@@ -26,7 +27,7 @@ from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.clock import Clock
-from eisbach.ports.crash import reached
+from eisbach.ports.crash import armed, reached
 from eisbach.ports.ids import Ids
 from eisbach.ports.signer import Signer
 from eisbach.ports.store import LeadershipLost, Reply, Store, StoreFull, StoreUnavailable
@@ -40,6 +41,17 @@ HEAD_EVERY_MS = SECOND_MS
 """A new head is signed with a commit when the last one is older."""
 AGAIN_MAX = 8
 BATCH_MAX = 512
+PAUSE_AFTER_FAILURE_S = 1.0
+"""While the store takes nothing, what is due by itself is tried again this often."""
+
+_CRASH_STEPS = {
+    JobSubmitted: "submit",
+    AttemptPlanned: "start",
+    AttemptRunning: "run",
+    JobStopping: "stop",
+    AttemptEnded: "end",
+    UsageSettled: "settle",
+}
 
 
 class Mailbox(Protocol):
@@ -63,6 +75,8 @@ class _FutureMailbox:
 
     def deliver(self, answers: Sequence[tuple[Any, Answer | BaseException]]) -> None:
         for future, answer in answers:
+            if not future.set_running_or_notify_cancel():
+                continue
             if isinstance(answer, BaseException):
                 future.set_exception(answer)
             else:
@@ -94,8 +108,10 @@ class Applier:
         self._head_size = -1
         self._snapshot_seq = -1
         self.failure: str = ""
+        self._is_adrift = False
         self.epoch = store.take_leadership()
         self._adopt(recover(store))
+        clock.not_before(Instant(self.state.last_ms))
 
     # What faces call, from any thread.
 
@@ -127,8 +143,10 @@ class Applier:
     def _put(self, item: _Waiting) -> None:
         with self._wake:
             if self._is_stopping:
-                refusal = Refusal(Reason.NOT_LEADER, "This server is stopping", "Repeat the request when it is back")
-                item.mailbox.deliver([(item.ticket, refusal)])
+                answer: Any = Refusal(Reason.NOT_LEADER, "This server is stopping", "Repeat the request when it is back")
+                if item.question is not None:
+                    answer = StoreUnavailable("this server is stopping")
+                item.mailbox.deliver([(item.ticket, answer)])
                 return
             self._waiting.append(item)
             self._wake.notify()
@@ -147,49 +165,67 @@ class Applier:
             self._wake.notify()
         if self._thread is not None:
             self._thread.join()
+        self.drain()
         self.run_once(snapshot=True)
 
     def _run(self) -> None:
+        is_more_due = False
         while True:
             with self._wake:
-                while not self._waiting and not self._is_stopping:
-                    due = self.state.scheduler.next_instant()
-                    timeout = None if due is None else max(0.0, (due - self._now()) / 1000)
-                    if not self._wake.wait(timeout):
+                while not self._waiting and not self._is_stopping and not is_more_due:
+                    if not self._wake.wait(self._seconds_until_due()):
                         break
                 if self._is_stopping and not self._waiting:
                     return
-            self.run_once()
+            is_more_due = self.run_once()
+
+    def _seconds_until_due(self) -> float | None:
+        due = self.state.scheduler.next_instant()
+        if due is None:
+            return None
+        seconds = max(0.0, (due - self._now()) / 1000)
+        return max(seconds, PAUSE_AFTER_FAILURE_S) if self.failure else seconds
 
     def run_once(self, *, snapshot: bool = False) -> bool:
         """Decide up to BATCH_MAX waiting commands and one admission cycle, commit, answer; return whether more is due."""
         with self._wake:
             items = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
+        commands = [item for item in items if item.command is not None]
         answers: list[tuple[_Waiting, Any]] = []
-        draft = Draft(self.state, self.frontier, Context(self._now(), self._ids, self.epoch))
-        questions: list[_Waiting] = []
+        is_more_due = False
         try:
-            for item in items:
-                if item.question is not None:
-                    questions.append(item)
-                else:
-                    answers.append((item, self._decide(draft, item)))
+            if self._is_adrift and not self._find_state():
+                answers = [(item, _as_refusal(StoreUnavailable(self.failure))) for item in commands]
+            else:
+                answers, is_more_due = self._batch(commands, snapshot)
+        except BaseException as error:
+            self._is_adrift = True
+            self._deliver([(item, error) for item in items])
+            raise
+        self._deliver(answers + [(item, self._answer(item)) for item in items if item.question is not None])
+        if answers:
+            reached("applier.after_answers")
+        with self._wake:
+            return is_more_due or bool(self._waiting)
+
+    def _batch(self, items: Sequence[_Waiting], snapshot: bool) -> tuple[list[tuple[_Waiting, Any]], bool]:
+        """Decide, commit, and return the answers that may be given now, and whether more is due."""
+        draft = Draft(self.state, self.frontier, Context(self._now(), self._ids, self.epoch))
+        try:
+            answers: list[tuple[_Waiting, Any]] = [(item, self._decide(draft, item)) for item in items]
             is_more_due = self._admit(draft)
             self._commit(draft, snapshot)
         except (StoreFull, StoreUnavailable, LeadershipLost) as error:
-            answers = [(item, _as_refusal(error)) for item in items]
-            questions, is_more_due = [], False
             self._start_over(error)
-        except BaseException as error:
+            return [(item, _as_refusal(error)) for item in items], False
+        except Exception as error:
             log.exception("a batch broke an invariant; nothing of it was written")
-            self._deliver([(item, error) for item in items])
             self._start_over(error)
-            if not isinstance(error, Exception):
-                raise
-            return False
-        self._deliver(answers + [(item, self._answer(item)) for item in questions])
-        with self._wake:
-            return is_more_due or bool(self._waiting)
+            if len(items) < 2 or self._is_adrift:
+                return [(item, error) for item in items], False
+            # Whoever broke it fails alone: each is decided once more in a batch of its own.
+            return [pair for item in items for pair in self._batch([item], snapshot=False)[0]], True
+        return answers, is_more_due
 
     def drain(self) -> None:
         """Run until nothing is due any more: for callers that work inline, without the thread."""
@@ -236,7 +272,8 @@ class Applier:
     def _commit(self, draft: Draft, snapshot: bool) -> None:
         now = draft.context.now
         is_due = snapshot or self._is_head_due or now - self._head_ms >= HEAD_EVERY_MS
-        if is_due and self.frontier.size != self._head_size:
+        # After a failure the same head is written again where there is nothing else: it shows that the store is back.
+        if (is_due and self.frontier.size != self._head_size) or (self.failure and self.frontier.size):
             head = Head(self.state.origin, self.frontier.size, self.frontier.root())
             key = VerifierKey(self._signer.name, self._signer.public_key)
             draft.batch.head = (head.size, sign_head(head, key, self._signer.sign))
@@ -244,9 +281,9 @@ class Applier:
             draft.batch.snapshot = (self.state.next_seq - 1, encode_state(self.state))
         if draft.is_empty:
             return
-        reached("applier.before_commit")
+        _reached(draft, "before_commit")
         self._store.commit(draft.batch, self.epoch)
-        reached("applier.after_commit")
+        _reached(draft, "after_commit")
         if draft.batch.head is not None:
             self._head_ms, self._head_size, self._is_head_due = now, draft.batch.head[0], False
         if draft.batch.snapshot is not None:
@@ -254,15 +291,27 @@ class Applier:
         self.failure = ""
         self.on_commit(draft)
 
-    def _start_over(self, error: BaseException) -> None:
+    def _start_over(self, error: Exception) -> None:
         """The batch was not written: forget what it did to the state."""
-        self.failure = f"{type(error).__name__}: {error}"
-        log.error("the store took nothing of a batch: %s", self.failure)
+        self._fails_with(error)
+        self._is_adrift = True
+        self._find_state()
+
+    def _find_state(self) -> bool:
+        """Read the state again; return whether that worked. Until then nothing is decided and nothing answered."""
         try:
             self._adopt(recover(self._store))
-        except (StoreFull, StoreUnavailable) as again:
-            log.error("the state cannot be read again yet: %s", again)
-            raise
+        except Exception as error:  # noqa: BLE001 (whatever it is: the thread lives on and tries again)
+            self._fails_with(error)
+            return False
+        self._is_adrift = False
+        return True
+
+    def _fails_with(self, error: Exception) -> None:
+        failure = f"{type(error).__name__}: {error}"
+        if failure != self.failure:
+            log.error("the store takes nothing: %s", failure)
+        self.failure = failure
 
     def _adopt(self, recovered: Recovered) -> None:
         self.state, self.frontier = recovered.state, recovered.frontier
@@ -271,6 +320,8 @@ class Applier:
 
     def _answer(self, item: _Waiting) -> Any:
         assert item.question is not None
+        if self._is_adrift:
+            return StoreUnavailable(self.failure)
         try:
             return item.question(self.state, self._now())
         except Exception as error:  # noqa: BLE001 (the asker gets it)
@@ -281,10 +332,21 @@ class Applier:
         for item, answer in answers:
             by_mailbox.setdefault(id(item.mailbox), (item.mailbox, []))[1].append((item.ticket, answer))
         for mailbox, pairs in by_mailbox.values():
-            mailbox.deliver(pairs)
+            try:
+                mailbox.deliver(pairs)
+            except Exception:
+                log.exception("answers could not be delivered; what was decided stands")
 
     def _now(self) -> Instant:
         return Instant(max(self._clock.now(), self.state.last_ms))
+
+
+def _reached(draft: Draft, when: str) -> None:
+    """A crash point of the whole batch, then one for each step that a job takes in it."""
+    reached(f"applier.{when}")
+    if armed():
+        for step in sorted({_CRASH_STEPS[type(body)] for body in draft.bodies if type(body) in _CRASH_STEPS}):
+            reached(f"{step}.{when}")
 
 
 def _replay(known: Reply, key: IdempotencyKey) -> Answer:

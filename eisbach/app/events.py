@@ -43,6 +43,14 @@ class SiteDeclared(Body, frozen=True):
     simulated: bool = False
 
 
+class SiteChanged(Body, frozen=True):
+    site: str
+    country: str
+    operator: str
+    operator_country: str
+    simulated: bool = False
+
+
 class NodeDeclared(Body, frozen=True):
     node: str
     pool: str
@@ -256,6 +264,7 @@ KINDS: dict[str, type[Body]] = {
     "server.started": ServerStarted,
     "clock.jumped": ClockJumped,
     "site.declared": SiteDeclared,
+    "site.changed": SiteChanged,
     "node.declared": NodeDeclared,
     "node.changed": NodeChanged,
     "node.drained": NodeDrained,

@@ -37,7 +37,7 @@ def _opened(state: FactoryState, seq: int, at_ms: int, body: e.FactoryOpened) ->
     state.origin = body.origin
 
 
-def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared) -> None:
+def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared | e.SiteChanged) -> None:
     state.sites[body.site] = Site(body.site, body.country, body.operator, body.operator_country, body.simulated)
 
 
@@ -236,6 +236,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
 _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     e.FactoryOpened: _opened,
     e.SiteDeclared: _site,
+    e.SiteChanged: _site,
     e.NodeDeclared: _node,
     e.NodeChanged: _node_changed,
     e.NodeDrained: _node_drained,

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from eisbach.app.events import PeriodOpened, ReservationMoved, TransferTuple, UsageSettled
+from eisbach.app.events import JobStopping, PeriodOpened, ReservationMoved, TransferTuple, UsageSettled
 from eisbach.app.state import FactoryState, JobAccount
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.charge import charge_of
+from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.ledger import account, transfer
 from eisbach.core.ledger.transfer import Transfer
 from eisbach.core.vocabulary.interval import month_of, month_start
@@ -130,6 +131,44 @@ def move_reservation(state: FactoryState, job: ActiveJob, now: int) -> Reservati
     if is_funded:
         transfers.append(transfer.reserve(money.project, next_period, wanted))
     return ReservationMoved(job=job.job, period=next_period, funded=is_funded, transfers=as_tuples(transfers))
+
+
+def stops_for(state: FactoryState, project: str, missing: int, now: int, by: str) -> list[JobStopping]:
+    """Return the stops of a project's newest attempts until what they will not spend any more covers `missing`.
+
+    An attempt frees what is left of its reservation after the time that it has held and its grace are paid.
+    """
+    stops: list[JobStopping] = []
+    for job in sorted(state.scheduler.holding.values(), key=lambda job: -job.seq):
+        if missing <= 0:
+            break
+        if job.project != project:
+            continue
+        missing -= _freed_by_stop(state, job, now)
+        if job.state is not JobState.STOPPING:
+            stops.append(stop_for_budget(job, by))
+    return stops
+
+
+def stop_for_budget(job: ActiveJob, by: str) -> JobStopping:
+    """Return the event that stops an attempt since its money is gone."""
+    return JobStopping(
+        job=job.job, attempt=str(job.attempt), cause=StopCause.BUDGET.value, grace_ms=job.grace_ms, by=by
+    )
+
+
+def overspent(state: FactoryState, project: str) -> int:
+    """Return by how much the charges and reservations of the open month are above the budget, 0 where they are not."""
+    known = state.projects[project]
+    taken = (state.ledger.balance(name(project, known.period)) for name in (account.reserved, account.charged))
+    return max(0, sum(taken) - known.budget)
+
+
+def _freed_by_stop(state: FactoryState, job: ActiveJob, now: int) -> int:
+    held_ms = 0 if job.running_ms is None else max(0, now - job.running_ms) + job.grace_ms
+    money = state.accounts[job.job]
+    settled = settle(state, job, held_ms, is_charged=True, is_over=False)
+    return money.reserved - max(0, settled.job_charged - money.charged)
 
 
 def end_of_period(period: str) -> int:

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 
-from eisbach.app.application import Application
+from eisbach.app.application import CLOCK_JUMP_MS, Application
 from eisbach.app.commands import Context, Decision
 from eisbach.app.events import (
     Body,
+    ClockJumped,
     FactoryOpened,
     NodeChanged,
     NodeDeclared,
     NodeDrained,
     ServerStarted,
+    SiteChanged,
     SiteDeclared,
     TariffPublished,
 )
@@ -42,8 +44,11 @@ def open_factory(
         if state.origin != origin:
             events.append(FactoryOpened(origin=origin, software=software, follows_head=follows_head))
         events.append(ServerStarted(epoch=context.epoch, software=software, isolation=application.isolation))
+        wall = application.clock.wall()
+        if state.last_ms - wall > CLOCK_JUMP_MS:  # it was set back while no server ran
+            events.append(ClockJumped(expected_ms=state.last_ms, seen_ms=wall))
         events += site_changes(state, sites)
-        events += _tariff_changes(state, tariff, context.now)
+        events += _tariff_changes(application, state, tariff, context.now)
         return Decision(events=tuple(events))
 
     application.perform(decide).result()
@@ -68,9 +73,21 @@ def site_changes(state: FactoryState, sites: Sequence[SiteFacts]) -> list[Body]:
     events: list[Body] = []
     named: set[str] = set()
     for site in sites:
-        if site.site not in state.sites:
+        known = state.sites.get(site.site)
+        facts_of_site = (site.country, site.operator, site.operator_country, site.is_simulated)
+        if known is None:
             events.append(
                 SiteDeclared(
+                    site=site.site,
+                    country=site.country,
+                    operator=site.operator,
+                    operator_country=site.operator_country,
+                    simulated=site.is_simulated,
+                )
+            )
+        elif (known.country, known.operator, known.operator_country, known.is_simulated) != facts_of_site:
+            events.append(
+                SiteChanged(
                     site=site.site,
                     country=site.country,
                     operator=site.operator,
@@ -124,13 +141,13 @@ def _removal(node: Node) -> list[Body]:
     return [] if node.drained else [NodeDrained(node=node.node, drained=True, by=BY_SITE_FILE)]
 
 
-def _tariff_changes(state: FactoryState, tariff: TariffFacts, now: int) -> list[Body]:
+def _tariff_changes(application: Application, state: FactoryState, tariff: TariffFacts, now: int) -> list[Body]:
     known = state.tariff
     if known is not None and known.version.partition("+")[0] == tariff.version and _prices(known) == _prices(tariff):
         return []
     version = tariff.version
-    if known is not None and known.version.partition("+")[0] == version:
-        # Prices changed under the same version: what was quoted must stay distinguishable from what is.
+    if application.reader.row("tariffs", version) is not None:
+        # This version had other prices before: what was quoted must stay distinguishable from what is.
         version = f"{version}+{state.next_seq}"
     return [
         TariffPublished(

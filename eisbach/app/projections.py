@@ -96,6 +96,16 @@ def _site(seq: int, at_ms: int, body: e.SiteDeclared, texts: Mapping[str, str]) 
     return [Insert("sites", row)]
 
 
+def _site_changed(seq: int, at_ms: int, body: e.SiteChanged, texts: Mapping[str, str]) -> list[Op]:
+    changes = {
+        "country": body.country,
+        "operator": body.operator,
+        "operator_country": body.operator_country,
+        "simulated": body.simulated,
+    }
+    return [Update("sites", body.site, changes)]
+
+
 def _node(seq: int, at_ms: int, body: e.NodeDeclared, texts: Mapping[str, str]) -> list[Op]:
     row = {
         "node": body.node,
@@ -297,6 +307,7 @@ def _attempt_ended(seq: int, at_ms: int, body: e.AttemptEnded, texts: Mapping[st
 
 _ROWS: dict[type[e.Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {
     e.SiteDeclared: _site,
+    e.SiteChanged: _site_changed,
     e.NodeDeclared: _node,
     e.NodeChanged: _node_changed,
     e.NodeDrained: _node_drained,

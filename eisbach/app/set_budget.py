@@ -1,10 +1,10 @@
-"""The budget of a calendar month is raised or lowered; what it no longer covers stops, newest first."""
+"""The budget of a calendar month is raised or lowered; what it no longer covers waits or stops, newest first."""
 
 from eisbach.app import money
 from eisbach.app.commands import Actor, Command, Context, Decision
-from eisbach.app.events import BudgetSet, JobStopping
+from eisbach.app.events import BudgetSet, ReservationMoved
 from eisbach.app.state import FactoryState
-from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.ledger import account, transfer
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -43,29 +43,29 @@ def command(actor: Actor, *, project: str, budget_micro_eur: int) -> Command:
         moved = transfer.grant(project, period, change) if change > 0 else transfer.withdraw(project, period, min(free, -change))
         event = BudgetSet(project=project, budget=budget_micro_eur, by=actor.token, transfers=money.as_tuples([moved]))
         missing = charged + reserved - budget_micro_eur
-        stops = _stops(state, project, missing, actor.token) if missing > 0 else []
+        released, missing = _releases(state, project, missing)
+        stops = money.stops_for(state, project, missing, context.now, actor.token)
         reply = {"project": project, "budget": budget_micro_eur, "stopping": [stop.job for stop in stops]}
-        return Decision(events=(event, *stops), reply=reply)
+        return Decision(events=(event, *released, *stops), reply=reply)
 
     return decide
 
 
-def _stops(state: FactoryState, project: str, missing: int, by: str) -> list[JobStopping]:
-    """Return the stops of the project's newest attempts until their reservations cover what is missing."""
-    stops: list[JobStopping] = []
-    for job in sorted(state.scheduler.holding.values(), key=lambda job: -job.seq):
-        if missing <= 0:
-            break
-        if job.project != project or job.state is JobState.STOPPING:
+def _releases(state: FactoryState, project: str, missing: int) -> tuple[list[ReservationMoved], int]:
+    """Return the events that take reservations from jobs that only wait, newest first, and what is missing after them."""
+    moves: list[ReservationMoved] = []
+    for job in sorted(state.scheduler.jobs.values(), key=lambda job: -job.seq):
+        account = state.accounts[job.job]
+        if job.project != project or job.state is not JobState.WAITING or account.reserved == 0:
             continue
-        missing -= state.accounts[job.job].reserved
-        stops.append(
-            JobStopping(
-                job=job.job,
-                attempt=str(job.attempt),
-                cause=StopCause.BUDGET.value,
-                grace_ms=job.grace_ms,
-                by=by,
-            )
+        if missing <= 0 or account.period != state.projects[project].period:
+            break
+        transfers = [
+            transfer.void(project, account.period, account.reserved),
+            transfer.withdraw(project, account.period, min(account.reserved, missing)),
+        ]
+        missing -= account.reserved
+        moves.append(
+            ReservationMoved(job=job.job, period=account.period, funded=False, transfers=money.as_tuples(transfers))
         )
-    return stops
+    return moves, missing

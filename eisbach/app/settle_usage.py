@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING
 
 from eisbach.app import money
 from eisbach.app.commands import SYSTEM, Context, Decision
-from eisbach.app.events import Body, JobStopping, UsageSettled
+from eisbach.app.events import Body, UsageSettled
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
-from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.ports.crash import reached
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
@@ -50,8 +49,11 @@ def _decide(state: FactoryState, context: Context, held: dict[str, int]) -> Deci
             spent.add(job.project)
             done += 1
             events += found
-    if events:
-        reached("settle.before_commit")
+    for project in [] if events else sorted(state.projects):
+        # A lowered budget: what was stopped for it may have spent more than was foreseen.
+        stops = money.stops_for(state, project, money.overspent(state, project), context.now, SYSTEM.token)
+        events += stops
+        done += len(stops)
     return Decision(events=tuple(events), reply={"settled": done})
 
 
@@ -59,7 +61,9 @@ def _due(state: FactoryState, job: ActiveJob, now: int, held: dict[str, int]) ->
     if job.state is JobState.WAITING:
         moved = money.move_reservation(state, job, now)
         return [moved] if moved is not None else []
-    held_ms = held.get(str(job.attempt), 0)
+    held_ms = held.get(str(job.attempt))
+    if held_ms is None:
+        return []  # it has ended or has just been planned: its end, or the next round, settles it
     turned = money.turn_of_month(state, job, held_ms, now)
     if turned is not None:
         reserved = sum(amount for _, _, amount, kind in turned.transfers if kind == "reserve")
@@ -86,14 +90,4 @@ def _due(state: FactoryState, job: ActiveJob, now: int, held: dict[str, int]) ->
 
 
 def _stop(job: ActiveJob) -> list[Body]:
-    if job.state is JobState.STOPPING:
-        return []
-    return [
-        JobStopping(
-            job=job.job,
-            attempt=str(job.attempt),
-            cause=StopCause.BUDGET.value,
-            grace_ms=job.grace_ms,
-            by=SYSTEM.token,
-        )
-    ]
+    return [] if job.state is JobState.STOPPING else [money.stop_for_budget(job, SYSTEM.token)]

@@ -95,8 +95,12 @@ class EngineTeller:
             log.warning("the engine took no order now, it is sent again: %s", error)
         except StaleEpoch:
             log.error("the engine follows a newer leader; this server gives up its orders")
+        except Exception:
+            log.exception("an order could not be sent; the next round sends it again if it still counts")
 
     def _start(self, facts: StartOrder) -> None:
+        if facts.attempt_id not in self._application.applier.state.scheduler.holding:
+            return  # it was refused or lost while this order waited: what is over never starts
         order = complete(self._application, facts)
         if isinstance(order, Observation):
             self._application.observed(order)
@@ -110,12 +114,20 @@ def reconcile(application: "Application") -> int:
     A round: idempotent, takes no arguments, heals whatever a crash between two steps left.
     """
     reached("recover.before_reconcile")
+    before = {attempt: state for attempt, state, _, _ in application.ask(_desired(application.epoch)).result()}
     seen = {one.attempt_id: one for one in application.engine.observe()}
     ended = {attempt for attempt, one in seen.items() if one.ending is not None}
     for attempt in ended:
         application.observed(seen[attempt])
+    # The engine was asked in between, while orders and ends go on: only what held before and holds still is missing
+    # there, and what it knows was planned before it was told, so that the later look says whether it still counts.
     facts = application.ask(_desired(application.epoch)).result()
-    commands = diff([Desired(attempt, state) for attempt, state, _, _ in facts], seen.keys(), ended)
+    desired = [
+        Desired(attempt, state)
+        for attempt, state, _, _ in facts
+        if attempt in seen or before.get(attempt) is state or (attempt in before and state is not JobState.RUNNING)
+    ]
+    commands = diff(desired, seen.keys(), ended)
     orders = {attempt: (start, stop) for attempt, _, start, stop in facts}
     for command, attempt in commands:
         if command is EngineCommand.START:

@@ -11,6 +11,9 @@ class Clock(Protocol):
     def now(self) -> Instant:
         """Return the instant to work with: the wall clock's, but never earlier than before while the process lives."""
 
+    def not_before(self, instant: Instant) -> None:
+        """Have now() begin at this instant at the earliest: what the log knows has happened, whatever the wall says."""
+
     def wall(self) -> Instant:
         """Return what the wall clock says, jumps included."""
 

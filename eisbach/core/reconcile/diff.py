@@ -28,7 +28,8 @@ def diff(desired: Iterable[Desired], known: Set[str], ended: Set[str]) -> list[t
     """Return the commands in order of attempt id.
 
     `known` are all attempts the engine knows, `ended` those of them that are over. An attempt that only the engine
-    knows was settled long ago: an ended one is forgotten, a running one (the store was restored) is stopped.
+    knows was settled long ago: an ended one is forgotten, a running one (the store was restored) is stopped. One that
+    is to stop and that the engine does not know is stopped there all the same, so that a start on its way does nothing.
     """
     commands: list[tuple[EngineCommand, str]] = []
     wanted: set[str] = set()
@@ -36,13 +37,11 @@ def diff(desired: Iterable[Desired], known: Set[str], ended: Set[str]) -> list[t
         wanted.add(one.attempt)
         if one.attempt in ended:
             continue
-        if one.attempt not in known:
-            if one.state is JobState.STARTING:
-                commands.append((EngineCommand.START, one.attempt))
-            else:
-                commands.append((EngineCommand.RECORD_LOST, one.attempt))
-        elif one.state is JobState.STOPPING:
+        if one.state is JobState.STOPPING:
             commands.append((EngineCommand.STOP, one.attempt))
+        elif one.attempt not in known:
+            is_told = one.state is JobState.RUNNING  # the engine itself said that it runs
+            commands.append((EngineCommand.RECORD_LOST if is_told else EngineCommand.START, one.attempt))
     for attempt in sorted(known - wanted):
         commands.append((EngineCommand.FORGET if attempt in ended else EngineCommand.STOP, attempt))
     return commands
