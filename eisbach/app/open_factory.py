@@ -1,6 +1,7 @@
 """The factory opens: first start, restart, and what changed in the site file and the price list since."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from eisbach.app.application import CLOCK_JUMP_MS, Application
 from eisbach.app.commands import Context, Decision
@@ -17,7 +18,7 @@ from eisbach.app.events import (
     TariffPublished,
 )
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
-from eisbach.app.state import FactoryState
+from eisbach.app.state import FactoryState, Site
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.vocabulary.reasons import Refusal
@@ -73,28 +74,7 @@ def site_changes(state: FactoryState, sites: Sequence[SiteFacts]) -> list[Body]:
     events: list[Body] = []
     named: set[str] = set()
     for site in sites:
-        known = state.sites.get(site.site)
-        facts_of_site = (site.country, site.operator, site.operator_country, site.is_simulated)
-        if known is None:
-            events.append(
-                SiteDeclared(
-                    site=site.site,
-                    country=site.country,
-                    operator=site.operator,
-                    operator_country=site.operator_country,
-                    simulated=site.is_simulated,
-                )
-            )
-        elif (known.country, known.operator, known.operator_country, known.is_simulated) != facts_of_site:
-            events.append(
-                SiteChanged(
-                    site=site.site,
-                    country=site.country,
-                    operator=site.operator,
-                    operator_country=site.operator_country,
-                    simulated=site.is_simulated,
-                )
-            )
+        events += _site_changes(state.sites.get(site.site), site)
         for facts in site.nodes:
             named.add(facts.node)
             events += _node_changes(state.scheduler.fleet.nodes.get(facts.node), facts, site.site)
@@ -102,6 +82,19 @@ def site_changes(state: FactoryState, sites: Sequence[SiteFacts]) -> list[Body]:
         if node.node not in named and not node.removed:
             events += _removal(node)
     return events
+
+
+def _site_changes(known: Site | None, facts: SiteFacts) -> list[Body]:
+    said: dict[str, Any] = {
+        "country": facts.country,
+        "operator": facts.operator,
+        "operator_country": facts.operator_country,
+        "simulated": facts.is_simulated,
+    }
+    if known is None:
+        return [SiteDeclared(site=facts.site, **said)]
+    before = (known.country, known.operator, known.operator_country, known.is_simulated)
+    return [] if before == tuple(said.values()) else [SiteChanged(site=facts.site, **said)]
 
 
 def _node_changes(node: Node | None, facts: NodeFacts, site: str) -> list[Body]:
