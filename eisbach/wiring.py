@@ -30,11 +30,11 @@ from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM, Role
 from eisbach.app.issue_token import LIFETIME_MAX_MS, SECRET_PREFIX
 from eisbach.app.open_factory import apply_site_changes, open_factory
+from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.recover_state import recover
 from eisbach.app.rounds import ROUNDS, Round, RoundsThread
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.snapshot import fingerprint
-from eisbach.app.tell_engine import reconcile
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.local.engine import LocalEngine

@@ -9,6 +9,7 @@ from eisbach.app.applier import Applier, Mailbox
 from eisbach.app.commands import Actor, Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
 from eisbach.app.events import ClockJumped
+from eisbach.app.start_attempt import AttemptSources
 from eisbach.app.state import FactoryState
 from eisbach.app.tell_engine import EngineTeller
 from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
@@ -53,7 +54,8 @@ class Application:
         reached("recover.before_leadership")
         self.applier = Applier(store, clock, ids, signer, self._after_commit)
         reached("recover.after_leadership")
-        self.teller = EngineTeller(self)
+        sources = AttemptSources(store, archives, secrets)
+        self.teller = EngineTeller(engine, sources, self.observed, self._is_held)
         engine.subscribe(self.observed)
 
     @property
@@ -149,6 +151,9 @@ class Application:
             return 0  # the store takes nothing now: the next round says it
         self._clock_offset_ms = offset
         return jump
+
+    def _is_held(self, attempt: str) -> bool:
+        return attempt in self.applier.state.scheduler.holding
 
     def _ancestors(self, organisation: str | None) -> tuple[str, ...]:
         found: list[str] = []

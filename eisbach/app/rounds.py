@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.settle_usage import settle_running
-from eisbach.app.tell_engine import reconcile
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.ports.engine import EngineUnavailable
 

@@ -1,6 +1,6 @@
 """A planned attempt becomes an order for the engine."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import msgspec
 
@@ -8,10 +8,19 @@ from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.frozen_spec import spec_from_mapping
 from eisbach.core.jobs.request import JobSpec
+from eisbach.ports.archives import Archives
 from eisbach.ports.engine import Ending, Observation, StartOrder, StopOrder, TaskOrder
+from eisbach.ports.secrets import Secrets
+from eisbach.ports.store import Reader
 
-if TYPE_CHECKING:
-    from eisbach.app.application import Application
+
+@dataclass(frozen=True, slots=True)
+class AttemptSources:
+    """Where an order's parts come from that do not stand in the state."""
+
+    reader: Reader
+    archives: Archives
+    secrets: Secrets
 
 
 def order_facts(state: FactoryState, job: ActiveJob, epoch: int) -> StartOrder:
@@ -47,20 +56,20 @@ def stop_order(job: ActiveJob, epoch: int) -> StopOrder | None:
     return StopOrder(attempt_id=job.attempt, epoch=epoch, cause=job.stop_cause, grace_ms=job.stop_grace_ms)
 
 
-def complete(application: "Application", facts: StartOrder) -> StartOrder | Observation:
+def complete(sources: AttemptSources, facts: StartOrder) -> StartOrder | Observation:
     """Return the whole order, or the observation that it can never start (its text, archive or secret is gone)."""
-    spec = read_spec(application, facts.job_id)
+    spec = read_spec(sources.reader, facts.job_id)
     if spec is None:
         return _refused(facts, "the job's specification was erased")
     workdir = None
     if spec.workdir is not None:
-        workdir = application.archives.path_of(spec.workdir)
+        workdir = sources.archives.path_of(spec.workdir)
         if workdir is None:
             return _refused(facts, "the working directory's archive is no longer there")
     secrets: list[tuple[str, str]] = []
     for name in spec.secrets:
         variable, _, stored = name.partition("=")
-        value = application.secrets.get(facts.project_id, stored or variable)
+        value = sources.secrets.get(facts.project_id, stored or variable)
         if value is None:
             return _refused(facts, "a secret that the task names is not in the project")
         secrets.append((variable, value))
@@ -85,9 +94,9 @@ def complete(application: "Application", facts: StartOrder) -> StartOrder | Obse
     )
 
 
-def read_spec(application: "Application", job: str) -> JobSpec | None:
+def read_spec(reader: Reader, job: str) -> JobSpec | None:
     """Return the frozen specification of a job, or None where it was erased."""
-    text = application.reader.text(f"{job}/spec")
+    text = reader.text(f"{job}/spec")
     return spec_from_mapping(msgspec.json.decode(text.content)) if text is not None else None
 
 

@@ -1,27 +1,18 @@
-"""Engines are told what the log says should run: after each commit, and again by a round until they know."""
+"""Engines are told what the log says should run, after each commit; app/reconcile_engine.py repeats what was lost."""
 
 import logging
 import queue
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from eisbach.app import record_observation
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, JobStopping
-from eisbach.app.start_attempt import complete, order_facts, stop_order
-from eisbach.app.state import FactoryState
-from eisbach.core.jobs.lifecycle import JobState, StopCause
-from eisbach.core.reconcile.diff import Desired, EngineCommand, diff
+from eisbach.app.start_attempt import AttemptSources, complete, order_facts, stop_order
 from eisbach.ports.crash import reached
-from eisbach.ports.engine import Ending, EngineUnavailable, Observation, StaleEpoch, StartOrder, StopOrder
-
-if TYPE_CHECKING:
-    from eisbach.app.application import Application
+from eisbach.ports.engine import Engine, EngineUnavailable, Observation, StaleEpoch, StartOrder, StopOrder
 
 log = logging.getLogger("eisbach.engine")
 
-STOP_UNKNOWN_GRACE_MS = 5_000
 Told = StartOrder | StopOrder | str
 """An order, or the id of an attempt to forget."""
 
@@ -29,8 +20,15 @@ Told = StartOrder | StopOrder | str
 class EngineTeller:
     """Sends orders in the order of their events, on a thread of its own or inline; losing one costs only time."""
 
-    def __init__(self, application: "Application") -> None:
-        self._application = application
+    def __init__(
+        self,
+        engine: Engine,
+        sources: AttemptSources,
+        observed: Callable[[Observation], None],
+        is_held: Callable[[str], bool],
+    ) -> None:
+        """`observed` takes what replaces an order that can never start; `is_held` says whether an attempt still counts."""
+        self._engine, self._sources, self._observed, self._is_held = engine, sources, observed, is_held
         self._orders: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
 
@@ -79,7 +77,6 @@ class EngineTeller:
             self._send(told)
 
     def _send(self, told: Told) -> None:
-        engine = self._application.engine
         try:
             if isinstance(told, StartOrder):
                 reached("dispatch.before_start")
@@ -87,10 +84,10 @@ class EngineTeller:
                 reached("dispatch.after_start")
             elif isinstance(told, StopOrder):
                 reached("dispatch.before_stop")
-                engine.stop(told)
+                self._engine.stop(told)
             else:
                 reached("dispatch.before_forget")
-                engine.forget(told)
+                self._engine.forget(told)
         except EngineUnavailable as error:
             log.warning("the engine took no order now, it is sent again: %s", error)
         except StaleEpoch:
@@ -99,62 +96,10 @@ class EngineTeller:
             log.exception("an order could not be sent; the next round sends it again if it still counts")
 
     def _start(self, facts: StartOrder) -> None:
-        if facts.attempt_id not in self._application.applier.state.scheduler.holding:
+        if not self._is_held(facts.attempt_id):
             return  # it was refused or lost while this order waited: what is over never starts
-        order = complete(self._application, facts)
+        order = complete(self._sources, facts)
         if isinstance(order, Observation):
-            self._application.observed(order)
+            self._observed(order)
         else:
-            self._application.engine.start(order)
-
-
-def reconcile(application: "Application") -> int:
-    """Compare what should run with what the engine knows and close the difference; return how many commands that took.
-
-    A round: idempotent, takes no arguments, heals whatever a crash between two steps left.
-    """
-    reached("recover.before_reconcile")
-    before = {attempt: state for attempt, state, _, _ in application.ask(_desired(application.epoch)).result()}
-    seen = {one.attempt_id: one for one in application.engine.observe()}
-    ended = {attempt for attempt, one in seen.items() if one.ending is not None}
-    for attempt in ended:
-        application.observed(seen[attempt])
-    # The engine was asked in between, while orders and ends go on: only what held before and holds still is missing
-    # there, and what it knows was planned before it was told, so that the later look says whether it still counts.
-    facts = application.ask(_desired(application.epoch)).result()
-    desired = [
-        Desired(attempt, state)
-        for attempt, state, _, _ in facts
-        if attempt in seen or before.get(attempt) is state or (attempt in before and state is not JobState.RUNNING)
-    ]
-    commands = diff(desired, seen.keys(), ended)
-    orders = {attempt: (start, stop) for attempt, _, start, stop in facts}
-    for command, attempt in commands:
-        if command is EngineCommand.START:
-            application.teller.put(orders[attempt][0])
-        elif command is EngineCommand.STOP:
-            unknown = StopOrder(
-                attempt_id=attempt, epoch=application.epoch, cause=StopCause.DRAIN, grace_ms=STOP_UNKNOWN_GRACE_MS
-            )
-            stop = orders[attempt][1] if attempt in orders else None
-            application.teller.put(stop or unknown)
-        elif command is EngineCommand.FORGET:
-            application.teller.put(attempt)
-        else:
-            lost = Observation(
-                attempt_id=attempt, running_since_ms=None, held_ms=0, ending=Ending.LOST, detail="the engine lost it"
-            )
-            application.perform(record_observation.command(lost))
-    for attempt in seen.keys() - ended:
-        application.observed(seen[attempt])
-    return len(commands)
-
-
-def _desired(epoch: int) -> Callable[[FactoryState, int], list[tuple[str, JobState, StartOrder, StopOrder | None]]]:
-    def ask(state: FactoryState, now: int) -> list[tuple[str, JobState, StartOrder, StopOrder | None]]:
-        return [
-            (attempt, job.state, order_facts(state, job, epoch), stop_order(job, epoch))
-            for attempt, job in state.scheduler.holding.items()
-        ]
-
-    return ask
+            self._engine.start(order)
