@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from eisbach.app import events as e
 from eisbach.app.event_codec import OpenedEvent, UndecodableEvent, open_event
-from eisbach.app.projections import TEXT_COLUMNS
+from eisbach.app.projections import TEXT_COLUMNS, subjects_of
 from eisbach.core.ledger.account import may_be_negative
 from eisbach.core.log.event import SealedEvent
 from eisbach.core.log.head import Head, MalformedHead, WrongSignature, parse_checkpoint, parse_note
@@ -67,6 +67,7 @@ def check_log(store: Reader, findings: Findings, read_head: ReadHead) -> Iterato
     at_ms = 0
     for page in _pages(store):
         tree.expect_nodes(page[0].seq, page[-1].seq)
+        subjects: dict[str, list[int]] = {}
         for sealed in page:
             if findings.is_full:
                 return
@@ -78,7 +79,10 @@ def check_log(store: Reader, findings: Findings, read_head: ReadHead) -> Iterato
                 findings.add(f"events {sealed.seq}", f"the clock ran backwards: {opened.at_ms} after {at_ms}")
             at_ms = opened.at_ms
             ledger.post(opened)
+            for subject in subjects_of(opened.body):
+                subjects.setdefault(subject, []).append(sealed.seq)
             yield CheckedEvent(opened, _texts_of(store, opened, findings))
+        _check_subjects(store, findings, page, subjects)
     tree.end()
 
 
@@ -104,6 +108,17 @@ def _opened(sealed: SealedEvent, findings: Findings) -> OpenedEvent | None:
     if columns != says:
         findings.add(where, f"its bytes say (seq, at, kind, v) {says}, its columns {columns}")
     return opened
+
+
+def _check_subjects(store: Reader, findings: Findings, page: list[SealedEvent], expected: dict[str, list[int]]) -> None:
+    """Compare the index of the log with a page of it."""
+    first, last = page[0].seq, page[-1].seq
+    for subject, seqs in expected.items():
+        found = store.events_of(subject, after_seq=first - 1, limit=len(seqs) + 1)
+        indexed = {event.seq for event in found if event.seq <= last}
+        for seq in sorted(indexed.symmetric_difference(seqs)):
+            what = "the event is not about it" if seq in indexed else "the event is about it and not in its index"
+            findings.add(f"subjects {subject}/{seq}", what)
 
 
 class _TreeCheck:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from eisbach.app import events as e
 from eisbach.app.event_codec import seal
 from eisbach.app.merge_rows import merge_rows
-from eisbach.app.projections import rows_of
+from eisbach.app.projections import rows_of, subjects_of
 from eisbach.core.ledger import account
 from eisbach.core.log.tree import Frontier
 from eisbach.ports.store import Batch, Reply, Text, TreeNode
@@ -98,9 +98,7 @@ class History:
         batch.events.append(sealed)
         merge_rows(batch, rows_of(self.seq, sealed.at_ms, body, texts))
         batch.tree_nodes += [TreeNode(*node) for node in self.frontier.append(sealed.leaf)]
-        for field in ("job", "attempt", "project", "organisation"):
-            if (subject := getattr(body, field, None)) is not None:
-                batch.subjects.append((subject, self.seq))
+        batch.subjects += [(subject, self.seq) for subject in subjects_of(body)]
         self.seq += 1
 
 

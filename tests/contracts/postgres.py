@@ -31,7 +31,9 @@ class Cluster:
             "initdb", "-D", str(self._data), "-U", "eisbach", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
         )
         options = f"-h 127.0.0.1 -p {self.port} -k '' -c max_connections=200 -c fsync=off"
-        self._run("pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-w", "-t", "60", "-o", options, "start")
+        self._run(
+            "pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-w", "-t", "60", "-o", options, "start"
+        )
 
     def new_database(self) -> str:
         """Make an empty database and return its URL."""

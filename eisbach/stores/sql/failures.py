@@ -13,6 +13,9 @@ from eisbach.ports.store import StoreDamaged, StoreFull, StoreUnavailable
 FREE_BYTES_MIN = 1 << 20
 """Below this, a failed write is put down to the full disk."""
 
+_INVALID_TRANSACTION_STATE = "25"
+"""Class of SQLSTATEs: the transaction was ended for idling, or the server became a read-only standby."""
+
 
 def failure_of(error: BaseException, file: Path | None) -> Exception | None:
     """Return the store's exception for a driver's error, or None where the error is the program's own.
@@ -69,6 +72,7 @@ def _postgres_failure(error: psycopg.Error) -> Exception | None:
         return StoreDamaged(f"the store already holds other content: {error}")
     if isinstance(error, psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted):
         return StoreDamaged(f"the store is damaged: {error}")
-    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+    is_state_of_session = (error.sqlstate or "").startswith(_INVALID_TRANSACTION_STATE)
+    if is_state_of_session or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return StoreUnavailable(f"PostgreSQL cannot be used now: {error}")
     return None

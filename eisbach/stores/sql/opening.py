@@ -20,6 +20,7 @@ from eisbach.stores.sql.store import SqlStore
 READERS_KEPT = 8
 READERS_MAX = 64
 BUSY_TIMEOUT_MS = 10_000
+PATIENCE_MS = 5_000
 CHECKPOINT_PAGES = 4_000
 WRITER_CACHE_KIB = 64 * 1024
 READER_CACHE_KIB = 8 * 1024
@@ -58,12 +59,13 @@ def open_sqlite(path: Path, *, mount_table: str | None = None) -> SqlStore:
     return SqlStore(writer, _sqlite_engine(path, read_only=True), path)
 
 
-def open_postgres(url: str) -> SqlStore:
+def open_postgres(url: str, *, patience_ms: int = PATIENCE_MS) -> SqlStore:
     """Open the store in a PostgreSQL database (postgresql://user@host/database), migrated as needed.
 
+    A leader that pauses in the midst of a commit for longer than `patience_ms` loses it, so that another can take over.
     Raise StoreUnavailable where it cannot be reached, NewerStore with the database left as it is.
     """
-    writer = _postgres_engine(url, read_only=False)
+    writer = _postgres_engine(url, patience_ms, read_only=False)
     try:
         with writer.connect() as connection:
             encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
@@ -73,7 +75,7 @@ def open_postgres(url: str) -> SqlStore:
     except SQLAlchemyError as error:
         writer.dispose()
         raise failure_of(error, None) or error from error
-    return SqlStore(writer, _postgres_engine(url, read_only=True))
+    return SqlStore(writer, _postgres_engine(url, patience_ms, read_only=True))
 
 
 def _check_before_touching(path: Path) -> None:
@@ -120,14 +122,13 @@ def _sqlite_engine(path: Path, *, read_only: bool) -> Engine:
     return engine
 
 
-def _postgres_engine(url: str, *, read_only: bool) -> Engine:
-    """One connection that writes, or a pool of connections that cannot.
-
-    A paused leader's open transaction is ended by the server, so that it holds up the next leader for seconds only.
-    """
-    settings = ["-c lock_timeout=10s", "-c idle_in_transaction_session_timeout=10s", "-c synchronous_commit=on"]
+def _postgres_engine(url: str, patience_ms: int, *, read_only: bool) -> Engine:
+    """One connection that writes, or a pool of connections that cannot."""
+    settings = [f"-c lock_timeout={3 * patience_ms}", "-c synchronous_commit=on"]
     if read_only:
         settings.append("-c default_transaction_read_only=on")
+    else:
+        settings.append(f"-c idle_in_transaction_session_timeout={patience_ms}")
     return create_engine(
         make_url(url).set(drivername="postgresql+psycopg"),
         isolation_level="AUTOCOMMIT",
