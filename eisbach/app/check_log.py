@@ -233,6 +233,9 @@ def _texts_of(store: Reader, opened: OpenedEvent, findings: Findings) -> Mapping
         text = store.text(text_id)
         if text is None:  # erased
             continue
+        if not isinstance(text.content, bytes) or not isinstance(text.salt, bytes):
+            findings.add(f"texts {text_id}", "its bytes are no bytes")
+            continue
         if commitment is not None and _commitment_to(text) != commitment:
             findings.add(f"texts {text_id}", f"it is not the text that event {opened.seq} committed to")
         texts[text_id] = text.content.decode(errors="replace")

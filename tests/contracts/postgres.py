@@ -30,10 +30,7 @@ class Cluster:
         self._run(
             "initdb", "-D", str(self._data), "-U", "eisbach", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"
         )
-        options = f"-h 127.0.0.1 -p {self.port} -k '' -c max_connections=200 -c fsync=off"
-        self._run(
-            "pg_ctl", "-D", str(self._data), "-l", str(self._folder / "log"), "-w", "-t", "60", "-o", options, "start"
-        )
+        self._start()
 
     def new_database(self) -> str:
         """Make an empty database and return its URL."""
@@ -44,9 +41,8 @@ class Cluster:
 
     def restart(self) -> None:
         """Stop the server in the midst of things and start it again."""
-        self._run(
-            "pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "-t", "60", "restart", "-s", "-l", os.devnull
-        )
+        self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
+        self._start()
 
     def stop(self) -> None:
         """Stop the server and remove all it wrote."""
@@ -54,6 +50,11 @@ class Cluster:
             self._run("pg_ctl", "-D", str(self._data), "-m", "immediate", "-w", "stop")
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _start(self) -> None:
+        options = f"-h 127.0.0.1 -p {self.port} -k '' -c max_connections=200 -c fsync=off"
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", str(self._data), "-l", log, "-w", "-t", "60", "-o", options, "start")
 
     def _run(self, program: str, *arguments: str) -> None:
         user = (

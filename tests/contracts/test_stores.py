@@ -4,18 +4,7 @@ import pytest
 
 from eisbach.stores.memory import MemoryStore
 from eisbach.stores.sql.opening import open_postgres, open_sqlite
-from tests.contracts.postgres import Cluster, NoPostgres
 from tests.contracts.store_contract import StoreContract
-
-
-@pytest.fixture(scope="session")
-def cluster():
-    try:
-        running = Cluster()
-    except NoPostgres as reason:
-        pytest.skip(f"no PostgreSQL to test with: {reason}")
-    yield running
-    running.stop()
 
 
 class TestMemory(StoreContract):

@@ -1,5 +1,6 @@
 """What a database's error means for the application: full, unavailable or damaged."""
 
+import re
 import shutil
 import sqlite3
 from pathlib import Path
@@ -13,6 +14,15 @@ from eisbach.ports.store import StoreDamaged, StoreFull, StoreUnavailable
 FREE_BYTES_MIN = 1 << 20
 """Below this, a failed write is put down to the full disk."""
 
+_DAMAGE = (
+    psycopg.errors.DataCorrupted,
+    psycopg.errors.IndexCorrupted,
+    psycopg.errors.UndefinedTable,
+    psycopg.errors.UndefinedColumn,
+)
+_LACKS_ITS_SCHEMA = re.compile(
+    r"no such (table|column|index)|table \S+ (already exists|has )|malformed database schema"
+)
 _INVALID_TRANSACTION_STATE = "25"
 """Class of SQLSTATEs: the transaction was ended for idling, or the server became a read-only standby."""
 
@@ -38,6 +48,8 @@ def _sqlite_failure(error: sqlite3.Error, file: Path | None) -> Exception | None
     where = f"the store {file}" if file else "the store"
     if code is None and "decode" in str(error):  # sqlite3's own complaint about a text that is not UTF-8
         return StoreDamaged(f"{where} is damaged: {error}")
+    if code == sqlite3.SQLITE_ERROR and _LACKS_ITS_SCHEMA.match(str(error)):
+        return StoreDamaged(f"{where} is damaged: its tables are not those of its schema: {error}")
     match code and code & 0xFF:
         case sqlite3.SQLITE_FULL:
             return StoreFull(f"the disk under {where} is full")
@@ -70,7 +82,7 @@ def _postgres_failure(error: psycopg.Error) -> Exception | None:
         return StoreFull(f"the disk under PostgreSQL is full: {error}")
     if isinstance(error, psycopg.IntegrityError):
         return StoreDamaged(f"the store already holds other content: {error}")
-    if isinstance(error, psycopg.errors.DataCorrupted | psycopg.errors.IndexCorrupted):
+    if isinstance(error, _DAMAGE):
         return StoreDamaged(f"the store is damaged: {error}")
     is_state_of_session = (error.sqlstate or "").startswith(_INVALID_TRANSACTION_STATE)
     if is_state_of_session or isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):

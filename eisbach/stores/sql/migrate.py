@@ -1,6 +1,7 @@
 """Bring a database to the newest schema, all steps or none; and refuse one that a newer program wrote."""
 
 from pathlib import Path
+from typing import Any
 
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
@@ -43,7 +44,8 @@ def migrate(connection: Connection) -> None:
         _climb(connection)
         connection.exec_driver_sql("COMMIT")
     except BaseException:
-        connection.exec_driver_sql("ROLLBACK")
+        driver: Any = connection.connection.driver_connection
+        driver.rollback()  # not a statement: on a full disk SQLite has rolled back already
         raise
 
 

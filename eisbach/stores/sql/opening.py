@@ -53,9 +53,12 @@ def open_sqlite(path: Path, *, mount_table: str | None = None) -> SqlStore:
         with writer.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             migrate(connection)
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except BaseException as error:
         writer.dispose()
-        raise failure_of(error, path) or error from error
+        failure = failure_of(error, path)
+        if failure is None:
+            raise
+        raise failure from error
     return SqlStore(writer, _sqlite_engine(path, read_only=True), path)
 
 
@@ -72,9 +75,12 @@ def open_postgres(url: str, *, patience_ms: int = PATIENCE_MS) -> SqlStore:
             if encoding != "UTF8":
                 raise StoreUnavailable(f"the database has the encoding {encoding}; create one with ENCODING 'UTF8'")
             migrate(connection)
-    except SQLAlchemyError as error:
+    except BaseException as error:
         writer.dispose()
-        raise failure_of(error, None) or error from error
+        failure = failure_of(error, None)
+        if failure is None:
+            raise
+        raise failure from error
     return SqlStore(writer, _postgres_engine(url, patience_ms, read_only=True))
 
 
@@ -88,7 +94,10 @@ def _check_before_touching(path: Path) -> None:
             require_sound(raw, path)
             revision = revision_of(connection)
     except SQLAlchemyError as error:
-        raise failure_of(error, path) or error from error
+        failure = failure_of(error, path)
+        if failure is None:
+            raise
+        raise failure from error
     if revision is not None and revision != newest_revision():
         copy_file(path, path.with_name(f"{path.name}.before-{newest_revision()}-{int(time.time())}"))
 

@@ -95,7 +95,8 @@ class SqlReader:
         found = self._read(_NODE, {"level": level, "idx": index})
         if not found:
             raise StoreDamaged(f"tree_nodes holds no node {index} of level {level}")
-        return bytes(found[0][0])
+        digest: bytes = found[0][0]
+        return digest
 
     def tree_nodes(self, level: int, *, first: int = 0, limit: int = 1000) -> Sequence[tuple[int, bytes]]:
         """Return (index, digest) of the nodes of a level from `first` on, ascending."""
