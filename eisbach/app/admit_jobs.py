@@ -12,7 +12,7 @@ from eisbach.core.vocabulary.reasons import Reason
 def fund_next(state: FactoryState, context: Context) -> list[Body]:
     """Return the events that fund the first waiting job of each project that its budget allows now.
 
-    A job whose cap no longer fits the month's budget at all (the budget was lowered) ends.
+    A job for which the whole month's budget is too small (it was lowered) ends.
     """
     events: list[Body] = []
     for project, waiting in state.scheduler.unfunded.items():
@@ -20,14 +20,14 @@ def fund_next(state: FactoryState, context: Context) -> list[Body]:
         if opened is not None:
             events.append(opened)
             continue
-        job = next(iter(waiting))
-        cap = state.accounts[job].cap - state.accounts[job].charged
-        if cap > state.projects[project].budget:
+        _, job = waiting[0]
+        wanted = money.still_possible(state.accounts[job])
+        if wanted > state.projects[project].budget:
             events.append(
                 JobEnded(job=job, outcome=Outcome.OUT_OF_BUDGET.value, reason=Reason.OVER_BUDGET.value, by="system")
             )
-        elif cap <= money.available(state, project):
-            period, transfers = money.reserve(state, project, cap)
+        elif wanted <= money.available(state, project):
+            period, transfers = money.reserve(state, project, wanted)
             events.append(JobFunded(job=job, period=period, transfers=transfers))
     return events
 

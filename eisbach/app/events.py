@@ -212,6 +212,8 @@ class AttemptRunning(Body, frozen=True):
     attempt: str
     job: str
     since_ms: int
+    is_stopping: bool = False
+    """it was asked to stop before it ran, and goes on stopping"""
 
 
 class UsageSettled(Body, frozen=True):

@@ -59,10 +59,10 @@ def _places(job: ActiveJob) -> str:
 def _unfunded(state: FactoryState, job: ActiveJob) -> Answer:
     account = state.accounts[job.job]
     free = money.available(state, job.project)
-    before = list(state.scheduler.unfunded[job.project]).index(job.job)
+    before = state.scheduler.unfunded[job.project].index((job.key, job.job))
     behind = f", {before} jobs of the project wait for money before it" if before else ""
     text = (
-        f"Its ceiling of {euro_text(account.cap)} EUR must be reserved and the project has {euro_text(free)} EUR left "
+        f"Up to {euro_text(money.still_possible(account))} EUR must be reserved and the project has {euro_text(free)} EUR left "
         f"of {euro_text(state.projects[job.project].budget)} EUR this month{behind}. It is funded when running jobs "
         "settle for less than their ceilings, when the budget is raised, or next month"
     )
@@ -71,15 +71,18 @@ def _unfunded(state: FactoryState, job: ActiveJob) -> Answer:
 
 def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
     scheduler = state.scheduler
+    plan = decide(scheduler, now)  # first: it takes jobs whose delay is over into the queue
     shape = job.shapes[0]
     ahead = scheduler.queue.ahead_of(job.job)
     each = f"{shape.cpu_milli / 1000:g} cores, {shape.memory_mib} MiB" + (f", {shape.gpus} GPUs" if shape.gpus else "")
-    fitting = sum(1 for one in job.shapes if scheduler.fleet.place(one, job.nodes) is not None)
-    plan = decide(scheduler, now)
-    if not any(True for one in job.shapes for _ in scheduler.fleet.usable(one)):
+    if any(start.job == job.job for start in plan.starts):
+        text = f"It needs {job.nodes} x ({each}), which are free: it starts with the next cycle"
+        return {"reason": Reason.STARTING.value, "text": text, "start_estimated_ms": now}
+    fitting = any(scheduler.fleet.place(one, job.nodes) is not None for one in job.shapes)
+    if not any(scheduler.fleet.could_without_drained(one, job.nodes) for one in job.shapes):
         return {
             "reason": Reason.NODES_UNAVAILABLE.value,
-            "text": f"It needs {job.nodes} x ({each}), and every node that could take it is drained",
+            "text": f"It needs {job.nodes} x ({each}), and of the nodes that could take it too many are drained",
         }
     releases = [(one.releases_ms, one.shares) for one in scheduler.holding.values()]
     shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now)

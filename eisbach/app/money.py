@@ -51,6 +51,11 @@ def reserve(state: FactoryState, project: str, amount: int) -> tuple[str, tuple[
     return period, as_tuples([transfer.reserve(project, period, amount)])
 
 
+def still_possible(money: JobAccount) -> int:
+    """Return the most a job may still be charged: what has to be reserved before it starts."""
+    return money.cap - money.charged
+
+
 def release(state: FactoryState, project: str, period: str, amount: int) -> list[Transfer]:
     """Return the transfers that give a reservation back; what the budget no longer covers leaves the account."""
     transfers = [transfer.void(project, period, amount)]
@@ -125,7 +130,7 @@ def move_reservation(state: FactoryState, job: ActiveJob, now: int) -> Reservati
     if money.period >= month_of(now) or not job.is_funded:
         return None
     next_period = state.projects[money.project].period
-    wanted = money.reserved
+    wanted = still_possible(money)
     is_funded = wanted <= available(state, money.project)
     transfers = release(state, money.project, money.period, money.reserved)
     if is_funded:
@@ -169,6 +174,22 @@ def _freed_by_stop(state: FactoryState, job: ActiveJob, now: int) -> int:
     money = state.accounts[job.job]
     settled = settle(state, job, held_ms, is_charged=True, is_over=False)
     return money.reserved - max(0, settled.job_charged - money.charged)
+
+
+def give_up_short(
+    state: FactoryState, job: ActiveJob, settled: Settlement, amount: int
+) -> tuple[ReservationMoved, ...]:
+    """Return the event by which a job that waits again gives up a reservation that is too small, or none.
+
+    A turn of the month may have left it less than it can still cost; `settled` and `amount` are what its attempt is
+    charged in the same decision. It is funded anew, in queue order, before it starts.
+    """
+    money = state.accounts[job.job]
+    reserved = money.reserved - amount
+    if reserved >= money.cap - settled.job_charged:
+        return ()
+    transfers = as_tuples(release(state, money.project, money.period, reserved))
+    return (ReservationMoved(job=job.job, period=money.period, funded=False, transfers=transfers),)
 
 
 def end_of_period(period: str) -> int:

@@ -136,7 +136,7 @@ def _removal(node: Node) -> list[Body]:
 
 def _tariff_changes(application: Application, state: FactoryState, tariff: TariffFacts, now: int) -> list[Body]:
     known = state.tariff
-    if known is not None and known.version.partition("+")[0] == tariff.version and _prices(known) == _prices(tariff):
+    if known is not None and _is_version(known.version, tariff.version) and _prices(known) == _prices(tariff):
         return []
     version = tariff.version
     if application.reader.row("tariffs", version) is not None:
@@ -153,6 +153,12 @@ def _tariff_changes(application: Application, state: FactoryState, tariff: Tarif
             spot_permille=tariff.spot_permille,
         )
     ]
+
+
+def _is_version(published: str, version: str) -> bool:
+    """Return whether a published version is this one, as the price list names it or told apart by a number."""
+    name, _, number = published.rpartition("+")
+    return published == version or (name == version and number.isdigit())
 
 
 def _prices(tariff: Tariff | TariffFacts) -> tuple[str, int, int, dict[str, int], int]:

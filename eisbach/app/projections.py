@@ -267,9 +267,12 @@ def _attempt_planned(seq: int, at_ms: int, body: e.AttemptPlanned, texts: Mappin
 
 
 def _attempt_running(seq: int, at_ms: int, body: e.AttemptRunning, texts: Mapping[str, str]) -> list[Op]:
+    job: Row = {"started_ms": body.since_ms}
+    if not body.is_stopping:
+        job |= {"state": "running", "reason": ""}
     return [
         Update("attempts", body.attempt, {"state": "running", "running_ms": body.since_ms}),
-        Update("jobs", body.job, {"state": "running", "reason": "", "started_ms": body.since_ms}),
+        Update("jobs", body.job, job),
     ]
 
 

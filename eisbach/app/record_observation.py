@@ -53,7 +53,12 @@ def command(seen: Observation) -> Command:
         if job is None:
             return Decision(reply={"attempt": seen.attempt_id, "known": False})
         if job.running_ms is None and seen.running_since_ms is not None:
-            running = AttemptRunning(attempt=seen.attempt_id, job=job.job, since_ms=seen.running_since_ms)
+            running = AttemptRunning(
+                attempt=seen.attempt_id,
+                job=job.job,
+                since_ms=seen.running_since_ms,
+                is_stopping=job.state is JobState.STOPPING,
+            )
             return Decision(events=(running,), again=seen.ending is not None)
         if seen.ending is None:
             return Decision(reply={"attempt": seen.attempt_id, "known": True})
@@ -105,11 +110,19 @@ def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observatio
         memory_is_polled=seen.usage.memory_is_polled,
         log_bytes=seen.usage.log_bytes,
         next=after.value,
-        job_outcome=verdict.outcome.value if is_over else "",
+        job_outcome=_job_outcome(verdict).value if is_over else "",
         not_before_ms=0 if is_over else _not_before(job, verdict, context.now),
         transfers=settled.transfers,
     )
-    return Decision(events=(event,), reply={"attempt": seen.attempt_id, "job": job.job, "state": after.value})
+    charged_now = settled.job_charged - state.accounts[job.job].charged
+    given_up = () if is_over else money.give_up_short(state, job, settled, charged_now)
+    reply = {"attempt": seen.attempt_id, "job": job.job, "state": after.value}
+    return Decision(events=(event, *given_up), reply=reply)
+
+
+def _job_outcome(verdict: Verdict) -> Outcome:
+    """A job that is given up after many faults of ours is lost, whatever its last attempt's fault was called."""
+    return Outcome.LOST if verdict.fault.is_ours else verdict.outcome
 
 
 def _next_state(job: ActiveJob, verdict: Verdict, held_ms: int) -> JobState:

@@ -4,6 +4,7 @@ from eisbach.core.admission.plan import Plan, Start
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.scheduling.backfill import Shadow, find_shadow
+from eisbach.core.scheduling.order import GroupKey
 
 BACKFILL_TRIES_MAX = 100
 """Jobs of one group that are tried behind a blocked head in one cycle (Slurm's bf_max_job_test has the same role)."""
@@ -19,28 +20,31 @@ def decide(state: SchedulerState, now: int) -> Plan:
     starts: list[Start] = []
     head: str | None = None
     shadow: Shadow | None = None
-    # 2. Groups of equal requests, by the place of their first job.
-    for _, group in state.queue.groups():
-        tries = 0
-        for name in state.queue.in_order(group):
-            job = state.jobs[name]
-            if len(starts) >= STARTS_MAX or tries >= BACKFILL_TRIES_MAX:
-                break
-            # 3. Place tentatively on the live fleet.
-            placed = _place(state, job)
-            if placed is None:
-                # 4. The first job that does not fit keeps the start that the limits allow it.
-                if head is None:
-                    head = name
-                    shadow = find_shadow(state.fleet, job.shapes, job.nodes, _releases(state, starts, now), now)
-                break
-            # 5. Everything behind it may start only where that start stays possible.
-            ends_by = now + job.remaining_ms + job.grace_ms
-            if shadow is not None and not shadow.admits(placed[1], ends_by):
-                tries += 1
-                continue
-            state.fleet.take(placed[1])
-            starts.append(Start(name, placed[0], placed[1]))
+    closed: set[GroupKey] = set()
+    tries: dict[GroupKey, int] = {}
+    # 2. All jobs in queue order, but for groups of equal requests in which nothing more can start.
+    for name, group in state.queue.walk(closed):
+        if len(starts) >= STARTS_MAX:
+            break
+        job = state.jobs[name]
+        # 3. Place tentatively on the live fleet.
+        placed = _place(state, job)
+        if placed is None:
+            closed.add(group)
+            # 4. The first job that does not fit keeps the start that the limits allow it, if ever there is one.
+            if shadow is None:
+                shadow = find_shadow(state.fleet, job.shapes, job.nodes, _releases(state, starts, now), now)
+                head = name if shadow is not None else None
+            continue
+        # 5. Everything behind it may start only where that start stays possible.
+        ends_by = now + _length(job)
+        if shadow is not None and not shadow.admits(placed[1], ends_by):
+            tries[group] = tries.get(group, 0) + 1
+            if tries[group] >= BACKFILL_TRIES_MAX:
+                closed.add(group)
+            continue
+        state.fleet.take(placed[1])
+        starts.append(Start(name, placed[0], placed[1]))
     # 6. Roll back: a plan is a value, the applier makes it true.
     for start in reversed(starts):
         state.fleet.give_back(start.shares)

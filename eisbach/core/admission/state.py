@@ -1,6 +1,7 @@
 """What an admission cycle looks at: jobs that wait or hold capacity, the fleet, the queue."""
 
 import heapq
+from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
 from eisbach.core.capacity.fleet import Fleet, Share
@@ -74,8 +75,8 @@ class SchedulerState:
     queue: Queue = field(default_factory=Queue)
     holding: dict[str, ActiveJob] = field(default_factory=dict)
     """attempt id -> its job, for all that hold shares"""
-    unfunded: dict[str, dict[str, None]] = field(default_factory=dict)
-    """project -> jobs that wait for money, in order of submission"""
+    unfunded: dict[str, list[tuple[OrderKey, str]]] = field(default_factory=dict)
+    """project -> jobs that wait for money, with their keys, in queue order"""
     delayed: list[tuple[int, str]] = field(default_factory=list)
     """heap of (instant, job) that may not start before"""
 
@@ -90,11 +91,9 @@ class SchedulerState:
 
     def fund(self, job: ActiveJob) -> None:
         """The job's cap is reserved: it may start."""
+        require(not job.is_funded, "a job is funded once")
+        self._leave_unfunded(job)
         job.is_funded = True
-        waiting = self.unfunded.get(job.project, {})
-        waiting.pop(job.job, None)
-        if not waiting:
-            self.unfunded.pop(job.project, None)
         self._enqueue(job)
 
     def unfund(self, job: ActiveJob) -> None:
@@ -137,10 +136,8 @@ class SchedulerState:
         check_transition(job.state, JobState.ENDED)
         job.state = JobState.ENDED
         self.queue.remove(job.job)
-        waiting = self.unfunded.get(job.project, {})
-        waiting.pop(job.job, None)
-        if not waiting:
-            self.unfunded.pop(job.project, None)
+        if not job.is_funded:
+            self._leave_unfunded(job)
         self.jobs.pop(job.job)
 
     def wake(self, now: int) -> None:
@@ -148,7 +145,9 @@ class SchedulerState:
         while self.delayed and self.delayed[0][0] <= now:
             _, name = heapq.heappop(self.delayed)
             job = self.jobs.get(name)
-            if job is not None and job.state is JobState.WAITING and job.is_funded and job.not_before_ms <= now:
+            if job is None or job.state is not JobState.WAITING or not job.is_funded or job.not_before_ms > now:
+                continue
+            if job.job not in self.queue:
                 self.queue.push(job.job, job.key, job.group)
 
     def next_instant(self) -> int | None:
@@ -157,8 +156,14 @@ class SchedulerState:
 
     def _enqueue(self, job: ActiveJob) -> None:
         if not job.is_funded:
-            self.unfunded.setdefault(job.project, {})[job.job] = None
+            insort(self.unfunded.setdefault(job.project, []), (job.key, job.job))
         elif job.not_before_ms:
             heapq.heappush(self.delayed, (job.not_before_ms, job.job))
         else:
             self.queue.push(job.job, job.key, job.group)
+
+    def _leave_unfunded(self, job: ActiveJob) -> None:
+        waiting = self.unfunded[job.project]
+        del waiting[bisect_left(waiting, (job.key, job.job))]
+        if not waiting:
+            del self.unfunded[job.project]

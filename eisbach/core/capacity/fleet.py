@@ -60,11 +60,16 @@ class Fleet:
 
     def could_ever(self, shape: NodeShape, count: int) -> bool:
         """Return whether the gang would fit if nothing else ran, drained nodes included."""
-        total = 0
-        for node in self.nodes.values():
-            if not node.removed and (shape.flavour is None or is_flavour(node.flavour, shape.flavour)):
-                total += _how_many_when_idle(node, shape)
-        return total >= count
+        fitting = (
+            _how_many_when_idle(node, shape)
+            for node in self.nodes.values()
+            if not node.removed and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
+        )
+        return sum(fitting) >= count
+
+    def could_without_drained(self, shape: NodeShape, count: int) -> bool:
+        """Return whether the gang would fit if nothing else ran, on the nodes that take work now."""
+        return sum(_how_many_when_idle(node, shape) for node in self.usable(shape)) >= count
 
     def take(self, shares: Sequence[Share]) -> None:
         """Take shares; raise BrokenInvariant where any of it is not free."""

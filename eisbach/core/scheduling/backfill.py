@@ -6,6 +6,7 @@ D. Feitelson, TPDS 12(6), 2001, here with the free amounts of each node in place
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.jobs.request import NodeShape
@@ -47,9 +48,11 @@ def find_shadow(
     """
     given_back: list[Sequence[Share]] = []
     found: Shadow | None = None
-    for at_ms, shares in sorted(releases, key=lambda release: release[0]):
-        fleet.give_back(shares)
-        given_back.append(shares)
+    # What is released at one instant is released together, so that their order does not matter.
+    for at_ms, together in groupby(sorted(releases, key=_instant), key=_instant):
+        for _, shares in together:
+            fleet.give_back(shares)
+            given_back.append(shares)
         placed = next((placed for shape in shapes if (placed := fleet.place(shape, nodes)) is not None), None)
         if placed is not None:
             found = Shadow(max(at_ms, now), placed, _extra(fleet, placed))
@@ -57,6 +60,10 @@ def find_shadow(
     for shares in reversed(given_back):
         fleet.take(shares)
     return found
+
+
+def _instant(release: tuple[int, Sequence[Share]]) -> int:
+    return release[0]
 
 
 def _extra(fleet: Fleet, placed: Sequence[Share]) -> dict[str, tuple[int, int, int]]:

@@ -1,20 +1,64 @@
 """The order of the queue: jobs that our faults threw back, then the capacity class, then first come, first served."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.vocabulary.invariant import require
 
 OrderKey = tuple[int, int, int]
 GroupKey = tuple[tuple[NodeShape, ...], int]
 """Jobs that ask for the same: when one does not fit, none of them does."""
 
+Entry = tuple[OrderKey, str]
+
 _CLASS_RANK = {CapacityClass.ON_DEMAND: 0, CapacityClass.SPOT: 1}
+_STALE_KEPT = 16
+"""Entries of removed jobs that a group keeps before it looks whether they are the larger half."""
 
 
 def order_key(is_first_in_line: bool, capacity_class: CapacityClass, seq: int) -> OrderKey:
     """Return what the queue is sorted by, lowest first. `seq` is the log position of the submission."""
     return (0 if is_first_in_line else 1, _CLASS_RANK[capacity_class], seq)
+
+
+class _Group:
+    """A heap of equal requests. An entry of a removed job stays as stale until it is met, or until half of all are."""
+
+    __slots__ = ("heap", "stale")
+
+    def __init__(self) -> None:
+        self.heap: list[Entry] = []
+        self.stale: set[Entry] = set()
+
+    def push(self, entry: Entry) -> None:
+        """Add an entry; one that was removed and is still there becomes valid again."""
+        if entry in self.stale:
+            self.stale.remove(entry)
+        else:
+            heapq.heappush(self.heap, entry)
+
+    def remove(self, entry: Entry) -> None:
+        """Take out an entry that is there."""
+        self.stale.add(entry)
+        while self.heap and self.heap[0] in self.stale:
+            self.stale.remove(heapq.heappop(self.heap))
+        if len(self.stale) > max(_STALE_KEPT, len(self.heap) // 2):
+            self.heap = [one for one in self.heap if one not in self.stale]
+            heapq.heapify(self.heap)
+            self.stale.clear()
+
+    def in_order(self) -> Iterator[Entry]:
+        """Yield the entries in order, without taking them out, at a cost that follows how many are looked at."""
+        heap = self.heap
+        frontier = [(heap[0], 0)] if heap else []
+        while frontier:
+            entry, at = heapq.heappop(frontier)
+            for child in (2 * at + 1, 2 * at + 2):
+                if child < len(heap):
+                    heapq.heappush(frontier, (heap[child], child))
+            if entry not in self.stale:
+                yield entry
 
 
 class Queue:
@@ -23,7 +67,7 @@ class Queue:
     __slots__ = ("_groups", "_members")
 
     def __init__(self) -> None:
-        self._groups: dict[GroupKey, list[tuple[OrderKey, str]]] = {}
+        self._groups: dict[GroupKey, _Group] = {}
         self._members: dict[str, tuple[OrderKey, GroupKey]] = {}
 
     def __len__(self) -> int:
@@ -33,54 +77,42 @@ class Queue:
         return job in self._members
 
     def push(self, job: str, key: OrderKey, group: GroupKey) -> None:
-        """Add a job."""
+        """Add a job that is not in the queue."""
+        require(job not in self._members, "a job waits at one place of the queue")
         self._members[job] = (key, group)
-        heapq.heappush(self._groups.setdefault(group, []), (key, job))
+        self._groups.setdefault(group, _Group()).push((key, job))
 
     def remove(self, job: str) -> None:
-        """Take a job out; nothing happens where it is not in the queue. Its heap entry is dropped when met."""
-        self._members.pop(job, None)
+        """Take a job out; nothing happens where it is not in the queue."""
+        known = self._members.pop(job, None)
+        if known is None:
+            return
+        key, name = known
+        group = self._groups[name]
+        group.remove((key, job))
+        if not group.heap:
+            del self._groups[name]
 
     def ahead_of(self, job: str) -> int:
         """Return how many waiting jobs stand before this one."""
         key = self._members[job][0]
         return sum(1 for other, _ in self._members.values() if other < key)
 
-    def groups(self) -> Iterator[tuple[OrderKey, GroupKey]]:
-        """Yield each group's first key in queue order; groups that ran empty are dropped."""
-        firsts = []
-        for group in list(self._groups):
-            first = self._first_of(group)
-            if first is not None:
-                firsts.append((self._members[first][0], group))
-        firsts.sort(key=lambda pair: pair[0])
-        yield from firsts
+    def walk(self, closed: Set[GroupKey]) -> Iterator[tuple[str, GroupKey]]:
+        """Yield all jobs in order with their groups, without taking them out.
 
-    def _first_of(self, group: GroupKey) -> str | None:
-        heap = self._groups.get(group)
-        while heap and self._is_stale(heap[0]):
-            heapq.heappop(heap)
-        if not heap:
-            self._groups.pop(group, None)
-            return None
-        return heap[0][1]
-
-    def key_of(self, job: str) -> OrderKey:
-        """Return a waiting job's place in the order."""
-        return self._members[job][0]
-
-    def in_order(self, group: GroupKey) -> Iterator[str]:
-        """Yield the jobs of a group in order, without taking them out, at a cost that follows how many are taken."""
-        heap = self._groups.get(group, [])
-        frontier = [(heap[0], 0)] if heap else []
+        A group that the caller adds to `closed` meanwhile is not looked at any more.
+        """
+        frontier: list[tuple[Entry, int, GroupKey, Iterator[Entry]]] = []
+        for number, (name, group) in enumerate(self._groups.items()):
+            entries = group.in_order()
+            frontier.append((next(entries), number, name, entries))
+        heapq.heapify(frontier)
         while frontier:
-            entry, at = heapq.heappop(frontier)
-            for child in (2 * at + 1, 2 * at + 2):
-                if child < len(heap):
-                    heapq.heappush(frontier, (heap[child], child))
-            if not self._is_stale(entry):
-                yield entry[1]
-
-    def _is_stale(self, entry: tuple[OrderKey, str]) -> bool:
-        member = self._members.get(entry[1])
-        return member is None or member[0] != entry[0]
+            (_, job), number, name, entries = heapq.heappop(frontier)
+            if name in closed:
+                continue
+            yield job, name
+            following = next(entries, None) if name not in closed else None
+            if following is not None:
+                heapq.heappush(frontier, (following, number, name, entries))

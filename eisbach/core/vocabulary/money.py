@@ -7,6 +7,8 @@ MicroEuro = NewType("MicroEuro", int)
 """Millionths of a euro, net of VAT."""
 
 EURO = 1_000_000
+BUDGET_EURO_MAX = 10**12
+_MICRO = Decimal("0.000001")
 
 
 def euro_text(amount: int) -> str:
@@ -25,9 +27,10 @@ def parse_euro(text: str) -> MicroEuro:
         raise ValueError(f"{text!r} is not an amount in euro; write for example 25 or 0.50") from None
     if not amount.is_finite():
         raise ValueError(f"{text!r} is not an amount in euro; write for example 25 or 0.50")
-    micro = amount * EURO
-    if micro != micro.to_integral_value():
-        raise ValueError(f"{text!r} has more than six decimals; the smallest unit is 0.000001 euro")
-    if abs(micro) > 10**18:
+    if abs(amount) > BUDGET_EURO_MAX:
         raise ValueError(f"{text!r} is larger than any budget can be (1,000,000,000,000 euro)")
-    return MicroEuro(int(micro))
+    # Compared before it is multiplied: a product is rounded to 28 digits, and a budget never silently is.
+    exact = amount.quantize(_MICRO)
+    if exact != amount:
+        raise ValueError(f"{text!r} has more than six decimals; the smallest unit is 0.000001 euro")
+    return MicroEuro(int(exact.scaleb(6)))

@@ -1,0 +1,196 @@
+"""One admission cycle: a plan that can be carried out, in queue order, and a state that is as it was."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eisbach.core.admission.cycle import BACKFILL_TRIES_MAX, STARTS_MAX, decide
+from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
+from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active, fleets, free_of, shapes
+
+NOW = 1_000_000
+
+
+def starts(plan):
+    return [start.job for start in plan.starts]
+
+
+def carry_out(state, plan, now, number=0):
+    for start in plan.starts:
+        job = state.jobs[start.job]
+        state.start(job, f"{job.job}.{job.attempts + 1}", start.shape, start.shares, now)
+        job.state, job.running_ms = JobState.RUNNING, now
+
+
+def fingerprint(state):
+    return (
+        free_of(state.fleet),
+        [(job.job, job.state, job.attempt, job.shares) for job in state.jobs.values()],
+        [job for job, _ in state.queue.walk(set())],
+        sorted(state.holding),
+        {project: list(waiting) for project, waiting in state.unfunded.items()},
+    )
+
+
+def test_what_fits_starts_in_the_order_of_the_queue():
+    state = a_state(a_fleet(a_node("n1", cores=3)), *(an_active(f"j{seq}", seq) for seq in (2, 1, 4, 3)))
+    plan = decide(state, NOW)
+    assert starts(plan) == ["j1", "j2", "j3"]
+    assert plan.head is None or plan.head == "j4"
+
+
+def test_a_later_job_of_the_same_kind_does_not_pass_an_earlier_one_of_another():
+    """Groups were served one after the other: a job of the first group passed older jobs of the second."""
+    small, large = (a_shape(1),), (a_shape(2),)
+    jobs = [an_active("a", 1, shapes=small), an_active("b", 2, shapes=large), an_active("c", 3, shapes=small)]
+    state = a_state(a_fleet(a_node("n1", cores=3)), *jobs)
+    assert starts(decide(state, NOW)) == ["a", "b"]
+
+
+def test_on_demand_goes_before_spot_and_our_faults_before_both():
+    jobs = [
+        an_active("spot", 1, capacity_class=CapacityClass.SPOT),
+        an_active("on-demand", 2),
+        an_active("thrown-back", 3, failures_ours=1),
+    ]
+    state = a_state(a_fleet(a_node("n1", cores=3)), *jobs)
+    assert starts(decide(state, NOW)) == ["thrown-back", "on-demand", "spot"]
+
+
+def test_a_short_job_passes_a_blocked_head_and_a_long_one_does_not():
+    fleet = a_fleet(a_node("n1", cores=4))
+    runs = an_active("runs", 1, shapes=(a_shape(3),), limit_ms=HOUR_MS)
+    state = a_state(fleet, runs)
+    carry_out(state, decide(state, NOW), NOW)
+    state.add(an_active("head", 2, shapes=(a_shape(4),)))
+    state.add(an_active("long", 3, limit_ms=HOUR_MS + 1))
+    state.add(an_active("short", 4, limit_ms=HOUR_MS - MINUTE_MS, grace_ms=MINUTE_MS))
+    plan = decide(state, NOW)
+    assert (plan.head, plan.head_start_ms, starts(plan)) == ("head", NOW + HOUR_MS, ["short"])
+
+
+def test_a_head_that_can_never_start_keeps_nothing_from_the_next():
+    """A job that waits for a drained node was the head, and a later gang lost its protection."""
+    fleet = a_fleet(a_node("n1", cores=4), a_node("away", cores=8, drained=True))
+    state = a_state(fleet, an_active("runs", 1, shapes=(a_shape(2),)))
+    carry_out(state, decide(state, NOW), NOW)
+    state.add(an_active("needs-away", 2, shapes=(a_shape(8),)))
+    state.add(an_active("wide", 3, shapes=(a_shape(4),)))
+    state.add(an_active("long", 4, limit_ms=5 * HOUR_MS))
+    plan = decide(state, NOW)
+    assert (plan.head, starts(plan)) == ("wide", [])
+
+
+def test_nothing_starts_on_a_drained_node():
+    state = a_state(a_fleet(a_node("n1", drained=True)), an_active("j", 1))
+    assert decide(state, NOW).starts == ()
+
+
+def test_one_plan_has_a_bounded_number_of_starts():
+    jobs = [an_active(f"j{seq:04d}", seq) for seq in range(STARTS_MAX + 5)]
+    state = a_state(a_fleet(a_node("n1", cores=1000)), *jobs)
+    assert len(decide(state, NOW).starts) == STARTS_MAX
+
+
+def test_one_group_has_a_bounded_number_of_tries():
+    state = a_state(a_fleet(a_node("n1", cores=4)), an_active("runs", 1, shapes=(a_shape(3),)))
+    carry_out(state, decide(state, NOW), NOW)
+    state.add(an_active("head", 2, shapes=(a_shape(4),)))
+    for seq in range(BACKFILL_TRIES_MAX):
+        state.add(an_active(f"long{seq}", 10 + seq, limit_ms=2 * HOUR_MS))
+    state.add(an_active("short", 1000, limit_ms=MINUTE_MS))
+    assert starts(decide(state, NOW)) == []
+
+
+def test_a_delay_that_is_over_ends():
+    state = a_state(a_fleet(a_node("n1")), an_active("j", 1, not_before_ms=NOW + 5))
+    assert (starts(decide(state, NOW)), state.next_instant()) == ([], NOW + 5)
+    assert (starts(decide(state, NOW + 5)), state.next_instant()) == (["j"], None)
+
+
+def test_a_delayed_job_that_is_unfunded_and_funded_again_starts_once():
+    state = a_state(a_fleet(a_node("n1")), an_active("j", 1, not_before_ms=NOW + 5))
+    state.unfund(state.jobs["j"])
+    state.fund(state.jobs["j"])
+    assert starts(decide(state, NOW + 5)) == ["j"]
+
+
+def test_jobs_without_money_wait_in_queue_order_whenever_they_lost_it():
+    """After a restart they stood in order of submission, before it in order of losing their money."""
+    state = a_state(a_fleet(a_node("n1", cores=0)), *(an_active(f"j{seq}", seq) for seq in (1, 2, 3)))
+    for name in ("j3", "j1", "j2"):
+        state.unfund(state.jobs[name])
+    assert [name for _, name in state.unfunded["prj"]] == ["j1", "j2", "j3"]
+
+
+active = st.builds(
+    lambda shape, nodes, limit, spot, ours, delay: (shape, nodes, limit, spot, ours, delay),
+    shapes,
+    st.integers(1, 3),
+    st.integers(1, 20),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([0, 0, 0, NOW, NOW + 50]),
+)
+
+
+def a_waiting_job(seq, drawn):
+    shape, nodes, limit, spot, ours, delay = drawn
+    return an_active(
+        f"j{seq:03d}",
+        seq,
+        nodes=nodes,
+        shapes=(shape,),
+        limit_ms=limit,
+        capacity_class=CapacityClass.SPOT if spot else CapacityClass.ON_DEMAND,
+        failures_ours=int(ours),
+        not_before_ms=delay,
+    )
+
+
+@given(fleets, st.lists(active, max_size=8), st.lists(active, max_size=12))
+def test_a_decision_changes_nothing_and_can_be_carried_out(fleet, earlier, later):
+    state = a_state(fleet, *(a_waiting_job(seq, drawn) for seq, drawn in enumerate(earlier)))
+    carry_out(state, decide(state, NOW), NOW)
+    for seq, drawn in enumerate(later, 100):
+        state.add(a_waiting_job(seq, drawn))
+    state.wake(NOW + 1)
+    before = fingerprint(state)
+    plan = decide(state, NOW + 1)
+    assert fingerprint(state) == before
+    assert decide(state, NOW + 1) == plan
+    assert len(set(starts(plan))) == len(plan.starts), "nobody starts twice"
+    for start in plan.starts:
+        assert len(start.shares) == state.jobs[start.job].nodes, "a gang starts whole or not at all"
+        assert not any(state.fleet.nodes[share.node].drained for share in start.shares)
+    carry_out(state, plan, NOW + 1)
+    assert decide(state, NOW + 1).starts == (), "what one cycle leaves, a second one leaves too"
+
+
+def end_what_is_over(state, now):
+    for job in [job for job in state.holding.values() if job.releases_ms <= now]:
+        state.release(job, after=JobState.ENDED)
+
+
+@settings(max_examples=30)
+@given(fleets, st.lists(st.tuples(st.integers(0, 6), active), min_size=3, max_size=25))
+def test_the_start_kept_for_a_head_never_moves_later(fleet, arrivals):
+    """Random weeks, everything runs to its limit: as long as nothing passes in front of a head, its start only nears."""
+    state, now, kept = a_state(fleet), NOW, {}
+    queue = [(gap, (shape, nodes, limit, False, False, 0)) for gap, (shape, nodes, limit, *_) in arrivals]
+    for seq, (gap, drawn) in enumerate([*queue, *[(30, None)] * 20]):
+        for now in range(now, now + gap + 1):
+            end_what_is_over(state, now)
+            plan = decide(state, now)
+            for job in starts(plan):
+                assert now <= kept.get(job, now), f"{job} starts at {now}, {kept[job]} was kept for it"
+            if plan.head is not None:
+                assert plan.head_start_ms <= kept.get(plan.head, plan.head_start_ms)
+                kept[plan.head] = plan.head_start_ms
+            carry_out(state, plan, now)
+        if drawn is not None:
+            state.add(a_waiting_job(seq, drawn))
+    assert not state.holding
+    for job in state.jobs.values():
+        assert not any(fleet.could_without_drained(shape, job.nodes) for shape in job.shapes), "who can start has started"
