@@ -27,7 +27,7 @@ def parse_euro(text: str) -> MicroEuro:
         raise ValueError(f"{text!r} is not an amount in euro; write for example 25 or 0.50") from None
     if not amount.is_finite():
         raise ValueError(f"{text!r} is not an amount in euro; write for example 25 or 0.50")
-    if abs(amount) > BUDGET_EURO_MAX:
+    if amount.copy_abs() > BUDGET_EURO_MAX:
         raise ValueError(f"{text!r} is larger than any budget can be (1,000,000,000,000 euro)")
     # Compared before it is multiplied: a product is rounded to 28 digits, and a budget never silently is.
     exact = amount.quantize(_MICRO)
