@@ -180,7 +180,8 @@ def test_the_start_kept_for_a_head_never_moves_later(fleet, arrivals):
     state, now, kept = a_state(fleet), NOW, {}
     queue = [(gap, (shape, nodes, limit, False, False, 0)) for gap, (shape, nodes, limit, *_) in arrivals]
     for seq, (gap, drawn) in enumerate([*queue, *[(30, None)] * 20]):
-        for now in range(now, now + gap + 1):
+        for _ in range(gap + 1):
+            now += 1
             end_what_is_over(state, now)
             plan = decide(state, now)
             for job in starts(plan):

@@ -102,8 +102,6 @@ class SchedulerState:
         job.is_funded = False
         self.queue.remove(job.job)
         self._enqueue(job)
-        waiting = self.unfunded[job.project]
-        self.unfunded[job.project] = dict.fromkeys(sorted(waiting, key=lambda name: self.jobs[name].seq))
 
     def start(self, job: ActiveJob, attempt: str, shape: int, shares: tuple[Share, ...], now: int) -> None:
         """An attempt is planned: it holds its shares from now on."""
