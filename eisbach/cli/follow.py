@@ -13,14 +13,14 @@ from eisbach.core.jobs.lifecycle import JobState, Outcome
 Json = dict[str, Any]
 
 
-def follow(session: Session, job: str, *, lines_to_stderr: bool = False, cursor: str | None = None) -> Json | None:
+def follow(session: Session, job: str, *, is_gang: bool, lines_to_stderr: bool = False) -> Json | None:
     """Print the log until the job has ended and return the job, None when Ctrl-C stopped the watching."""
     stream = sys.stderr if lines_to_stderr else sys.stdout
-    printer = LinePrinter(raw=False)
+    printer = LinePrinter(raw=False, is_gang=is_gang)
     waiting = Waiting(session, job)
     try:
         waiting.begin()
-        for event in Follower(session.client, f"/v1/jobs/{job}/logs/stream", say).events(cursor=cursor):
+        for event in Follower(session.client, f"/v1/jobs/{job}/logs/stream", say).events():
             waiting.end()
             if event.kind == "line":
                 stream.write(printer.text(event.data))
@@ -37,8 +37,9 @@ def follow(session: Session, job: str, *, lines_to_stderr: bool = False, cursor:
 class LinePrinter:
     """Writes lines of a log: with the rank in front where a gang has several, and a word where a new attempt begins."""
 
-    def __init__(self, *, raw: bool) -> None:
+    def __init__(self, *, raw: bool, is_gang: bool) -> None:
         self._raw = raw
+        self._is_gang = is_gang
         self._attempt = 0
 
     def text(self, line: Json) -> str:
@@ -51,8 +52,7 @@ class LinePrinter:
         text = str(line.get("text", ""))
         if self._raw:
             return text if text.endswith("\n") else f"{text}\n"
-        rank = line.get("rank")
-        front = f"({rank}) " if rank else ""
+        front = f"({line.get('rank')}) " if self._is_gang else ""
         return f"{before}{front}{clean(text)}\n"
 
 

@@ -201,9 +201,12 @@ def attempt_table(attempts: Sequence[Json], is_wide: bool) -> tuple[list[str], l
 
 def _print_why(job: Json, reasons: Json) -> None:
     name = clean(job.get("name") or job["job"])
-    print(clean(f"{name} is {state_words({**job, **reasons})}: {reasons.get('detail') or short_reason(job)}"))
-    if reasons.get("do"):
-        print(clean(str(reasons["do"])))
+    state = "" if reasons["state"] == JobState.ENDED.value else f" is {reasons['state']}"
+    print(f"{name}{state}: {clean(reasons['detail'])}")
+    if reasons["start_promised_at"]:
+        print(f"It starts no later than {figures.instant(reasons['start_promised_at'])} (a promise).")
+    elif reasons["start_estimated_at"] and reasons["state"] == JobState.WAITING.value:
+        print(f"It starts about {figures.instant(reasons['start_estimated_at'])} (an estimate).")
 
 
 def _cancelled(job: Json) -> str:

@@ -45,7 +45,7 @@ def logs(
     found = find_job(session, job, project)
     is_over = found.get("state") == JobState.ENDED.value
     lines = _stored(session, found["job"]) if is_over or not follow else _growing(session, found["job"])
-    printer = LinePrinter(raw=raw)
+    printer = LinePrinter(raw=raw, is_gang=found["nodes"] > 1 and rank is None)
     is_json = output_format is Format.JSON
     if is_json:
         print(json.dumps(document("logs", job=found["job"])))

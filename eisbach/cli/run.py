@@ -109,10 +109,10 @@ def start(file: str | None, options: RunOptions, choices: Choices) -> int:
     if folder is not None:
         task["workdir"] = send_workdir(session, path, folder)
     job = session.client.post(f"{path}/jobs", {"task": task})
-    return _followed(session, job, choices)
+    return _followed(session, job, choices, is_gang=plan["nodes"] > 1)
 
 
-def _followed(session: Session, job: dict[str, Any], choices: Choices) -> int:
+def _followed(session: Session, job: dict[str, Any], choices: Choices, *, is_gang: bool) -> int:
     from eisbach.cli.follow import follow, told_end
 
     name = clean(job.get("name") or job["job"])
@@ -125,7 +125,7 @@ def _followed(session: Session, job: dict[str, Any], choices: Choices) -> int:
         return ExitCode.OK
     say(f"Submitted {name} ({job['job']}). Ctrl-C stops watching; the job goes on.")
     is_document = choices.format in (Format.JSON, Format.YAML)
-    ended = follow(session, job["job"], lines_to_stderr=is_document)
+    ended = follow(session, job["job"], is_gang=is_gang, lines_to_stderr=is_document)
     if ended is None:
         say(f"\nNo longer watching; {name} goes on. Come back with `eisbach logs -f {job['job']}`,")
         say(f"end it with `eisbach cancel {job['job']}`.")

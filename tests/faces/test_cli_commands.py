@@ -88,6 +88,11 @@ def test_status_shows_attempts_with_exact_charges(operator):
     assert [attempt["held_ms"] for attempt in attempts] == [60_000]
 
 
+def test_why_says_what_holds_and_what_ended(operator):
+    assert run_cli("why", operator.ours.running_job).out.startswith("running is running: Attempt 1 has run for ")
+    assert run_cli("why", "ended").out.startswith("ended: It ended at ")
+
+
 def test_cost_of_a_job_is_exact(operator):
     statement = run_cli("cost", "ended", "-o", "json").document()
     ran = run_cli("cost", "ended")

@@ -83,6 +83,11 @@ def test_what_a_tenant_writes_cannot_move_the_cursor(member):
     assert ran.out == "red alert\n30%\nx\nevil\n"
 
 
+def test_lines_of_a_gang_name_their_task(member):
+    ran = run_and_play(member, "--num-nodes", "2", "--", "true", lines=["a line"])
+    assert ran.out == "(0) a line\n"
+
+
 def test_without_a_terminal_and_without_yes_nothing_starts(member):
     before = set(member.engine.orders)
     ran = run_cli("run", "--", "true")
