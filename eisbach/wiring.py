@@ -1,6 +1,5 @@
 """The composition root of the live system: a home becomes an application with real ports."""
 
-import os
 import secrets
 import tempfile
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import SystemClock
 from eisbach.adapters.home_lock import HomeLock, HomeLocked
 from eisbach.adapters.identifiers import SystemIds
+from eisbach.adapters.private_files import write_private
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
 from eisbach.adapters.site_file import (
@@ -223,7 +223,7 @@ def restore(home: Path, file: Path) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if any(home.iterdir()):
             raise CannotStart(f"The home {home} is not empty; restore never writes over a factory")
-        _write_private(home / UNFINISHED_RESTORE, "")
+        write_private(home / UNFINISHED_RESTORE, "")
         backup_archive.read(file, home, {DATABASE, *KEPT_BY_BACKUP})
         store = open_sqlite(home / DATABASE)
         try:
@@ -233,7 +233,7 @@ def restore(home: Path, file: Path) -> None:
         finally:
             store.close()
         (home / LOG_KEY).rename(home / f"{LOG_KEY}.before-restore")
-        _write_private(home / FOLLOWS_HEAD, head[1] if head is not None else "none")
+        write_private(home / FOLLOWS_HEAD, head[1] if head is not None else "none")
         (home / UNFINISHED_RESTORE).unlink()
     except (backup_archive.NoBackup, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
         raise CannotStart(f"Nothing usable was restored: {error}") from error
@@ -287,7 +287,7 @@ def _operator_token(application: Application, home: Path) -> None:
     """Make the operator's first token: on disk before it is valid, so that a crash in between loses nothing."""
     path = home / OPERATOR_TOKEN
     if not path.exists():
-        _write_private(path, SECRET_PREFIX + secrets.token_urlsafe(32))
+        write_private(path, SECRET_PREFIX + secrets.token_urlsafe(32))
     command = issue_token.command(
         SYSTEM,
         role=Role.OPERATOR.value,
@@ -316,13 +316,3 @@ def _node_of(machine: Inventory) -> NodeFacts:
         memory_mib=max(256, machine.memory_mib - kept),
         gpus=len(machine.gpus),
     )
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)

@@ -10,6 +10,7 @@ from io import FileIO
 from pathlib import Path
 
 from eisbach.adapters.archive_check import BYTES_MAX, ArchiveFacts, check_archive
+from eisbach.adapters.private_files import sync_folder
 from eisbach.core.jobs.task_file import is_archive_id
 from eisbach.core.vocabulary.invariant import require
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -90,7 +91,7 @@ class ArchiveFolder:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         path.replace(place)
         for folder in (place.parent, self._root):
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def path_of(self, archive_id: str) -> Path | None:
         """Return where an archive lies, None where it is not stored or the text is no archive's id."""
@@ -119,13 +120,6 @@ class ArchiveFolder:
         digest = archive_id.removeprefix("sha256:")
         return self._root / digest[:2] / digest if is_archive_id(archive_id) else None
 
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _full(error: OSError) -> Refusal:

@@ -1,8 +1,9 @@
 """Secrets as files of mode 0600 below one folder: project / name."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
+
+from eisbach.adapters.private_files import write_private
 
 
 class SecretFolder:
@@ -16,13 +17,7 @@ class SecretFolder:
         """Write a value durably; a reader sees the old one or the new one."""
         folder = self._root / project
         folder.mkdir(mode=0o700, exist_ok=True)
-        draft = folder / f".{name}.draft"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(value)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, folder / name)
+        write_private(folder / name, value)
 
     def get(self, project: str, name: str) -> str | None:
         """Return a value, or None."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from eisbach.adapters.private_files import sync_folder
 from eisbach.core.log.head import ED25519, KEY_BYTES, VerifierKey, is_key_name
 
 HEADING = "PRIVATE+KEY"
@@ -81,7 +82,7 @@ def create_key_file(path: Path, name: str) -> Ed25519Signer:
         raise KeyFileError(f"{path} exists already: a signing key is never replaced") from error
     finally:
         os.unlink(draft)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return signer
 
 
@@ -119,11 +120,3 @@ def _read_private(path: Path) -> str:
         if mode & ~0o600:
             raise KeyFileError(f"the signing key {path} has mode {mode:04o}, wider than 0600. Run: chmod 600 {path}")
         return file.read(FILE_BYTES_MAX).decode("utf-8", "replace")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,11 +1,11 @@
 """The site file and the price list of a home: written at the first start, edited by the operator, read at each start."""
 
-import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from eisbach.adapters.private_files import write_private
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.core.vocabulary.money import parse_euro
 
@@ -179,12 +179,5 @@ def _price(path: Path, table: Mapping[str, Any], key: str) -> int:
 
 
 def _write_once(path: Path, text: str) -> None:
-    if path.exists():
-        return
-    draft = path.with_name(f".{path.name}.draft")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(draft, path)
+    if not path.exists():
+        write_private(path, text)
