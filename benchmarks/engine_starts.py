@@ -1,6 +1,6 @@
 """How fast the local engine runs `true`: attempts per second and CPU per attempt over agent, supervisor and bash.
 
-    python benchmarks/engine_starts.py [attempts] [side by side]
+python benchmarks/engine_starts.py [attempts] [side by side]
 """
 
 import os

@@ -23,7 +23,9 @@ def main() -> None:
         factory.start()
         project = factory.project()
         path = f"/v1/projects/{project}/jobs"
-        task = {"task": {"name": "true", "run": "true", "resources": {"cpus": 0.1, "memory": 0.125}, "time_limit": "1m"}}
+        task = {
+            "task": {"name": "true", "run": "true", "resources": {"cpus": 0.1, "memory": 0.125}, "time_limit": "1m"}
+        }
         factory.load(path, task, 4, 20)
         time.sleep(5)
         assert factory.process is not None

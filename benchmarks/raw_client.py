@@ -14,7 +14,9 @@ import time
 class Client(asyncio.Protocol):
     """One connection; `left` is the shared number of requests still to send."""
 
-    def __init__(self, request: bytes, left: list[int], done: asyncio.Event, results: list[tuple[int, float, bytes]]) -> None:
+    def __init__(
+        self, request: bytes, left: list[int], done: asyncio.Event, results: list[tuple[int, float, bytes]]
+    ) -> None:
         self.request, self.left, self.done, self.results = request, left, done, results
         self.buffer = b""
         self.sent_at = 0.0

@@ -2,7 +2,7 @@
 
 python -m benchmarks.store_commit [--postgres URL] [--memory] [--jobs N] [--folder PATH]
 
-A job is what submit_job writes: 1 event, 2 subjects, 1 row of jobs, 1 of transfers, 2 texts (one of 600 bytes), 1 reply,
+A job is what submit_job writes: 1 event, 1 subject, 1 row of jobs, 1 of transfers, 2 texts (one of 600 bytes), 1 reply,
 about 2 nodes of the tree. Batches are made before the clock starts. `cpu` is the thread's own, `wall` has the disk in it.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 from eisbach.app import events as e
 from eisbach.app.event_codec import seal
 from eisbach.app.merge_rows import merge_rows
-from eisbach.app.projections import rows_of
+from eisbach.app.projections import rows_of, subjects_of
 from eisbach.core.log.tree import Frontier
 from eisbach.ports.store import Batch, Reply, Store, Text, TreeNode
 from eisbach.stores.memory import MemoryStore
@@ -50,7 +50,7 @@ class Work:
             )  # fmt: skip
             event = seal(self.seq, 1_750_000_000_000 + self.seq, body, SALT)
             batch.events.append(event)
-            batch.subjects += [(job, self.seq), (project, self.seq)]
+            batch.subjects += [(subject, self.seq) for subject in subjects_of(body)]
             merge_rows(batch, rows_of(self.seq, event.at_ms, body, {f"{job}/name": "train"}))
             batch.texts += [Text(f"{job}/spec", SALT, SPEC), Text(f"{job}/name", SALT, b"train")]
             batch.replies.append(Reply(project, job, "0" * 64, event.at_ms, 201, b"y" * 200))

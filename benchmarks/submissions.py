@@ -27,7 +27,9 @@ def main() -> None:
     factory = LiveFactory()
     database = tempfile.TemporaryDirectory(prefix="eisbach-bare-")
     here = Path(__file__).parent
-    bare = subprocess.Popen([sys.executable, here / "bare_route.py", f"{database.name}/bare.db"], stdout=subprocess.PIPE)
+    bare = subprocess.Popen(
+        [sys.executable, here / "bare_route.py", f"{database.name}/bare.db"], stdout=subprocess.PIPE
+    )
     try:
         assert bare.stdout is not None
         bare_port = int(bare.stdout.readline())

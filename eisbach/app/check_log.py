@@ -28,6 +28,10 @@ class Finding:
     where: str
     what: str
 
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"{self.where}: {self.what}"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedEvent:

@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from eisbach.app.check_log import Finding
 from eisbach.app.check_store import check_store
 from eisbach.core.log.head import WrongSignature
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreUnavailable
@@ -45,6 +46,10 @@ def check(file, **options):
         return [(finding.where, finding.what) for finding in check_store(store, **options)]
     finally:
         store.close()
+
+
+def test_a_finding_is_one_line():
+    assert str(Finding("jobs job_1", "the row is missing")) == "jobs job_1: the row is missing"
 
 
 def test_nothing_is_found_in_a_sound_store(file):
