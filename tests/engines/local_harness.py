@@ -62,14 +62,15 @@ def is_gone(pid: int) -> bool:
 @contextmanager
 def a_local_engine(tmp_path: Path, **options: Any) -> Iterator[LocalHarness]:
     """Yield a harness; at the end what runs is stopped and the agent is ended."""
-    scratch = Path(tempfile.mkdtemp(prefix="eisbach-test-"))
-    scratch.chmod(0o711)  # pytest's own folders are closed to the users of projects
+    scratch = options.pop("scratch", None) or Path(tempfile.mkdtemp(prefix="eisbach-test-"))
+    if scratch.exists():
+        scratch.chmod(0o711)  # pytest's own folders are closed to the users of projects
     home = options.pop("home", tmp_path / "home")
-    engine = LocalEngine(home, scratch=scratch, **options)
-    harness = LocalHarness(engine, wait_until, home)
+    harness = LocalHarness(LocalEngine(home, scratch=scratch, **options), wait_until, home)
     try:
         yield harness
     finally:
+        engine = harness.engine  # a test may have put another one in its place
         with suppress(EngineUnavailable):
             for seen in engine.observe():
                 if seen.ending is None:

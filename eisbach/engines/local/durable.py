@@ -3,10 +3,20 @@
 import ctypes
 import errno
 import os
+import sys
+import traceback
+from contextlib import suppress
 from pathlib import Path
 
 _KEEP_SIZE = 1
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def log_error() -> None:
+    """Write the error at hand to the agent's log; on a full disk it is not written, and nothing else fails for it."""
+    with suppress(OSError):
+        traceback.print_exc(file=sys.stderr)
+        sys.stderr.flush()
 
 
 def sync_folder(folder: Path) -> None:

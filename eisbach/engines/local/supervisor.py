@@ -5,8 +5,6 @@ import os
 import shutil
 import signal
 import socket
-import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from eisbach.engines.local import processes
 from eisbach.engines.local.cgroups import CgroupParents, TaskGroup
+from eisbach.engines.local.durable import log_error
 from eisbach.engines.local.environment import task_environment
 from eisbach.engines.local.folder import AttemptFolder, Marker, OrderFile, Outcome, Running
 from eisbach.engines.local.gang import Gang
@@ -295,7 +294,7 @@ class Supervisor:
         """Return the ending that an error of the engine's own work makes; what runs is ended first."""
         _end_descendants()
         self._remove_groups()
-        traceback.print_exc(file=sys.stderr)
+        log_error()
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         detail = "the disk of the engine is full" if is_full else "the engine failed: " + os.strerror(error.errno or 0)
         return replace(

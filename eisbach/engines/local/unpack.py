@@ -1,5 +1,7 @@
 """Unpacks a job's working directory, a tenant's archive: nothing outside the workspace, no devices, bounded."""
 
+import bz2  # noqa: F401 - tarfile imports these three late, when a tenant's rights may not reach the library any more
+import gzip  # noqa: F401
 import lzma
 import os
 import posixpath

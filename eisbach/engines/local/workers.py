@@ -8,8 +8,6 @@ import os
 import resource
 import signal
 import socket
-import sys
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
@@ -17,6 +15,7 @@ from typing import NoReturn
 import msgspec
 
 from eisbach.engines.local import processes
+from eisbach.engines.local.durable import log_error
 from eisbach.engines.local.folder import OrderFile
 from eisbach.engines.local.protocol import decode_other, encode_other
 from eisbach.engines.local.supervisor import Supervisor, SupervisorSettings, take_signals
@@ -160,8 +159,7 @@ def _be_worker(settings: SupervisorSettings, channel: socket.socket, first: Job)
             is_fit = Supervisor(settings, job.order_file, job.secrets).run(wake_fd)
             job = _next_job(channel) if is_fit else None
     except BaseException:  # noqa: BLE001 - nothing may run on as a copy of the agent
-        traceback.print_exc(file=sys.stderr)
-        sys.stderr.flush()
+        log_error()
     finally:
         os._exit(0)
 

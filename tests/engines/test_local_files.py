@@ -1,0 +1,195 @@
+"""What goes into a workspace of the local engine and what comes out: archives, outputs, full disks."""
+
+import hashlib
+import io
+import os
+import subprocess
+import tarfile
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from eisbach.engines.local.outputs import keep_outputs
+from eisbach.ports.engine import Ending, EngineUnavailable
+from tests.contracts.engine_contract import an_order
+from tests.engines.local_harness import LocalHarness, a_local_engine
+
+
+@pytest.fixture
+def local(tmp_path: Path) -> Iterator[LocalHarness]:
+    with a_local_engine(tmp_path) as made:
+        yield made
+
+
+def test_outputs_are_kept_with_their_digests_also_of_a_failure(local: LocalHarness) -> None:
+    run = "mkdir -p out/deep; echo $RANK > out/deep/rank; echo model > model.bin; ln -s /etc/passwd out/leak; sleep 0.3; exit 4"
+    order = an_order(tasks=2, run=run, outputs=("model.*", "out"))
+    assert local.run(order).ending is Ending.FAILED
+    kept = local.engine.artifacts("att_1")
+    paths = [artifact.path for artifact in kept]
+    assert paths == ["model.bin", "out/deep/rank", "rank-1/model.bin", "rank-1/out/deep/rank"]
+    content = b"".join(local.engine.read_artifact("att_1", "rank-1/out/deep/rank"))
+    assert content == b"1\n"
+    assert kept[3].sha256 == hashlib.sha256(content).hexdigest()
+    for path in ("out/leak", "../../../../../etc/passwd"):
+        with pytest.raises(FileNotFoundError):
+            local.engine.read_artifact("att_1", path)
+
+
+def test_outputs_may_lie_in_the_checkpoint_folder_and_outlast_forget(local: LocalHarness) -> None:
+    order = an_order(run="echo w > checkpoints/model; echo hello", outputs=("checkpoints/model",))
+    assert local.run(order).ending is Ending.EXITED
+    local.engine.forget("att_1")
+    assert b"".join(local.engine.read_artifact("att_1", "checkpoints/model")) == b"w\n"
+    assert (local.engine.scratch / "checkpoints" / "job_att_1" / "model").read_text() == "w\n"
+    assert local.log() == ["hello"]
+    local.wait(lambda: not list((local.engine.scratch / "attempts").iterdir()))
+
+
+@pytest.mark.parametrize("outputs", [("../x",), ("/etc/passwd",), ("a/../../b",), ("",)])
+def test_outputs_outside_of_the_workspace_are_refused(local: LocalHarness, outputs: tuple[str, ...]) -> None:
+    seen = local.run(an_order(outputs=outputs))
+    assert (seen.ending, seen.running_since_ms) == (Ending.REFUSED, None)
+
+
+def test_outputs_beyond_the_bound_are_left_out_and_that_is_said(tmp_path: Path) -> None:
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    for name, size in (("a", 10), ("b", 100), ("c", 10)):
+        (workspace / name).write_bytes(b"x" * size)
+    kept = keep_outputs(["*"], [(0, workspace)], tmp_path / "none", tmp_path / "kept", bytes_max=50)
+    assert [artifact.path for artifact in kept.artifacts] == ["a", "c"]
+    assert "not kept" in kept.left_out
+
+
+def an_archive(path: Path, *entries: tarfile.TarInfo, content: bytes = b"content") -> Path:
+    with tarfile.open(path, "w:gz") as archive:
+        for entry in entries:
+            if entry.isreg():
+                entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content) if entry.isreg() else None)
+    return path
+
+
+def an_entry(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.type, entry.linkname, entry.mode = kind, link, 0o755
+    return entry
+
+
+def test_a_workdir_is_unpacked_for_each_task(local: LocalHarness, tmp_path: Path) -> None:
+    entries = [an_entry("src/main.sh"), an_entry("link", tarfile.SYMTYPE, "src/main.sh"), an_entry("checkpoints/first")]
+    archive = an_archive(tmp_path / "work.tar.gz", *entries, content=b"echo from the archive\n")
+    seen = local.run(an_order(tasks=2, run="bash link; ls checkpoints; test -x src/main.sh", workdir=archive))
+    assert seen.ending is Ending.EXITED, local.log()
+    assert local.log().count("from the archive") == 2
+    assert local.log().count("first") == 2
+
+
+BAD_ENTRIES = {
+    "climbs out": [an_entry("../outside")],
+    "absolute": [an_entry("/tmp/eisbach-outside")],
+    "link out": [an_entry("link", tarfile.SYMTYPE, "../../outside")],
+    "absolute link": [an_entry("link", tarfile.SYMTYPE, "/etc")],
+    "through a link": [an_entry("a", tarfile.SYMTYPE, "."), an_entry("a/../../outside")],
+    "hard link out": [an_entry("link", tarfile.LNKTYPE, "../run.sh")],
+    "device": [an_entry("null", tarfile.CHRTYPE)],
+    "pipe": [an_entry("pipe", tarfile.FIFOTYPE)],
+}
+
+
+@pytest.mark.parametrize("case", sorted(BAD_ENTRIES))
+def test_an_archive_that_leads_out_is_refused(local: LocalHarness, tmp_path: Path, case: str) -> None:
+    archive = an_archive(tmp_path / "bad.tar.gz", an_entry("fine"), *BAD_ENTRIES[case])
+    seen = local.run(an_order(run="echo ran", workdir=archive))
+    assert (seen.ending, seen.running_since_ms) == (Ending.REFUSED, None)
+    assert "archive" in seen.detail
+    assert local.log() == []
+    assert not list(local.engine.scratch.rglob("outside"))
+
+
+@pytest.mark.parametrize("content", [b"", b"this is no archive", b"\x1f\x8b\x08 damaged"])
+def test_a_workdir_that_is_no_archive_is_refused(local: LocalHarness, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad").write_bytes(content)
+    assert local.run(an_order(workdir=tmp_path / "bad")).ending is Ending.REFUSED
+
+
+def test_an_archive_of_more_than_two_gib_is_refused(local: LocalHarness, tmp_path: Path) -> None:
+    entry = an_entry("huge")
+    entry.size = 3 * 1024**3
+    (tmp_path / "huge.tar").write_bytes(entry.tobuf() + b"\0" * 10_240)
+    seen = local.run(an_order(workdir=tmp_path / "huge.tar"))
+    assert seen.ending is Ending.REFUSED
+    assert "2 GiB" in seen.detail
+
+
+def test_an_archive_that_asks_for_much_memory_is_refused(local: LocalHarness, tmp_path: Path) -> None:
+    header = an_entry("header", tarfile.XHDTYPE)
+    header.size = 8 * 1024**3
+    with open(tmp_path / "big.tar", "wb") as file:
+        file.write(header.tobuf())
+        file.truncate(9 * 1024**3)  # sparse: it takes no room on the disk
+    assert local.run(an_order(workdir=tmp_path / "big.tar")).ending is Ending.REFUSED
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """Yield a folder on a disk of 8 MiB; skip where it cannot be made."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: mounts a small tmpfs")
+    disk = Path(tempfile.mkdtemp(prefix="eisbach-test-disk-"))
+    disk.chmod(0o711)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=8m,mode=711", "tmpfs", disk], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip("cannot mount: a small tmpfs is not allowed here")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+        disk.rmdir()
+
+
+def fill(disk: Path) -> None:
+    with open(disk / "filler", "wb", buffering=0) as file:
+        try:
+            while file.write(b"x" * 65536):
+                pass
+        except OSError:
+            while True:
+                try:
+                    file.write(b"x")
+                except OSError:
+                    return
+
+
+def test_a_job_that_fills_its_disk_sees_that_and_its_outcome_is_kept(small_disk: Path, tmp_path: Path) -> None:
+    with a_local_engine(tmp_path, home=small_disk / "home", scratch=small_disk / "scratch") as local:
+        run = "echo before; cat /dev/zero > big; echo code $?; head -c 100000 /dev/zero | tr '\\0' x; exit 9"
+        seen = local.run(an_order(run=run))
+        assert (seen.ending, seen.exit_code) == (Ending.FAILED, 9)
+        assert "No space left" in " ".join(local.log()) or seen.usage.log_dropped_bytes > 0
+        assert local.log()[0] == "before"
+        assert local.run(an_order("att_2")).ending is Ending.EXITED  # its workspace went, so there is room again
+
+
+def test_the_engines_own_full_disk_is_said_and_nothing_is_lost(small_disk: Path, tmp_path: Path) -> None:
+    with a_local_engine(tmp_path, home=small_disk / "home") as local:
+        go = local.engine.scratch / "go"
+        order = an_order("att_1", run=f"until [ -e {go} ]; do sleep 0.02; done; echo result > out", outputs=("out",))
+        local.engine.start(order)
+        local.wait_running("att_1")
+        fill(small_disk)
+        with pytest.raises(EngineUnavailable, match="No space left"):
+            local.engine.start(an_order("att_2"))
+        go.touch()
+        seen = local.wait_ended("att_1")
+        assert seen.ending is Ending.DISK_FULL
+        assert "full" in seen.detail
+        assert (local.engine.scratch / "attempts" / "att_1.0" / "work" / "out").read_text() == "result\n"
+        (small_disk / "filler").unlink()
+        assert local.run(an_order("att_2")).ending is Ending.EXITED  # the order may be repeated
+        assert local.seen("att_1") == seen
