@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from eisbach.engines.local.cgroups import CgroupParents, detect
+from eisbach.engines.local.layout import Layout
 from eisbach.engines.local.processes import all_processes, descendants
 from eisbach.ports.engine import Ending
 from tests.contracts.engine_contract import a_stop, an_order
@@ -44,10 +45,10 @@ def processes_marked(mark: str) -> list[int]:
     return found
 
 
-def groups_left(attempt: str) -> list[Path]:
+def groups_left(local: LocalHarness) -> list[Path]:
     parents = detect()
     roots = [root for root in (parents.memory, parents.pids, parents.unified) if root is not None]
-    return [group for root in roots for group in root.glob(f"eisbach-{attempt}-*")]
+    return [group for root in roots for group in root.glob(Layout(local.home, local.home).group_prefix + "*")]
 
 
 def test_memory_over_the_share_is_said_as_such(local: LocalHarness) -> None:
@@ -55,7 +56,7 @@ def test_memory_over_the_share_is_said_as_such(local: LocalHarness) -> None:
     assert (seen.ending, seen.exit_code) == (Ending.OUT_OF_MEMORY, 137)
     assert "64 MiB" in seen.detail
     assert seen.usage.memory_peak_mib >= 50
-    assert groups_left("att_1") == []
+    assert groups_left(local) == []
 
 
 def test_polled_memory_is_labelled(tmp_path: Path) -> None:
@@ -83,7 +84,7 @@ def test_nothing_that_forked_away_is_left(local: LocalHarness, escape: str) -> N
     seen = local.run(an_order(run=f"{escape}; pgrep -f 'sleep 987654' || true; exit 0"))
     assert seen.ending is Ending.EXITED
     assert processes_marked("987654") == []
-    assert groups_left("att_1") == []
+    assert groups_left(local) == []
 
 
 def test_a_job_that_ignores_sigterm_is_killed_after_its_grace(local: LocalHarness) -> None:
@@ -153,7 +154,7 @@ def test_a_fork_bomb_is_ended(local: LocalHarness) -> None:
     seen = local.run(an_order(run=run, limit_ms=1_500, grace_ms=300, memory_mib=2048))
     assert seen.ending in (Ending.TIMED_OUT, Ending.FAILED)
     assert processes_marked("987653") == []
-    assert groups_left("att_1") == []
+    assert groups_left(local) == []
     assert local.run(an_order("att_2")).ending is Ending.EXITED
 
 

@@ -1,11 +1,13 @@
 """Memory and process limits by cgroup, version 1 or 2, below the cgroup of the agent; absent where not writable."""
 
 import os
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 _MIB = 1024 * 1024
+_PAUSES_S = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128)
 _LEAF = "eisbach-agent"
 
 
@@ -26,6 +28,15 @@ class CgroupParents:
         for home in (self.memory, self.pids, self.leaf or self.unified):
             if home is not None:
                 _write(home / "cgroup.procs", "0")
+
+    def remove_empty(self, prefix: str, living: set[str]) -> None:
+        """Remove the groups of this engine that a crash left, not those of `living` attempts."""
+        for root in (self.memory, self.pids, self.unified):
+            for folder in () if root is None else root.glob(prefix + "*"):
+                attempt_id, _, _ = folder.name.removeprefix(prefix).rpartition("-")
+                if attempt_id not in living:
+                    with suppress(OSError):  # it has processes
+                        folder.rmdir()
 
     @property
     def limits_memory(self) -> bool:
@@ -188,10 +199,17 @@ class TaskGroup:
         return 0
 
     def remove(self) -> None:
-        """Remove the groups; one that still holds a dying process is left to the next look."""
+        """Remove the groups; newer kernels take a process out only a moment after it was collected."""
         for folder in self.folders:
-            with suppress(OSError):
-                folder.rmdir()
+            for pause_s in _PAUSES_S:
+                try:
+                    folder.rmdir()
+                except FileNotFoundError:
+                    break
+                except OSError:
+                    time.sleep(pause_s)  # still busy; at last the next agent removes it
+                else:
+                    break
 
 
 def _write(path: Path, text: str) -> None:

@@ -48,6 +48,7 @@ from eisbach.ports.engine import (
 _ANSWER_TIMEOUT_S = 30.0
 _START_TIMEOUT_S = 15.0
 _RECONNECT_S = 0.2
+_TRIES = 4
 _LOG_LOOK_S = 0.05
 
 
@@ -198,15 +199,15 @@ class LocalEngine:
         return _read_chunks(self._layout.artifacts(order_file.order.job_id, attempt_id) / path)
 
     def _ask(self, request: Request) -> Reply:
-        """Send a request and return its answer; an order is idempotent, so it is repeated once on a new connection."""
+        """Send a request and return its answer; an order is idempotent, so it is repeated when the agent dies over it."""
         with self._lock:
-            for is_last in (False, True):
+            for tries_left in reversed(range(_TRIES)):
                 try:
                     self._connect(starts_agent=True)
                     return self._exchange(request)
                 except (OSError, msgspec.DecodeError) as error:
                     self._disconnect()
-                    if is_last:
+                    if tries_left == 0 or isinstance(error, TimeoutError):
                         raise EngineUnavailable(f"the agent of {self._layout.home} does not answer: {error}") from error
         raise AssertionError("unreachable")
 
@@ -267,15 +268,18 @@ class LocalEngine:
         command = [sys.executable, "-m", "eisbach.engines.local.agent", str(self._layout.home)]
         command.append(msgspec.json.encode(self._settings).decode())
         self._settings = msgspec.structs.replace(self._settings, crash_at="")
-        started = subprocess.run(
-            command,
-            cwd=Path(eisbach.__file__).parent.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_START_TIMEOUT_S,
-            check=False,
-        )
+        try:
+            started = subprocess.run(
+                command,
+                cwd=Path(eisbach.__file__).parent.parent,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                timeout=_START_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise EngineUnavailable(f"the agent did not start within {_START_TIMEOUT_S:g} seconds") from error
         if started.returncode not in (0, EXIT_ANOTHER_RUNS):
             said = started.stderr.decode("utf-8", "replace").strip().splitlines()
             raise EngineUnavailable(f"the agent did not start: {said[-1] if said else started.returncode}")
@@ -303,7 +307,7 @@ class LocalEngine:
                     reply = receive_reply(connection, buffer)
                     if isinstance(reply, Seen):
                         self._tell(reply.observations)
-            except (OSError, EngineUnavailable, subprocess.TimeoutExpired, msgspec.DecodeError):
+            except (OSError, EngineUnavailable, msgspec.DecodeError):
                 if self._pushes is not None:
                     self._pushes.close()
                 if not self._is_closed:

@@ -76,6 +76,11 @@ class Layout:
         """Return the folder of an attempt's kept outputs."""
         return self.home / "jobs" / checked_name(job_id) / "artifacts" / checked_name(attempt_id)
 
+    @property
+    def group_prefix(self) -> str:
+        """Return how the cgroups of this engine are named; other engines on this machine have other homes."""
+        return f"eisbach-{_digest(self.home)}-"
+
     def make(self) -> None:
         """Create the folders that are always there."""
         for folder in (self.home, self.agent, self.attempts, self.ended, self.home / "jobs"):
@@ -106,8 +111,11 @@ def choose_scratch(home: Path, separate_users: bool) -> Path:
         return home / "scratch"
     if first_closed_folder(home.parent) is None:
         return home.with_name(f"{home.name}.scratch")
-    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
-    return Path("/var/lib/eisbach") / f"scratch-{digest}"
+    return Path("/var/lib/eisbach") / f"scratch-{_digest(home)}"
+
+
+def _digest(home: Path) -> str:
+    return hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
 
 
 def make_scratch(scratch: Path, separate_users: bool) -> None:

@@ -63,6 +63,8 @@ class Roster:
         """Look at every attempt folder; go on with what is there."""
         for name in sorted(os.listdir(self._layout.attempts)):
             self._load(name)
+        living = {name for name, entry in self._entries.items() if entry.observation.ending is None}
+        self._settings.parents.remove_empty(self._layout.group_prefix, living)
         for name in os.listdir(self._layout.scratch / "attempts"):
             if name.rpartition(".")[0] not in self._entries:
                 self._rubbish.append(f"{self._layout.scratch}/attempts/{name}")

@@ -269,7 +269,7 @@ class Supervisor:
         return plans
 
     def _group_name(self, task: TaskOrder) -> str:
-        return f"eisbach-{self._order.attempt_id}-{task.rank}"
+        return f"{self._settings.layout.group_prefix}{self._order.attempt_id}-{task.rank}"
 
     def _group_names(self) -> list[str]:
         """Return the folders of the cgroups that will be made, so that a successor finds what is in them."""
