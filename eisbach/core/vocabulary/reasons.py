@@ -48,7 +48,6 @@ class Reason(Enum):
     TIMED_OUT = "TIMED_OUT"
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     ENGINE_LOST_IT = "ENGINE_LOST_IT"
-    NODE_LOST = "NODE_LOST"
     NODE_DRAINED = "NODE_DRAINED"
     PREEMPTED = "PREEMPTED"
     DISK_FULL = "DISK_FULL"
@@ -74,7 +73,6 @@ _RETRYABLE = frozenset(
         Reason.RETRY_DELAY,
         Reason.STARTING,
         Reason.ENGINE_LOST_IT,
-        Reason.NODE_LOST,
         Reason.NODE_DRAINED,
         Reason.PREEMPTED,
         Reason.STORE_FULL,
