@@ -100,6 +100,11 @@ def own_environment() -> Mapping[str, str]:
     return os.environ
 
 
+def scratch_root() -> Path | None:
+    """Return where workspaces lie that other users must reach while the home is closed to them; None: the default."""
+    return _absolute("EISBACH_SCRATCH", os.environ)
+
+
 def read_profile(file: Path) -> Profile:
     """Return the profile in a file, an empty one where there is none; raise SettingsError when it is damaged.
 

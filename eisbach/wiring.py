@@ -39,10 +39,11 @@ from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.local.engine import LocalEngine
 from eisbach.engines.local.inventory import Inventory, detect
+from eisbach.engines.local.layout import SCRATCH_ROOT
 from eisbach.ports.crash import ENVIRONMENT_VARIABLE, arm, reached
 from eisbach.ports.engine import Ending, EngineUnavailable, Observation
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
-from eisbach.settings import own_environment
+from eisbach.settings import own_environment, scratch_root
 from eisbach.stores.sql.backup import BackupRefused, backup_database
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.sql.store import SqlStore
@@ -123,7 +124,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     site, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
     signer = _signer(home)
     store = open_sqlite(home / DATABASE)
-    engine = LocalEngine(home)
+    engine = _engine(home)
     engine.recover()
     application = Application(
         store=store,
@@ -183,7 +184,7 @@ def _begin(
 
 def stop_agent(home: Path) -> int:
     """End the resident agent of a home; return how many attempts go on without it."""
-    engine = LocalEngine(home)
+    engine = _engine(home)
     try:
         running = sum(1 for seen in engine.observe() if seen.ending is None)
         engine.shut_agent_down()
@@ -296,6 +297,10 @@ def _operator_token(application: Application, home: Path) -> None:
         secret=path.read_text().strip(),
     )
     application.perform(command).result()
+
+
+def _engine(home: Path) -> LocalEngine:
+    return LocalEngine(home, scratch_root=scratch_root() or SCRATCH_ROOT)
 
 
 def _signer(home: Path) -> Ed25519Signer:

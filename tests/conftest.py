@@ -1,5 +1,9 @@
 """What holds for every test: nothing outside the test's own folder is touched, and no test is judged by the clock."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -15,3 +19,14 @@ def home_of_its_own(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     for name in ("EISBACH_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scratch_of_its_own():
+    """As root, workspaces must lie where other users reach them, which pytest's folders are not; never in the system's."""
+    folder = Path(tempfile.mkdtemp(prefix="eisbach-test-scratch-"))
+    folder.chmod(0o711)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EISBACH_SCRATCH", str(folder))
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)

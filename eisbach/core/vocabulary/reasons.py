@@ -75,6 +75,7 @@ _RETRYABLE = frozenset(
         Reason.ENGINE_LOST_IT,
         Reason.NODE_DRAINED,
         Reason.PREEMPTED,
+        Reason.DISK_FULL,
         Reason.STORE_FULL,
         Reason.STORE_UNAVAILABLE,
         Reason.NOT_LEADER,

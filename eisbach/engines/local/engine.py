@@ -13,7 +13,7 @@ import msgspec
 import eisbach
 from eisbach.engines.local.agent import EXIT_ANOTHER_RUNS, SOCKET, AgentSettings
 from eisbach.engines.local.folder import AttemptFolder
-from eisbach.engines.local.layout import LOG_BYTES_MAX, Layout, choose_scratch
+from eisbach.engines.local.layout import LOG_BYTES_MAX, SCRATCH_ROOT, Layout, choose_scratch
 from eisbach.engines.local.logreader import read_lines
 from eisbach.engines.local.protocol import (
     PROTOCOL_VERSION,
@@ -60,6 +60,7 @@ class LocalEngine:
         home: Path,
         *,
         scratch: Path | None = None,
+        scratch_root: Path = SCRATCH_ROOT,
         separate_users: bool = True,
         use_cgroups: bool = True,
         log_bytes_max: int = LOG_BYTES_MAX,
@@ -67,14 +68,14 @@ class LocalEngine:
     ) -> None:
         """Name the engine of a home; nothing is started before the first call.
 
-        `scratch` is where workspaces and checkpoints lie (by default in the home, or in /var/lib/eisbach where other
-        users must reach it and cannot reach the home). `separate_users` gives each project a user id where the engine
+        `scratch` is where workspaces and checkpoints lie (by default in the home, or beside it or below `scratch_root` where
+        other users must reach it and cannot reach the home). `separate_users` gives each project a user id where the engine
         runs as root. `crash_at` arms a crash point in the first agent that is started and its supervisors, by default what is armed here.
         A running agent keeps the settings that it was started with.
         """
         self._separates = separates_users(separate_users)
         home = home.absolute()
-        self._layout = Layout(home, scratch or choose_scratch(home, self._separates))
+        self._layout = Layout(home, scratch or choose_scratch(home, self._separates, scratch_root))
         self._settings = AgentSettings(
             str(self._layout.scratch),
             self._separates,

@@ -105,8 +105,12 @@ def first_closed_folder(path: Path) -> Path | None:
     return None
 
 
-def choose_scratch(home: Path, separate_users: bool) -> Path:
-    """Return where workspaces lie: in the home; beside it where other users could not reach in; else below /var/lib."""
+SCRATCH_ROOT = Path("/var/lib/eisbach")
+"""Where workspaces lie when jobs run under user ids of their own and neither the home nor its parent lets them in."""
+
+
+def choose_scratch(home: Path, separate_users: bool, root: Path = SCRATCH_ROOT) -> Path:
+    """Return where workspaces lie: in the home; beside it where other users could not reach in; else below `root`."""
     if not separate_users or first_closed_folder(home) is None:
         return home / "scratch"
     if first_closed_folder(home.parent) is None:
