@@ -38,8 +38,6 @@ class Retention:
 
     replies_days: int = 1
     """answers under an idempotency key"""
-    attempt_folders_days: int = 30
-    """logs, outputs and checkpoints of ended jobs on the local engine"""
 
 
 TIMEOUTS = Timeouts()

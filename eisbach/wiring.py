@@ -28,6 +28,7 @@ from eisbach.app import issue_token, record_observation
 from eisbach.app.application import Application
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM, Role
+from eisbach.app.forget_replies import forget_replies
 from eisbach.app.issue_token import LIFETIME_MAX_MS, SECRET_PREFIX
 from eisbach.app.open_factory import apply_site_changes, open_factory
 from eisbach.app.reconcile_engine import reconcile
@@ -35,7 +36,7 @@ from eisbach.app.recover_state import recover
 from eisbach.app.rounds import ROUNDS, Round, RoundsThread
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.snapshot import fingerprint
-from eisbach.core.vocabulary.quantities import SECOND_MS
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.local.engine import LocalEngine
 from eisbach.engines.local.inventory import Inventory, detect
@@ -43,7 +44,7 @@ from eisbach.engines.local.layout import SCRATCH_ROOT
 from eisbach.ports.crash import ENVIRONMENT_VARIABLE, arm, reached
 from eisbach.ports.engine import Ending, EngineUnavailable, Observation
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
-from eisbach.settings import own_environment, scratch_root
+from eisbach.settings import RETENTION, own_environment, scratch_root
 from eisbach.stores.sql.backup import BackupRefused, backup_database
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.sql.store import SqlStore
@@ -149,7 +150,9 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         application.close()
         raise
     site_round = Round("site-file", 10 * SECOND_MS, lambda app: apply_site_changes(app, [site]))
-    rounds = RoundsThread(application, (*ROUNDS, site_round))
+    kept_ms = RETENTION.replies_days * DAY_MS
+    replies_round = Round("forget-replies", HOUR_MS, lambda app: forget_replies(app, kept_ms))
+    rounds = RoundsThread(application, (*ROUNDS, site_round, replies_round))
     rounds.start()
     flavours = sorted({node.flavour for node in site.nodes})
     gpus = [gpu.name for gpu in machine.gpus]

@@ -70,6 +70,8 @@ class Decision:
     reply: Mapping[str, Any] = field(default_factory=dict)
     secret_reply: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    replies_kept_from_ms: int | None = None
+    """answers kept under idempotency keys before this instant are deleted"""
     again: bool = False
     """decide the same command once more after these events have become true (a month was opened, say)"""
 

@@ -75,6 +75,8 @@ class Batch:
     """table -> primary key -> changed columns of a row that was there before this batch"""
     texts: list[Text] = field(default_factory=list)
     replies: list[Reply] = field(default_factory=list)
+    replies_kept_from_ms: int | None = None
+    """replies older than this instant are deleted"""
     tree_nodes: list[TreeNode] = field(default_factory=list)
     head: tuple[int, str] | None = None
     """(size of the log, signed note) of a newly signed head"""

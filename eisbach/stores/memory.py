@@ -109,6 +109,9 @@ class MemoryStore:
             for key, changes in updates.items():
                 rows[key] = rows[key] | changes
         self._texts.update((text.id, text) for text in batch.texts)
+        if batch.replies_kept_from_ms is not None:
+            kept_from_ms = batch.replies_kept_from_ms
+            self._replies = {key: reply for key, reply in self._replies.items() if reply.at_ms >= kept_from_ms}
         self._replies.update(((reply.scope, reply.key), reply) for reply in batch.replies)
         self._tree.update(((node.level, node.index), node.digest) for node in batch.tree_nodes)
         if batch.head is not None:

@@ -154,6 +154,14 @@ class StoreContract:
             store.commit(Batch(snapshot=(seq, b"state %d" % seq)), epoch)
         assert store.load_snapshot() == (3, b"state 3")
 
+    def test_old_replies_are_forgotten(self, store):
+        epoch = store.take_leadership()
+        old, young = (Reply("prj_01a", f"key-{at}", "", at, 200, b"{}") for at in (1_000, 2_000))
+        store.commit(Batch(replies=[old, young]), epoch)
+        store.commit(Batch(replies_kept_from_ms=2_000), epoch)
+        assert store.reply("prj_01a", "key-1000") is None
+        assert store.reply("prj_01a", "key-2000") == young
+
     def test_a_large_value_survives(self, store):
         epoch = store.take_leadership()
         state = bytes(range(256)) * 20_000

@@ -50,6 +50,7 @@ class Statements:
         self.read_leaf = self._text(select(schema.events.c.leaf).where(schema.events.c.seq == bindparam("seq")))
         self.read_snapshots = self._text(select(snapshots.c.seq).order_by(snapshots.c.seq.desc()))
         self.delete_snapshot = self._text(delete(snapshots).where(snapshots.c.seq == bindparam("seq")))
+        self.delete_replies = self._text(delete(schema.replies).where(schema.replies.c.at_ms < bindparam("at_ms")))
         self.delete_text = self._text(delete(texts).where(texts.c.id == bindparam("id")))
         self.empty_text_column = {
             table: (column, self.update(table, (column,))) for table, column in TEXT_COLUMNS.items()

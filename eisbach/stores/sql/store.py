@@ -87,6 +87,8 @@ class SqlStore(SqlReader):
             self._update(cursor, table, changes)
         if batch.texts:
             cursor.executemany(sql.put_text, [(text.id, text.salt, text.content) for text in batch.texts])
+        if batch.replies_kept_from_ms is not None:
+            cursor.execute(sql.delete_replies, (batch.replies_kept_from_ms,))
         for reply in batch.replies:
             content = (reply.scope, reply.key, reply.body_digest, reply.at_ms, reply.status, reply.content)
             cursor.execute(sql.insert_reply, content)
