@@ -224,6 +224,21 @@ def test_a_second_server_uses_the_same_agent(local: LocalHarness) -> None:
     other.close()
 
 
+def test_an_agent_from_before_an_upgrade_is_replaced_and_work_goes_on(local: LocalHarness, monkeypatch) -> None:
+    local.engine.start(an_order(run=COUNT))
+    local.wait_running()
+    old = local.engine.agent_pid()
+    monkeypatch.setattr("eisbach.engines.local.engine.PROTOCOL_VERSION", 0)
+    newer = LocalEngine(local.home, scratch=local.engine.scratch)
+    with pytest.raises(EngineUnavailable, match="version"):
+        newer.observe()  # there is no agent of version 0 to be had, so each new one is refused as well
+    newer.close()
+    monkeypatch.undo()
+    assert is_gone(old)
+    assert local.wait_ended().ending is Ending.EXITED
+    assert starts_of(local) == 1
+
+
 def test_down_ends_the_agent_and_work_goes_on(local: LocalHarness) -> None:
     local.engine.start(an_order(run=COUNT))
     local.wait_running()

@@ -7,6 +7,7 @@ time: the next one reads the attempt folders and goes on.
 import fcntl
 import gc
 import os
+import resource
 import select
 import signal
 import socket
@@ -203,7 +204,7 @@ class Agent:
                 self._is_ending = True
             case Hello(version, subscribes):
                 if version != PROTOCOL_VERSION:
-                    return Failed("unavailable", f"the agent speaks version {PROTOCOL_VERSION}, the server {version}")
+                    return Failed("version", f"the agent speaks version {PROTOCOL_VERSION}, the server {version}")
                 client.subscribes = subscribes
         return Done(pid=os.getpid())
 
@@ -286,6 +287,9 @@ def main(arguments: list[str]) -> NoReturn:
     """Run the agent of a home; exit 3 where another one runs. The starter's process ends when the sockets are there."""
     os.umask(0o077)
     os.setsid()
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    files_max = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files_max, files_max))  # two descriptors per supervisor
     settings = msgspec.json.decode(arguments[1], type=AgentSettings)
     layout = Layout(Path(arguments[0]), Path(settings.scratch))
     layout.make()

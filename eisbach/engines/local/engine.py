@@ -52,6 +52,10 @@ _TRIES = 4
 _LOG_LOOK_S = 0.05
 
 
+class _OtherVersion(ConnectionError):
+    """The agent is of another version of Eisbach."""
+
+
 class LocalEngine:
     """Runs attempts as processes of this machine. Safe for use from several threads."""
 
@@ -220,6 +224,8 @@ class LocalEngine:
         if isinstance(reply, Failed):
             if reply.kind == "stale_epoch":
                 raise StaleEpoch(reply.text)
+            if reply.kind == "version":
+                raise _OtherVersion(reply.text)
             if reply.kind == "invalid":
                 raise ValueError(reply.text)
             raise EngineUnavailable(reply.text)
@@ -231,7 +237,11 @@ class LocalEngine:
             return
         self._connection = self._open(starts_agent)
         self._buffer = FrameBuffer()
-        self._exchange(Hello(PROTOCOL_VERSION))
+        try:
+            self._exchange(Hello(PROTOCOL_VERSION))
+        except _OtherVersion:
+            self._exchange(Shutdown())  # one from before an upgrade: work outlives it, a new one takes over
+            raise
         for order in list(self._secret_orders.values()):
             self._exchange(Start(order))
 

@@ -18,6 +18,7 @@ from eisbach.engines.local.protocol import decode_other, encode_other
 from eisbach.ports.engine import Artifact, Observation, StartOrder, StopOrder
 
 _ROOM_BYTES = 4096
+_ROOM_BYTES_OF_TASK = 512
 """Space for the lines after the order."""
 
 
@@ -100,7 +101,8 @@ class AttemptFolder:
         line = b"" if order is None else _line(order)
         fd = os.open(self._journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            durable.set_aside(fd, len(line) + _ROOM_BYTES)
+            tasks = 0 if order is None else len(order.order.tasks)
+            durable.set_aside(fd, len(line) + _ROOM_BYTES + tasks * _ROOM_BYTES_OF_TASK)
             durable.write_all(fd, line)
             os.fsync(fd)
         finally:

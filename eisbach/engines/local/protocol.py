@@ -46,7 +46,7 @@ class Forget(msgspec.Struct, tag="forget", frozen=True):
 
 
 class Shutdown(msgspec.Struct, tag="shutdown", frozen=True):
-    """Ask the agent to end; supervisors go on."""
+    """Ask the agent to end; supervisors go on. This frame and Hello stay the same in all versions."""
 
 
 class Done(msgspec.Struct, tag="done", frozen=True):
@@ -57,7 +57,7 @@ class Done(msgspec.Struct, tag="done", frozen=True):
 
 
 class Failed(msgspec.Struct, tag="failed", frozen=True):
-    """The order was not taken; `kind` is `stale_epoch`, `invalid` or `unavailable`."""
+    """The order was not taken; `kind` is `stale_epoch`, `invalid`, `version` or `unavailable`."""
 
     kind: str
     text: str

@@ -54,7 +54,8 @@ class Starter:
 
     A task must be in its cgroup and have its user before its first instruction, since a tenant's environment
     (LD_PRELOAD, BASH_ENV) runs code at once. So the supervisor itself puts both on for the moment of the start: with
-    posix_spawn that costs a third of a fork of this interpreter. With more than one task a shell waits on descriptor 3
+    posix_spawn that costs a third of a fork of this interpreter. (For that moment other processes of the same project
+    may signal the supervisor: a project that does so only loses its own attempt.) With more than one task a shell waits on descriptor 3
     in each of them, so that a gang starts whole or not at all.
     """
 
@@ -108,7 +109,9 @@ class Starter:
         user_id = plan.user_id
         try:
             if plan.processes_max is not None:
-                resource.setrlimit(resource.RLIMIT_NPROC, (plan.processes_max, hard))
+                # only root can raise the second one again; without root a task may go up to what its user may have
+                ceiling = hard if user_id is None else plan.processes_max
+                resource.setrlimit(resource.RLIMIT_NPROC, (plan.processes_max, ceiling))
             if user_id is not None:
                 os.setgroups([])
                 os.setresgid(user_id, user_id, 0)
@@ -145,4 +148,5 @@ def processes_limit(limits_by_group: bool, user_id: int | None, wanted: int) -> 
         with suppress(OSError):  # it ended between the two looks
             if name.isdecimal() and os.stat(f"/proc/{name}").st_uid == own:
                 running += len(os.listdir(f"/proc/{name}/task"))
-    return running + wanted
+    hard = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    return running + wanted if hard == resource.RLIM_INFINITY else min(running + wanted, hard)
