@@ -1,21 +1,43 @@
 """Every engine keeps the contract of ports/engine.py: the same tests run on each implementation.
 
 To add one: write a context manager that yields a Harness and name it in ENGINES. The scripts used here are `true`,
-`exit 3` and `sleep 60`.
+`exit 3`, `sleep 60` and `sleep 0.2; exit 3`.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
+from eisbach.adapters.clocks import ManualClock
+from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.ports.engine import Ending, Observation, StaleEpoch
 from tests.contracts.engine_contract import Harness, a_stop, an_order
 from tests.engines.local_harness import a_local_engine
 
+
+@contextmanager
+def a_simulated_engine(tmp_path: Path) -> Iterator[Harness]:
+    """Yield the simulated engine on a clock that goes on by 50 ms at each look."""
+    clock = ManualClock(1_000_000)
+    engine = SimulatedEngine(clock, start_ms=10)
+
+    def wait(is_so: Callable[[], bool]) -> None:
+        for _ in range(2_000):
+            if is_so():
+                return
+            clock.advance(50)
+            engine.advance()
+        raise AssertionError("waited too long")
+
+    yield Harness(engine, wait)
+    engine.close()
+
+
 ENGINES: dict[str, Callable[[Path], AbstractContextManager[Harness]]] = {
     "local": a_local_engine,
+    "simulated": a_simulated_engine,
 }
 
 
@@ -116,7 +138,7 @@ def test_observations_come_in_order_of_attempt(harness: Harness) -> None:
 def test_a_subscriber_is_told_of_running_and_end(harness: Harness) -> None:
     told: list[Observation] = []
     harness.engine.subscribe(told.append)
-    ended = harness.run(an_order(run="exit 3"))
+    ended = harness.run(an_order(run="sleep 0.2; exit 3"))
     harness.wait(lambda: ended in told)
     assert any(seen.running_since_ms is not None and seen.ending is None for seen in told)
 

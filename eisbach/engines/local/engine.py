@@ -72,9 +72,10 @@ class LocalEngine:
     ) -> None:
         """Name the engine of a home; nothing is started before the first call.
 
-        `scratch` is where workspaces and checkpoints lie (by default in the home, or beside it or below `scratch_root` where
-        other users must reach it and cannot reach the home). `separate_users` gives each project a user id where the engine
-        runs as root. `crash_at` arms a crash point in the first agent that is started and its supervisors, by default what is armed here.
+        `scratch` is where workspaces and checkpoints lie (by default in the home, or beside it or below `scratch_root`
+        where other users must reach it and cannot reach the home). `separate_users` gives each project a user id where
+        the engine runs as root. `crash_at` arms a crash point in the first agent that is started and its supervisors,
+        by default what is armed in this process.
         A running agent keeps the settings that it was started with.
         """
         self._separates = separates_users(separate_users)

@@ -12,6 +12,8 @@ from eisbach.engines.local.cgroups import CgroupParents, TaskGroup
 
 SHELL = "/bin/bash"
 _SETUP_THEN_RUN = 'bash "$1" || exit; exec bash "$2"'
+_LIMIT_THEN_RUN = 'ulimit -u "$1"; shift; exec "$@"'
+"""Where no cgroup limits processes: for ever. The supervisor could not raise its own limit again after that."""
 _WAIT_THEN_RUN = 'read -r _ <&3; exec 3<&-; exec "$@"'
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGHUP)
 
@@ -109,9 +111,7 @@ class Starter:
         user_id = plan.user_id
         try:
             if plan.processes_max is not None:
-                # only root can raise the second one again; without root a task may go up to what its user may have
-                ceiling = hard if user_id is None else plan.processes_max
-                resource.setrlimit(resource.RLIMIT_NPROC, (plan.processes_max, ceiling))
+                resource.setrlimit(resource.RLIMIT_NPROC, (plan.processes_max, hard))
             if user_id is not None:
                 os.setgroups([])
                 os.setresgid(user_id, user_id, 0)
@@ -128,10 +128,12 @@ class Starter:
 
 
 def _arguments(plan: TaskPlan) -> list[str]:
-    run = f"{plan.folder}/run.sh"
-    if not plan.setup:
-        return ["bash", run]
-    return ["bash", "-c", _SETUP_THEN_RUN, "eisbach", f"{plan.folder}/setup.sh", run]
+    run = ["bash", f"{plan.folder}/run.sh"]
+    if plan.setup:
+        run = ["bash", "-c", _SETUP_THEN_RUN, "eisbach", f"{plan.folder}/setup.sh", run[1]]
+    if plan.processes_max is not None:
+        run = ["bash", "-c", _LIMIT_THEN_RUN, "eisbach", str(plan.processes_max), *run]
+    return run
 
 
 def processes_limit(limits_by_group: bool, user_id: int | None, wanted: int) -> int | None:
