@@ -12,6 +12,7 @@ from eisbach.app import create_organisation, create_project, submit_job
 from eisbach.app.application import Application
 from eisbach.app.commands import SYSTEM
 from eisbach.app.open_factory import open_factory
+from eisbach.app.rounds import ROUNDS, Round, run_all
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.core.jobs.request import CheckpointRule, JobSpec, NodeShape, RetryRule
 from eisbach.core.vocabulary.money import EURO
@@ -108,8 +109,12 @@ class Factory:
     clock: ManualClock
     engine: SimulatedEngine
     app: Application
+    folder: Path
+    secrets: DictSecrets
     project: str = ""
     site: SiteFacts = field(default_factory=a_site)
+    tariff: TariffFacts = TARIFF
+    seed: int = 1
 
     def settle(self) -> None:
         """Decide and tell until nothing is due at this instant."""
@@ -131,6 +136,42 @@ class Factory:
         future = self.app.ask(question)
         self.app.applier.drain()
         return future.result(timeout=0)
+
+    def run_rounds(self, *rounds: Round) -> None:
+        """Run the periodic rounds once, inline: whatever they ask or order is decided at once."""
+        app, applier = self.app, self.app.applier
+
+        def at_once(hand_over: Any) -> Any:
+            def call(*arguments: Any) -> Any:
+                future = hand_over(*arguments)
+                applier.drain()
+                return future
+
+            return call
+
+        names = ("perform", "ask", "sign_head")
+        for name in names:
+            setattr(app, name, at_once(getattr(applier, name)))
+        try:
+            run_all(app, rounds or ROUNDS)
+        finally:
+            for name in names:
+                delattr(app, name)
+        self.settle()
+
+    def restart(self, *, crash: bool = True, site: SiteFacts | None = None, tariff: TariffFacts | None = None) -> "Factory":
+        """Return the factory as a new process opens it on the same store and engine."""
+        if crash:
+            self.engine.close()
+        else:
+            self.app.stop()
+        self.seed += 1000
+        again = reopen(
+            self.folder, self.store, self.clock, self.engine, site or self.site, self.seed, tariff or self.tariff, self.secrets
+        )
+        again.project = self.project
+        again.settle()
+        return again
 
     def submit(self, spec: JobSpec, project: str | None = None, key: Any = None) -> str:
         """Submit a job and return its id."""
@@ -163,11 +204,17 @@ class Factory:
 
 
 def new_factory(
-    folder: Path, *, store: Store | None = None, site: SiteFacts | None = None, budget_eur: int = 1000, seed: int = 1
+    folder: Path,
+    *,
+    store: Store | None = None,
+    site: SiteFacts | None = None,
+    budget_eur: int = 1000,
+    seed: int = 1,
+    start_ms: int = 0,
 ) -> Factory:
-    """Open a factory with one organisation and one project."""
+    """Open a factory with one organisation and one project; `start_ms` is what its engine needs to start work."""
     clock = ManualClock()
-    engine = SimulatedEngine(clock)
+    engine = SimulatedEngine(clock, start_ms=start_ms)
     factory = reopen(folder, store or MemoryStore(), clock, engine, site or a_site(), seed)
     org = factory.perform(create_organisation.command(SYSTEM, name="Org"))["organisation"]
     made = factory.perform(
@@ -178,22 +225,30 @@ def new_factory(
 
 
 def reopen(
-    folder: Path, store: Store, clock: ManualClock, engine: SimulatedEngine, site: SiteFacts, seed: int = 2
+    folder: Path,
+    store: Store,
+    clock: ManualClock,
+    engine: SimulatedEngine,
+    site: SiteFacts,
+    seed: int = 2,
+    tariff: TariffFacts = TARIFF,
+    secrets: DictSecrets | None = None,
 ) -> Factory:
     """Open an application on what a store and an engine hold, as a restart does."""
-    key = folder / f"key-{seed}"
-    signer = create_key_file(key, ORIGIN)
+    kept = secrets if secrets is not None else DictSecrets()
     app = Application(
         store=store,
         engine=engine,
         clock=clock,
         ids=SeededIds(seed),
-        signer=signer,
+        signer=create_key_file(folder / f"key-{seed}", ORIGIN),
         authoriser=PermitAll(),
         archives=NoArchives(),  # type: ignore[arg-type]
-        secrets=DictSecrets(),
+        secrets=kept,
     )
-    factory = Factory(store=store, clock=clock, engine=engine, app=app, site=site)
+    factory = Factory(
+        store=store, clock=clock, engine=engine, app=app, folder=folder, secrets=kept, site=site, tariff=tariff, seed=seed
+    )
     _open(factory)
     return factory
 
@@ -201,7 +256,7 @@ def reopen(
 def _open(factory: Factory) -> None:
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(
-            open_factory, factory.app, origin=ORIGIN, software="test", sites=[factory.site], tariff=TARIFF
+            open_factory, factory.app, origin=ORIGIN, software="test", sites=[factory.site], tariff=factory.tariff
         )
         while not done.done():
             factory.app.applier.drain()

@@ -1,0 +1,198 @@
+"""What must hold of a factory after each step, computed apart from the code that makes it so."""
+
+from collections import Counter
+from itertools import pairwise
+from typing import Any
+
+from eisbach.app import explain_job
+from eisbach.app.check_store import check_store
+from eisbach.app.event_codec import open_event
+from eisbach.app.events import AttemptEnded, AttemptPlanned, JobEnded, JobStopping, JobSubmitted
+from eisbach.app.recover_state import recover
+from eisbach.app.snapshot import decode_state, encode_state, fingerprint
+from eisbach.app.state import FactoryState
+from eisbach.core.admission.cycle import decide
+from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
+from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
+from eisbach.core.vocabulary.quantities import HOUR_MS
+from tests.app.factory import Factory
+
+
+def check_step(factory: Factory) -> None:
+    """What costs little and is checked after each step."""
+    state = factory.app.applier.state
+    check_capacity(state)
+    check_money(state)
+    check_jobs(factory)
+    assert decide(state.scheduler, factory.clock.now()).starts == (), "who can start has started"
+
+
+def check_all(factory: Factory) -> None:
+    """Everything, the whole log included."""
+    check_step(factory)
+    assert check_store(factory.store) == [], "every row follows from the log, and the log verifies"
+    check_rebuilt(factory)
+    check_history(factory)
+
+
+def check_capacity(state: FactoryState) -> None:
+    """Invariants 1 and 3: no share is held twice; a gang holds all its shares or none."""
+    fleet, held = state.scheduler.fleet, Counter[tuple[str, str]]()
+    gpus: list[tuple[str, int]] = []
+    for attempt, job in state.scheduler.holding.items():
+        assert job.attempt == attempt
+        assert [share.rank for share in job.shares] == list(range(job.nodes)), f"{attempt} holds its whole gang"
+        for share in job.shares:
+            shape = job.shapes[job.shape]
+            assert (share.cpu_milli, share.memory_mib, len(share.gpus)) == (shape.cpu_milli, shape.memory_mib, shape.gpus)
+            held[share.node, "cpu"] += share.cpu_milli
+            held[share.node, "memory"] += share.memory_mib
+            gpus += [(share.node, gpu) for gpu in share.gpus]
+    assert len(gpus) == len(set(gpus)), "no GPU is held twice"
+    for name, node in fleet.nodes.items():
+        assert node.free_cpu_milli == node.cpu_milli - held[name, "cpu"] >= 0
+        assert node.free_memory_mib == node.memory_mib - held[name, "memory"] >= 0
+        taken = {gpu for owner, gpu in gpus if owner == name}
+        assert node.free_gpus == [gpu for gpu in range(node.gpus) if gpu not in taken]
+    for job in state.scheduler.jobs.values():
+        assert (job.attempt is None) == (job.state is JobState.WAITING) == (job.shares == ())
+
+
+def check_money(state: FactoryState) -> None:
+    """Invariant 4, as far as balances say it."""
+    ledger, expected = state.ledger, Counter[str]()
+    assert ledger.total() == 0, "all accounts sum to zero"
+    for name, balance in ledger.balances.items():
+        assert balance >= 0 or may_be_negative(name), f"{name} is overspent: {balance}"
+    for name, account in state.accounts.items():
+        job = state.scheduler.jobs[name]
+        assert 0 <= account.charged <= account.cap, f"{name} costs at most its ceiling"
+        assert account.charged <= account.weight // HOUR_MS, f"{name} is charged for held time alone"
+        assert 0 <= account.reserved <= account.cap - account.charged
+        if job.state is JobState.WAITING:
+            assert account.reserved == (account.cap - account.charged if job.is_funded else 0), f"{name} may start in full"
+        expected[reserved(account.project, account.period)] += account.reserved
+    for name, balance in ledger.balances.items():
+        if name.endswith("/reserved"):
+            assert balance == expected[name], f"{name}: what is reserved is reserved for a job"
+    for project in state.projects.values():
+        if project.period:
+            parts = (available, reserved, charged)
+            free, kept, spent = (ledger.balance(part(project.project, project.period)) for part in parts)
+            assert free + kept + spent == max(project.budget, kept + spent), "a month grants its budget and no more"
+
+
+def check_jobs(factory: Factory) -> None:
+    """Rows say what the state says, and whoever waits says on what."""
+    state, now = factory.app.applier.state, factory.clock.now()
+    rows: dict[str, Any] = {}
+    cursor = None
+    while True:
+        page = factory.store.rows("jobs", {}, cursor=cursor, limit=1000)
+        rows |= {row["job"]: row for row in page.rows}
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    assert {name for name, row in rows.items() if JobState(row["state"]) is not JobState.ENDED} == set(state.scheduler.jobs)
+    assert set(state.accounts) == set(state.scheduler.jobs)
+    for name, job in state.scheduler.jobs.items():
+        row, account = rows[name], state.accounts[name]
+        assert row["state"] == job.state.value
+        assert (row["charged"], row["charged_ms"]) == (account.charged, account.charged_ms)
+        assert (row["attempts"], row["outcome"], row["ended_ms"]) == (job.attempts, "", None)
+        answer = explain_job.question(job=name)(state, now)
+        assert answer is not None
+        assert answer["text"], f"{name} says nothing"
+        if job.state is JobState.WAITING:
+            assert answer["reason"], f"{name} waits without a reason"
+    for row in rows.values():
+        if row["job"] not in state.scheduler.jobs:
+            assert row["outcome"], f"{row['job']} ended somehow"
+            assert row["ended_ms"] is not None
+
+
+def indexes(state: FactoryState) -> Any:
+    """What a fingerprint does not show and decisions follow: the order of queues."""
+    scheduler = state.scheduler
+    return (
+        [job for job, _ in scheduler.queue.walk(set())],
+        dict(scheduler.unfunded),
+        sorted(scheduler.holding),
+        {name: vars_of(node) for name, node in scheduler.fleet.nodes.items()},
+    )
+
+
+def vars_of(value: Any) -> tuple[Any, ...]:
+    """The fields of a slotted value."""
+    return tuple(repr(getattr(value, name)) for name in value.__slots__)
+
+
+def check_rebuilt(factory: Factory) -> None:
+    """Invariant 9: the state from the whole log, from the newest snapshot, and through its own bytes is the live one."""
+    state, now = factory.app.applier.state, factory.clock.now()
+    state.scheduler.wake(now)
+    for rebuilt in (
+        recover(factory.store, from_snapshot=False).state,
+        recover(factory.store).state,
+        decode_state(encode_state(state)),
+    ):
+        rebuilt.scheduler.wake(now)
+        assert fingerprint(rebuilt) == fingerprint(state)
+        assert indexes(rebuilt) == indexes(state)
+
+
+def check_history(factory: Factory) -> None:
+    """Invariants 2 and 4 over the whole log: one start an attempt, one end a job, charges that follow from held time."""
+    events = [open_event(sealed.data) for sealed in events_of(factory)]
+    assert all(before.at_ms <= after.at_ms for before, after in pairwise(events))
+    submitted = {one.body.job: one.body for one in events if isinstance(one.body, JobSubmitted)}
+    planned = {one.body.attempt: one.body for one in events if isinstance(one.body, AttemptPlanned)}
+    ended = Counter(one.body.attempt for one in events if isinstance(one.body, AttemptEnded))
+    assert all(count == 1 and attempt in planned for attempt, count in ended.items()), "an attempt ends once"
+    finals = Counter[str]()
+    weights, clipped = Counter[str](), set()
+    for one in events:
+        body = one.body
+        if isinstance(body, JobEnded) or (isinstance(body, AttemptEnded) and JobState(body.next) is JobState.ENDED):
+            finals[body.job] += 1
+        if isinstance(body, AttemptEnded):
+            weights[body.job] += submitted[body.job].prices[planned[body.attempt].shape] * body.charged_ms
+            assert 0 <= body.charged_ms <= body.held_ms
+            if Fault(body.fault).is_ours:
+                assert (body.charged, body.charged_ms) == (0, 0), "faults of ours cost nothing"
+        if isinstance(body, JobStopping) and StopCause(body.cause) is StopCause.BUDGET:
+            clipped.add(body.job)
+    active = set(factory.app.applier.state.scheduler.jobs)
+    assert set(finals) == set(submitted) - active, "an accepted job ends"
+    assert all(count == 1 for count in finals.values()), "in one final state"
+    for job in finals:
+        row = factory.job(job)
+        attempts = factory.attempts(job)
+        assert row["charged"] == sum(one["charged"] for one in attempts) == ledger_charge(factory, job)
+        assert row["charged_ms"] == sum(one["charged_ms"] for one in attempts)
+        if job in clipped:
+            assert row["charged"] <= weights[job] // HOUR_MS, "out of money: never more than held time"
+        else:
+            assert row["charged"] == weights[job] // HOUR_MS, f"{job}: every chargeable millisecond once"
+    orders = {name for name, one in factory.engine._attempts.items() if one.order is not None}
+    assert orders <= set(planned), "the engine runs only what the log planned"
+
+
+def ledger_charge(factory: Factory, job: str) -> int:
+    """What a job was charged, by its transfers."""
+    cursor, total = None, 0
+    while True:
+        page = factory.store.rows("transfers", {"job": job}, cursor=cursor, limit=1000)
+        for row in page.rows:
+            total += row["amount"] * (row["credit"].endswith("/charged") - row["debit"].endswith("/charged"))
+        cursor = page.next_cursor
+        if cursor is None:
+            return total
+
+
+def events_of(factory: Factory) -> list[Any]:
+    """The whole log."""
+    found: list[Any] = []
+    while page := factory.store.events(after_seq=len(found) - 1, limit=5000):
+        found += page
+    return found

@@ -1,0 +1,249 @@
+"""A factory to which things happen at random, repeatable from a seed: people, time, nodes, faults, restarts."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from eisbach.app import (
+    cancel_job,
+    create_project,
+    drain_node,
+    issue_token,
+    keep_secret,
+    receive_archive,
+    set_budget,
+    submit_job,
+)
+from eisbach.app.commands import SYSTEM, IdempotencyKey
+from eisbach.app.open_factory import apply_site_changes
+from eisbach.app.rounds import Round
+from eisbach.app.site_facts import NodeFacts
+from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.jobs.request import CapacityClass, JobSpec
+from eisbach.core.vocabulary.interval import month_end
+from eisbach.core.vocabulary.money import EURO
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from eisbach.core.vocabulary.reasons import Refusal
+from tests.app.factory import Factory, a_job, a_site, new_factory
+
+
+class RandomFactory:
+    """One seed is one story; `trace` tells it."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.trace: list[str] = []
+        self.refused = 0
+        nodes = [
+            NodeFacts(
+                node=f"n{number}",
+                pool="p",
+                flavour=("cpu", "h200.4")[gpus > 0],
+                cpu_milli=self.chance.choice([2000, 4000, 8000]),
+                memory_mib=16_384,
+                gpus=gpus,
+            )
+            for number, gpus in enumerate(self.chance.choices([0, 4], k=self.chance.randint(1, 4)))
+        ]
+        self.factory: Factory = new_factory(
+            folder,
+            site=a_site(*nodes),
+            budget_eur=self.chance.choice([1, 5, 50, 1000]),
+            seed=seed,
+            start_ms=self.chance.choice([0, 0, 3000]),
+        )
+        self.projects = [self.factory.project]
+        self.jobs: list[str] = []
+
+    def step(self) -> None:
+        """Let one thing happen."""
+        actions: dict[Callable[[], str], int] = {
+            self.submit: 30,
+            self.submit_many: 8,
+            self.pass_time: 30,
+            self.turn_month: 3,
+            self.cancel: 8,
+            self.drain: 5,
+            self.resume: 6,
+            self.lose: 6,
+            self.budget: 6,
+            self.restart: 4,
+            self.rounds: 12,
+            self.new_project: 1,
+            self.tokens: 1,
+            self.secrets: 1,
+            self.archive: 1,
+            self.change_site: 2,
+            self.jump_clock: 1,
+        }
+        action = self.chance.choices(list(actions), list(actions.values()))[0]
+        self.trace.append(f"{self.factory.clock.now()} {action.__name__}")  # first: it names what failed
+        self.trace[-1] += f" {action()}"
+
+    def finish(self) -> None:
+        """Take every obstacle away and wait: whatever was accepted comes to its end."""
+        for node in list(self.factory.app.applier.state.scheduler.fleet.nodes.values()):
+            if node.drained and not node.removed:
+                self.factory.perform(drain_node.command(SYSTEM, node=node.node, drained=False))
+        for project in self.projects:
+            self.factory.perform(set_budget.command(SYSTEM, project=project, budget_micro_eur=10**6 * EURO))
+        for _ in range(400):
+            if not self.factory.app.applier.state.scheduler.jobs:
+                return
+            self.factory.pass_time(6 * HOUR_MS)
+            self.factory.run_rounds()
+
+    def a_spec(self) -> JobSpec:
+        """A job of a random kind: mostly small, some that fail, some over their limit, some wide."""
+        chance = self.chance
+        seconds = chance.choice([0, 1, 30, 600, 3600, 3 * 3600, 2 * 86_400])
+        with_gpus = chance.random() < 0.25
+        return a_job(
+            f"sleep {seconds}" + chance.choice(["", "", "", "; false", "; exit 3"]),
+            nodes=chance.choice([1, 1, 1, 2, 3]),
+            cpus=chance.choice([0.5, 1, 2, 4]),
+            gpus=chance.choice([1, 2]) if with_gpus else 0,
+            flavour="h200" if with_gpus else None,
+            limit_s=chance.choice([10, 700, 3600, 4 * 3600, 3 * 86_400]),
+            grace_s=chance.choice([0, 5, 30]),
+            attempts=chance.choice([1, 1, 2, 4]),
+            capacity_class=chance.choice([CapacityClass.ON_DEMAND, CapacityClass.ON_DEMAND, CapacityClass.SPOT]),
+        )
+
+    def submit(self) -> str:
+        spec, project = self.a_spec(), self.chance.choice(self.projects)
+        return self.took(self.factory.perform(submit_job.command(SYSTEM, project=project, spec=spec)))
+
+    def submit_many(self) -> str:
+        """Several requests in one batch, some with a key that comes twice."""
+        asked = []
+        for number in range(self.chance.randint(2, 6)):
+            project, spec = self.chance.choice(self.projects), self.a_spec()
+            key = IdempotencyKey(scope=project, key=f"{self.factory.clock.now()}-{number // 2}", body_digest=repr(spec))
+            command = submit_job.command(SYSTEM, project=project, spec=spec)
+            asked.append(self.factory.app.perform(command, key if self.chance.random() < 0.3 else None))
+        self.factory.settle()
+        return "; ".join(self.took(one.result(timeout=0)) for one in asked)
+
+    def took(self, answer: object) -> str:
+        if isinstance(answer, Refusal):
+            self.refused += 1
+            return answer.reason.value
+        job = str(answer["job"])  # type: ignore[index]
+        if job not in self.jobs:
+            self.jobs.append(job)
+        return job
+
+    def pass_time(self) -> str:
+        length = self.chance.choice([0, 1, SECOND_MS, MINUTE_MS, 20 * MINUTE_MS, HOUR_MS, 9 * HOUR_MS])
+        self.factory.pass_time(length)
+        return f"{length} ms"
+
+    def turn_month(self) -> str:
+        """Go to the edge of a month, sometimes over it, sometimes with a round right there."""
+        now = self.factory.clock.now()
+        self.factory.pass_time(month_end(now) - now + self.chance.choice([-HOUR_MS, -1, 0, 1, HOUR_MS, DAY_MS]))
+        return self.rounds() if self.chance.random() < 0.6 else "without a round"
+
+    def an_active(self) -> str | None:
+        active = sorted(self.factory.app.applier.state.scheduler.jobs)
+        return self.chance.choice(active) if active else None
+
+    def cancel(self) -> str:
+        job = self.an_active()
+        if job is not None:
+            self.factory.perform(cancel_job.command(SYSTEM, job=job))
+        return str(job)
+
+    def a_node(self) -> str:
+        return self.chance.choice(sorted(self.factory.app.applier.state.scheduler.fleet.nodes))
+
+    def drain(self) -> str:
+        node, stop_work = self.a_node(), self.chance.random() < 0.6
+        self.factory.perform(drain_node.command(SYSTEM, node=node, drained=True, stop_work=stop_work))
+        return f"{node} {'now' if stop_work else 'when idle'}"
+
+    def resume(self) -> str:
+        node = self.a_node()
+        self.factory.perform(drain_node.command(SYSTEM, node=node, drained=False))
+        return node
+
+    def lose(self) -> str:
+        """A running attempt is lost; often the same job's again, so that its delays grow."""
+        jobs = self.factory.app.applier.state.scheduler.jobs.values()
+        running = sorted(str(job.attempt) for job in jobs if job.state is JobState.RUNNING)
+        if not running:
+            return "nothing"
+        attempt = running[0] if self.chance.random() < 0.7 else self.chance.choice(running)
+        self.factory.engine.lose(attempt)
+        self.factory.settle()
+        return attempt
+
+    def budget(self) -> str:
+        project, euro = self.chance.choice(self.projects), self.chance.choice([0, 0.05, 0.5, 2, 10, 1000])
+        self.factory.perform(set_budget.command(SYSTEM, project=project, budget_micro_eur=round(euro * EURO)))
+        return f"{project} {euro} EUR"
+
+    def restart(self) -> str:
+        crash = self.chance.random() < 0.6
+        self.factory = self.factory.restart(crash=crash)
+        if self.chance.random() < 0.8:
+            self.factory.run_rounds()
+        return "after a crash" if crash else "in order"
+
+    def rounds(self) -> str:
+        self.factory.run_rounds()
+        return ""
+
+    def new_project(self) -> str:
+        state = self.factory.app.applier.state
+        organisation = next(iter(state.organisations))
+        name, euro = f"project {len(self.projects)}", self.chance.choice([0.2, 3, 500])
+        made = self.factory.perform(
+            create_project.command(SYSTEM, organisation=organisation, name=name, budget_micro_eur=round(euro * EURO))
+        )
+        self.projects.append(made["project"])
+        return str(made["project"])
+
+    def tokens(self) -> str:
+        issued = self.factory.perform(issue_token.command(SYSTEM, role="member", project=self.projects[0], label="a label"))
+        if self.chance.random() < 0.5:
+            self.factory.perform(issue_token.revoke(SYSTEM, token=issued["token"]))
+        return str(issued["token"])
+
+    def secrets(self) -> str:
+        project = self.projects[0]
+        put = Round("secret", 1, lambda app: keep_secret.store(app, SYSTEM, project, "NAME", "value"))
+        self.factory.run_rounds(put)
+        return project
+
+    def archive(self) -> str:
+        digest = f"sha256:{self.chance.randbytes(32).hex()}"
+        for is_known in (False, True):
+            self.factory.perform(
+                receive_archive.command(SYSTEM, project=self.projects[0], archive=digest, size=9, is_known=is_known)
+            )
+        return digest
+
+    def change_site(self) -> str:
+        """A node gets another size, or one more node comes, or one goes."""
+        site, kind = self.factory.site, self.chance.choice(["size", "more", "less", "country"])
+        nodes = list(site.nodes)
+        if kind == "size":
+            at = self.chance.randrange(len(nodes))
+            nodes[at] = replace(nodes[at], cpu_milli=self.chance.choice([2000, 4000, 8000]))
+        elif kind == "more" and len(nodes) < 6:
+            nodes.append(NodeFacts(node=f"m{len(self.trace)}", pool="p", flavour="cpu", cpu_milli=4000, memory_mib=16_384))
+        elif kind == "less" and len(nodes) > 1:
+            nodes.pop()
+        country = self.chance.choice(["DE", "AT"]) if kind == "country" else site.country
+        self.factory.site = replace(site, nodes=tuple(nodes), country=country)
+        self.factory.run_rounds(Round("site-file", 1, lambda app: apply_site_changes(app, [self.factory.site])))
+        return kind
+
+    def jump_clock(self) -> str:
+        clock = self.factory.clock
+        clock.set_wall(clock.wall() + self.chance.choice([-HOUR_MS, -5 * SECOND_MS, 5 * SECOND_MS, HOUR_MS]))
+        self.factory.run_rounds()
+        return ""
