@@ -80,10 +80,9 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
         return {"reason": Reason.STARTING.value, "text": text, "start_estimated_ms": now}
     fitting = any(scheduler.fleet.place(one, job.nodes) is not None for one in job.shapes)
     if not any(scheduler.fleet.could_without_drained(one, job.nodes) for one in job.shapes):
-        return {
-            "reason": Reason.NODES_UNAVAILABLE.value,
-            "text": f"It needs {job.nodes} x ({each}), and of the nodes that could take it too many are drained",
-        }
+        is_there = any(scheduler.fleet.could_ever(one, job.nodes) for one in job.shapes)
+        why = "of the nodes that could take it too many are drained" if is_there else "the site has no such nodes any more"
+        return {"reason": Reason.NODES_UNAVAILABLE.value, "text": f"It needs {job.nodes} x ({each}), and {why}"}
     releases = [(one.releases_ms, one.shares) for one in scheduler.holding.values()]
     shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now)
     estimate = shadow.at_ms if shadow is not None else None

@@ -114,6 +114,10 @@ def _token_revoked(state: FactoryState, seq: int, at_ms: int, body: e.TokenRevok
     state.tokens[body.token].is_revoked = True
 
 
+def _archive(state: FactoryState, seq: int, at_ms: int, body: e.ArchiveReceived) -> None:
+    state.archives.setdefault(body.project, set()).add(body.archive)
+
+
 def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
     job = ActiveJob(
         job=body.job,
@@ -247,6 +251,7 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     e.PeriodOpened: _period,
     e.TokenIssued: _token,
     e.TokenRevoked: _token_revoked,
+    e.ArchiveReceived: _archive,
     e.JobSubmitted: _job,
     e.JobFunded: _job_funded,
     e.ReservationMoved: _reservation_moved,

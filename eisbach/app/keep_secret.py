@@ -20,6 +20,8 @@ def store(application: "Application", actor: Actor, project: str, name: str, val
     problem = _check(name, value)
     if problem is not None:
         return problem
+    if application.resource_of("Project", project) is None:
+        return _no_such_project(project)
     application.secrets.put(project, name, value)
     return application.perform(_noted(actor, project, name, removed=False)).result()
 
@@ -39,12 +41,16 @@ def names(application: "Application", project: str) -> Sequence[str]:
 def _noted(actor: Actor, project: str, name: str, *, removed: bool) -> Command:
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if project not in state.projects:
-            return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
+            return _no_such_project(project)
         commitment, _ = commit_to(context.ids, f"{project}/secret", name)
         event = SecretSet(project=project, name=commitment, commitment="", by=actor.token, removed=removed)
         return Decision(events=(event,), reply={"project": project, "name": name, "removed": removed})
 
     return decide
+
+
+def _no_such_project(project: str) -> Refusal:
+    return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
 
 
 def _check(name: str, value: str) -> Refusal | None:

@@ -55,9 +55,10 @@ class Saved(msgspec.Struct, frozen=True):
     tariff: TariffRecord | None
     totals: dict[str, int]
     gpu_milli_ms: dict[str, int]
+    archives: dict[str, list[str]]
 
 
-FORMAT = 1
+FORMAT = 2
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
 
@@ -85,6 +86,7 @@ def encode_state(state: FactoryState) -> bytes:
         tariff=_tariff_record(state.tariff),
         totals=state.totals,
         gpu_milli_ms=state.gpu_milli_ms,
+        archives={project: sorted(archives) for project, archives in state.archives.items()},
     )
     return _encoder.encode(saved)
 
@@ -111,6 +113,7 @@ def decode_state(data: bytes) -> FactoryState:
         last_ms=saved.last_ms,
         totals=saved.totals,
         gpu_milli_ms=saved.gpu_milli_ms,
+        archives={project: set(archives) for project, archives in saved.archives.items()},
     )
     for record in saved.nodes:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))

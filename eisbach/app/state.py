@@ -92,6 +92,8 @@ class FactoryState:
     origin: str = ""
     next_seq: int = 0
     last_ms: int = 0
+    archives: dict[str, set[str]] = field(default_factory=dict)
+    """project -> the archives it has uploaded"""
     totals: dict[str, int] = field(default_factory=dict)
     """outcome -> number of jobs that ended so, and `submitted`"""
     gpu_milli_ms: dict[str, int] = field(default_factory=dict)

@@ -38,8 +38,7 @@ _UPLOAD = {
 async def upload(call: CallNow, project: schemas.ProjectPath) -> Response:
     """Keep a tar archive (plain or gzip) and return its id, which a task names as its `workdir`."""
     archive, size = await _receive(call)
-    is_known = call.application.reader.row("archives", f"{project}/{archive}") is not None
-    command = receive_archive.command(call.actor, project=project, archive=archive, size=size, is_known=is_known)
+    command = receive_archive.command(call.actor, project=project, archive=archive, size=size)
     return await perform(call, command, 201, body_digest=archive)
 
 
