@@ -40,6 +40,7 @@ from eisbach.engines.local.protocol import (
     frame,
     read_report,
 )
+from eisbach.engines.local.reach import open_the_way
 from eisbach.engines.local.roster import Roster
 from eisbach.engines.local.supervisor import REPORT_SOCKET, SupervisorSettings
 from eisbach.ports import crash
@@ -294,6 +295,9 @@ def main(arguments: list[str]) -> NoReturn:
     layout = Layout(Path(arguments[0]), Path(settings.scratch))
     layout.make()
     make_scratch(layout.scratch, settings.separates_users)
+    if settings.separates_users:
+        with suppress(PermissionError):  # a container without this right: `isolation` says what jobs cannot reach
+            open_the_way((layout.home, layout.scratch))
     lock = os.open(layout.agent / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -33,6 +33,7 @@ from eisbach.engines.local.protocol import (
     frame,
     receive_reply,
 )
+from eisbach.engines.local.reach import closed_before_python
 from eisbach.engines.local.users import isolation_sentence, separates_users
 from eisbach.ports import crash
 from eisbach.ports.engine import (
@@ -100,7 +101,8 @@ class LocalEngine:
     @property
     def isolation(self) -> str:
         """Return a sentence on what keeps projects apart."""
-        return isolation_sentence(self._layout, self._separates)
+        closed = closed_before_python(Path(f"/proc/{self.agent_pid()}/root")) if self._separates else None
+        return isolation_sentence(self._layout, self._separates, closed)
 
     @property
     def scratch(self) -> Path:

@@ -1,13 +1,12 @@
 """One user id per project where the engine runs as root; what isolation there is, said in a sentence."""
 
 import os
-import sys
 from pathlib import Path
 
 import msgspec
 
 from eisbach.engines.local import durable
-from eisbach.engines.local.layout import Layout, first_closed_folder
+from eisbach.engines.local.layout import Layout
 
 FIRST_USER_ID = 200_000
 LAST_USER_ID = 399_999
@@ -42,8 +41,8 @@ def separates_users(wanted: bool) -> bool:
     return wanted and os.geteuid() == 0
 
 
-def isolation_sentence(layout: Layout, separate: bool) -> str:
-    """Return what keeps projects apart on this machine, for the operator."""
+def isolation_sentence(layout: Layout, separate: bool, closed: Path | None = None) -> str:
+    """Return what keeps projects apart on this machine, for the operator; `closed` keeps jobs from Eisbach's Python."""
     if not separate:
         who = "as root" if os.geteuid() == 0 else "without root"
         return (
@@ -53,7 +52,6 @@ def isolation_sentence(layout: Layout, separate: bool) -> str:
     text = f"Each project runs under a user id of its own (from {FIRST_USER_ID})"
     if layout.scratch.parent != layout.home:
         text += f"; workspaces and checkpoints lie in {layout.scratch}, since jobs cannot reach into {layout.home}"
-    closed = first_closed_folder(Path(sys.executable).parent)
     if closed is not None:
         text += f"; jobs cannot use the Python of Eisbach ($EISBACH_PYTHON), because {closed} is closed to other users"
     return text
