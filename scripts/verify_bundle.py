@@ -25,7 +25,6 @@ def open_head(note, origin, key):  # c2sp.org/signed-note, c2sp.org/tlog-checkpo
     Ed25519PublicKey.from_public_bytes(b64decode(blob)[1:]).verify(signature, f"{text}\n".encode())
     of, size, root = text.split("\n")[:3]
     check(of == origin == name and str(int(size)) == size, f"{text!r} is no head of the log {origin}")
-    print(f"ok  head of size {size} with root {root} is signed by {key}")
     return int(size), b64decode(root)
 
 def climb(fn, sn, seed, proof):  # (old root, new root) by the loop in RFC 9162 sections 2.1.3.2 and 2.1.4.2
@@ -45,7 +44,7 @@ def check_history(links, heads):
         path = link["proof"] if old != 1 << shift else [b64encode(root1), *link["proof"]]
         reached = climb((old - 1) >> shift, (new - 1) >> shift, b64decode(path[0]), path[1:])
         check(reached == (root1, root2), f"the head of size {new} does not extend that of size {old}")
-        print(f"ok  the head of size {new} extends that of size {old}")
+    print(f"ok  from size {heads[0][0]} on, each of {len(links)} earlier signed heads is extended by the next")
 
 def check_leaves(bundle, leaves, size, root):
     count, last, complete, peaks = 0, -1, bundle["complete"], []  # peaks: roots of the perfect subtrees so far
@@ -74,6 +73,7 @@ try:
         check(bundle["format"] == "eisbach-audit-bundle/1", f"unknown format {bundle['format']}")
         key = arguments.key or bundle["key"]
         heads = [open_head(note, bundle["origin"], key) for note in [*bundle["previous_heads"], bundle["head"]]]
+        print(f"ok  the head of size {heads[-1][0]} with root {heads[-1][1].hex()} is signed")
         check_history(bundle["consistency"], heads)
         verdict = check_leaves(bundle, bundle.get("leaves") or map(json.loads, file), *heads[-1])
 except Exception as error:  # noqa: BLE001  a bundle may be broken in any way

@@ -220,7 +220,7 @@ def _permitted(access: Access, host: Host, actor: Actor, place: Place) -> Resour
     if name is not None and not decide(role, organisation, project, f"{kind.lower()}:read", resource).is_allowed:
         raise Problem(ABSENT)
     what = f"a token with the role {role} may not do {access.action} here"
-    raise Problem(Refusal(Reason.FORBIDDEN, what, "ask an administrator of your organisation or the operator"))
+    raise Problem(Refusal(Reason.FORBIDDEN, what, "Ask an administrator of your organisation or the operator"))
 
 
 def _resource(host: Host, actor: Actor, place: Place) -> Resource | None:

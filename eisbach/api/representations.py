@@ -280,8 +280,9 @@ def why(answer: Mapping[str, Any]) -> Json:
 
 def why_ended(row: Row, last: Row | None) -> Json:
     """Return why a job ended, from its row and that of its last attempt."""
-    outcome = row["outcome"].replace("_", " ")
-    detail = f"It ended at {instant_text(row['ended_ms'])}: {outcome} ({row['reason']})"
+    says_more = row["reason"].lower() != row["outcome"]
+    outcome = row["outcome"].replace("_", " ").capitalize()
+    detail = f"{outcome} at {instant_text(row['ended_ms'])}" + (f" ({row['reason']})" if says_more else "")
     if last is not None and last["exit_code"] is not None:
         where = f" of task {last['rank']}" if last["rank"] is not None else ""
         detail += f". Attempt {last['number']} ended with exit code {last['exit_code']}{where}"

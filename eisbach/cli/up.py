@@ -115,9 +115,11 @@ def _start_in_background(home: Path, host: str, port: int, found: Settings, outp
             f"It may still come up. Look at {log}, or stop it with `{_down(home, found)}`",
             ExitCode.UNAVAILABLE,
         )
-    doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log))
+    isolation = _isolation(server)
+    doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log), isolation=isolation)
     lines = [
         f"Eisbach {__version__} runs at {server.url} (process {process.pid}).",
+        *([f"Isolation: {isolation}."] if isolation else []),
         f"Stop it with `{_down(home, found)}`. Its log: {log}",
     ]
     show(doc, output_format, lambda is_wide: print("\n".join(lines)))
@@ -141,6 +143,15 @@ def _is_healthy(server: ServerFile) -> bool:
     except CliError:
         return False
     return True
+
+
+def _isolation(server: ServerFile) -> str:
+    """Return what keeps projects apart, as the factory says it; nothing where the operator's token is no longer here."""
+    try:
+        token = Path(server.token_file).read_text(encoding="utf-8").strip() if server.token_file else None
+        return str(Client(server.url, token).get("/v1/factory")["isolation"])
+    except (CliError, OSError, KeyError):
+        return ""
 
 
 def _down(home: Path, found: Settings) -> str:

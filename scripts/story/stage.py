@@ -1,0 +1,80 @@
+"""What the steps of the story share: the terminal, the record of checks, the work that is run, and what is known so far."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from story.checks import Record
+from story.shell import Shell
+
+ORGANISATION = "Isar Robotics"
+PROJECT = "demo"
+BUDGET_EUR = "1.00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """The job of the story: how its folder is made, and what `run` is given."""
+
+    folder: str
+    name: str
+    is_template: bool
+    steps: int
+    save_every: int
+    options: Sequence[str]
+    results: Sequence[str]
+
+
+TRAINING = Workload(
+    folder="language-model",
+    name="train-language-model",
+    is_template=True,
+    steps=200,
+    save_every=50,
+    options=("--env", "STEPS=200", "--env", "SAVE_EVERY=50", "--time-limit", "10m"),
+    results=("metrics.jsonl", "model.safetensors", "sample.txt", "tokenizer.json"),
+)
+COUNTING = Workload(
+    folder="counting",
+    name="counting",
+    is_template=False,
+    steps=120,
+    save_every=40,
+    options=("--time-limit", "10m"),
+    results=("metrics.jsonl", "sample.txt"),
+)
+
+
+@dataclass(slots=True)
+class Stage:
+    """Everything that one step leaves for the next."""
+
+    shell: Shell
+    record: Record
+    scripts: Path
+    workload: Workload
+    project: str = ""
+    job: str = ""
+    price: int = 0
+    """of the job, in micro-euro per hour"""
+    key: str = ""
+
+    @property
+    def home(self) -> Path:
+        """Return the factory's home."""
+        return Path(self.shell.environment["XDG_DATA_HOME"]) / "eisbach"
+
+    @property
+    def lifetimes(self) -> Path:
+        """Return the file in which the observer notes what it sees."""
+        return self.shell.folder / "observed.jsonl"
+
+    @contextmanager
+    def acting_with(self, token_file: str) -> Iterator[None]:
+        """Run commands with another token than the operator's."""
+        self.shell.environment["EISBACH_TOKEN"] = (self.shell.folder / token_file).read_text().strip()
+        try:
+            yield
+        finally:
+            self.shell.environment.pop("EISBACH_TOKEN")
