@@ -11,7 +11,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -81,11 +81,12 @@ def _play(stage: Stage) -> int:
     shell.say(f"Everything happens in {shell.folder}: the home of the factory and what its customer keeps.")
     code = INTERRUPTED
     try:
-        _act(stage, AS_OPERATOR)
-        if record.is_ok:
+        if all(_played(stage, scene) for scene in AS_OPERATOR):
             with stage.acting_with("member.token"):
-                _act(stage, AS_CUSTOMER)
-            _act(stage, AS_OUTSIDER)
+                for scene in AS_CUSTOMER:
+                    _played(stage, scene)
+            for scene in AS_OUTSIDER:
+                _played(stage, scene)
         code = 0 if record.is_ok else 1
     except KeyboardInterrupt:
         shell.say("\nInterrupted: what runs is ended, then the factory.")
@@ -102,13 +103,14 @@ def _play(stage: Stage) -> int:
     return code
 
 
-def _act(stage: Stage, scenes: Sequence[Scene]) -> None:
-    for scene in scenes:
-        stage.shell.say(f"\n== {scene.name}")
-        with stage.record.step(scene.name):
-            if scene.needs_job and not stage.job:
-                raise StepFailed("there is no job to look at")
-            scene.play(stage)
+def _played(stage: Stage, scene: Scene) -> bool:
+    """Play a scene and return whether all its checks held."""
+    stage.shell.say(f"\n== {scene.name}")
+    with stage.record.step(scene.name):
+        if scene.needs_job and not stage.job:
+            raise StepFailed("there is no job to look at")
+        scene.play(stage)
+    return stage.record.is_ok
 
 
 def _missing(*, trains: bool) -> str:

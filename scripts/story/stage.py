@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from story.checks import Record
@@ -59,6 +59,12 @@ class Stage:
     price: int = 0
     """of the job, in micro-euro per hour"""
     key: str = ""
+
+    def fit_to(self, cpu_milli: int, memory_mib: int) -> None:
+        """Have the two workers ask for less where the machine is small."""
+        less = [*(("--cpus", "0.5") if cpu_milli < 2000 else ()), *(("--memory", "1") if memory_mib < 4096 else ())]
+        if self.workload.is_template:
+            self.workload = replace(self.workload, options=(*self.workload.options, *less))
 
     @property
     def home(self) -> Path:

@@ -61,7 +61,8 @@ class Watcher:
     losses: dict[int, dict[int, float]] = field(default_factory=lambda: {1: {}})
 
     def on_line(self, line: str) -> None:
-        """Take in one line of `eisbach run`."""
+        """Take in one line of `eisbach run`; those of worker 0 begin with its rank."""
+        line = line.removeprefix("(0) ")
         if not self.job and (found := _JOB.search(line)):
             self.job = found[1]
         if found := _ATTEMPT.match(line):
