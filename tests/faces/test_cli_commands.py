@@ -90,7 +90,7 @@ def test_status_shows_attempts_with_exact_charges(operator):
 
 def test_why_says_what_holds_and_what_ended(operator):
     assert run_cli("why", operator.ours.running_job).out.startswith("running is running: Attempt 1 has run for ")
-    assert run_cli("why", "ended").out.startswith("ended: It ended at ")
+    assert run_cli("why", "ended").out.startswith("ended: Succeeded at ")
 
 
 def test_cost_of_a_job_is_exact(operator):
