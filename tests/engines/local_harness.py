@@ -59,6 +59,14 @@ def is_gone(pid: int) -> bool:
     return state in "ZX"
 
 
+def command_of(pid: int) -> bytes:
+    """Return the command line of a process, empty where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 @contextmanager
 def a_local_engine(tmp_path: Path, **options: Any) -> Iterator[LocalHarness]:
     """Yield a harness; at the end what runs is stopped and the agent is ended."""

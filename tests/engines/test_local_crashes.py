@@ -16,7 +16,7 @@ from eisbach.engines.local.processes import all_processes, descendants
 from eisbach.ports import crash
 from eisbach.ports.engine import Ending, EngineUnavailable
 from tests.contracts.engine_contract import a_stop, an_order
-from tests.engines.local_harness import LocalHarness, a_local_engine, is_gone, wait_until
+from tests.engines.local_harness import LocalHarness, a_local_engine, command_of, is_gone, wait_until
 
 COUNT = "echo started >> checkpoints/count; sleep 0.2; echo result > out"
 POINTS = sorted(name for name in crash.POINTS if name.startswith("engine."))
@@ -37,7 +37,7 @@ def starts_of(local: LocalHarness, job: str = "job_att_1") -> int:
 
 def supervisors_of(local: LocalHarness) -> list[int]:
     below = descendants(local.engine.agent_pid(), all_processes())
-    return [row.pid for row in below if b"eisbach.engines.local.agent" in Path(f"/proc/{row.pid}/cmdline").read_bytes()]
+    return [row.pid for row in below if b"eisbach.engines.local.agent" in command_of(row.pid)]
 
 
 def restart(local: LocalHarness, crash_at: str = "") -> None:

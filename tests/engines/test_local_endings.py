@@ -14,7 +14,7 @@ from eisbach.engines.local.layout import Layout
 from eisbach.engines.local.processes import all_processes, descendants
 from eisbach.ports.engine import Ending
 from tests.contracts.engine_contract import a_stop, an_order
-from tests.engines.local_harness import LocalHarness, a_local_engine, is_gone
+from tests.engines.local_harness import LocalHarness, a_local_engine, command_of, is_gone
 
 HOG = """python3 -c 'import time
 held = []
@@ -34,15 +34,8 @@ def local(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LocalHarne
 
 def processes_marked(mark: str) -> list[int]:
     """Return the living processes that have a text in their command line."""
-    found = []
-    for row in all_processes():
-        try:
-            command = Path(f"/proc/{row.pid}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if row.lives and mark.encode() in command and row.pid != os.getpid():
-            found.append(row.pid)
-    return found
+    rows = [row for row in all_processes() if row.lives and row.pid != os.getpid()]
+    return [row.pid for row in rows if mark.encode() in command_of(row.pid)]
 
 
 def groups_left(local: LocalHarness) -> list[Path]:
@@ -201,7 +194,7 @@ def test_supervisors_of_another_engine_are_not_touched(local: LocalHarness, tmp_
 
 
 def is_supervisor(pid: int) -> bool:
-    return b"eisbach.engines.local.agent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"eisbach.engines.local.agent" in command_of(pid)
 
 
 def test_groups_of_version_two_are_found(tmp_path: Path) -> None:
