@@ -181,9 +181,11 @@ def test_an_order_that_waits_for_its_secrets_can_be_stopped(tmp_path: Path) -> N
 def forge(local: LocalHarness, **marker: object) -> None:
     """Write into the journal of a running attempt that somebody else supervises it, all of its processes killed."""
     (supervisor,) = supervisors_of(local)
+    tasks = descendants(supervisor, all_processes())
     local.kill_agent()
-    os.kill(supervisor, signal.SIGKILL)
-    wait_until(lambda: is_gone(supervisor))
+    for pid in (supervisor, *(row.pid for row in tasks)):
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda pid=pid: is_gone(pid))
     journal = local.home / "attempts" / "att_1" / "journal"
     lines = [msgspec.json.decode(line) for line in journal.read_bytes().split(b"\n") if line]
     for line in lines:

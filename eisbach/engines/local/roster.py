@@ -249,13 +249,14 @@ class Roster:
         """The supervisor died without an outcome: end what it left and say so."""
         running = journal.running
         since = None if running is None else running.wall_ms
+        groups = TaskGroup(tuple(Path(name) for name in marker.groups))
         if marker.boot_id != self._settings.boot_id:
+            groups.remove()
             last = entry.folder.last_change_ms()
             held = 0 if since is None else max(0, last - since)
             seen = replace(entry.observation, running_since_ms=since, held_ms=held, ended_at_ms=last)
             self._end(entry, replace(seen, ending=Ending.LOST, detail="the machine was restarted"))
             return
-        groups = TaskGroup(tuple(Path(name) for name in marker.groups))
         children = self._workers.pids() | self._helpers
         is_clean = end_leftovers(entry.observation.attempt_id, marker, running, groups, children)
         groups.remove()

@@ -88,6 +88,10 @@ class Starter:
                     setsid=True,
                     setsigdef=_IGNORED_BY_PYTHON,
                 )
+        except BaseException:
+            os.close(out_read)
+            os.close(err_read)
+            raise
         finally:
             os.close(out_write)
             os.close(err_write)
