@@ -1,9 +1,12 @@
 """What jobs and projects cost: held time, charges and how one follows from the other."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from eisbach.core.ledger import account
 from eisbach.ports.store import Reader, Row
+
+PAGE = 1000
 
 
 def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
@@ -11,8 +14,8 @@ def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
     row = reader.row("jobs", job)
     if row is None:
         return None
-    attempts = sorted(reader.rows("attempts", {"job": job}, limit=1000).rows, key=lambda one: one["number"])
-    transfers = sorted(reader.rows("transfers", {"job": job}, limit=1000).rows, key=lambda one: one["transfer"])
+    attempts = sorted(_rows_of(reader, "attempts", job), key=lambda one: one["number"])
+    transfers = sorted(_rows_of(reader, "transfers", job), key=lambda one: one["transfer"])
     return {
         "job": job,
         "name": row["name"],
@@ -47,6 +50,16 @@ def of_project(reader: Reader, project: str, period: str) -> dict[str, Any]:
         **balances,
         "jobs": sorted(jobs, key=lambda one: (-one["charged"], one["job"])),
     }
+
+
+def _rows_of(reader: Reader, table: str, job: str) -> Iterator[Row]:
+    cursor: str | None = None
+    while True:
+        page = reader.rows(table, {"job": job}, cursor=cursor, limit=PAGE)
+        yield from page.rows
+        cursor = page.next_cursor
+        if cursor is None:
+            return
 
 
 def _attempt(row: Row) -> dict[str, Any]:

@@ -7,13 +7,14 @@ from typing import Any
 from eisbach.app import explain_job
 from eisbach.app.check_store import check_store
 from eisbach.app.event_codec import open_event
-from eisbach.app.events import AttemptEnded, AttemptPlanned, JobEnded, JobStopping, JobSubmitted
+from eisbach.app.events import AttemptEnded, AttemptPlanned, JobEnded, JobStopping, JobSubmitted, UsageSettled
 from eisbach.app.recover_state import recover
 from eisbach.app.snapshot import decode_state, encode_state, fingerprint
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
+from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from tests.app.factory import Factory
 
@@ -162,6 +163,10 @@ def check_history(factory: Factory) -> None:
                 assert (body.charged, body.charged_ms) == (0, 0), "faults of ours cost nothing"
         if isinstance(body, JobStopping) and StopCause(body.cause) is StopCause.BUDGET:
             clipped.add(body.job)
+        if isinstance(body, UsageSettled) and body.next_period != body.period:
+            kept = sum(amount for _, _, amount, kind in body.transfers if TransferKind(kind) is TransferKind.RESERVE)
+            if kept < submitted[body.job].cap - body.job_charged:
+                clipped.add(body.job)  # the new month's budget did not reach
     active = set(factory.app.applier.state.scheduler.jobs)
     assert set(finals) == set(submitted) - active, "an accepted job ends"
     assert all(count == 1 for count in finals.values()), "in one final state"
