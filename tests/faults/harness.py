@@ -140,6 +140,18 @@ class RealFactory:
             os.kill(self.pid, signal.SIGTERM)
             self.wait_for_end()
 
+    def kill_agent(self) -> None:
+        """Kill the resident agent with -9; only while no server runs, which would start the next."""
+        if not (self.home / "agent").is_dir():
+            return
+        engine = LocalEngine(self.home)
+        try:
+            pid = engine.agent_pid()
+            os.kill(pid, signal.SIGKILL)
+        finally:
+            engine.close()
+        wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists(), "the end of the agent")
+
     def wait_for_end(self) -> int:
         """Wait until the server has ended; return its exit code, or minus the signal."""
         wait_until(lambda: not self.is_running, "the end of the server")
@@ -185,7 +197,9 @@ class RealFactory:
         return (self.home / "operator.token").read_text().strip()
 
     def furnish(self, budget_eur: int = 1000) -> str:
-        """Make an organisation and a project; return the project."""
+        """Make an organisation and a project unless that was done; return the project."""
+        if self.project:
+            return self.project
         organisation = self.made("POST", "/v1/organisations", {"name": "Org"}, "org")["organisation"]
         body = {"name": "work", "organisation": organisation, "budget_micro_eur": budget_eur * 1_000_000}
         self.project = self.made("POST", "/v1/projects", body, "project")["project"]
