@@ -141,16 +141,10 @@ class RealFactory:
             self.wait_for_end()
 
     def kill_agent(self) -> None:
-        """Kill the resident agent with -9; only while no server runs, which would start the next."""
-        if not (self.home / "agent").is_dir():
-            return
-        engine = LocalEngine(self.home)
-        try:
-            pid = engine.agent_pid()
+        """Kill the resident agent with -9, if there is one; only while no server runs, which would start the next."""
+        for pid in agents_of(self.home):
             os.kill(pid, signal.SIGKILL)
-        finally:
-            engine.close()
-        wait_until(lambda: not Path(f"/proc/{pid}/cmdline").exists(), "the end of the agent")
+        wait_until(lambda: not agents_of(self.home), "the end of the agent")
 
     def wait_for_end(self) -> int:
         """Wait until the server has ended; return its exit code, or minus the signal."""
@@ -265,6 +259,17 @@ def processes_of(folder: Path) -> list[int]:
                 place = Path("/proc") / entry
                 if mark in (place / "cmdline").read_bytes() or os.fsencode(os.readlink(place / "cwd")).startswith(mark):
                     found.append(int(entry))
+    return found
+
+
+def agents_of(home: Path) -> list[int]:
+    """Return the resident agent of a home: it holds the lock's descriptor, which no supervisor keeps."""
+    found = []
+    for pid in processes_of(home):
+        with suppress(OSError):
+            descriptors = Path(f"/proc/{pid}/fd")
+            if any(os.readlink(one) == str(home / "agent" / "lock") for one in descriptors.iterdir()):
+                found.append(pid)
     return found
 
 

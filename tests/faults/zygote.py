@@ -1,8 +1,9 @@
 """Starts servers quickly: has everything imported once, then forks a server for each request on its standard input.
 
 A child is the real server process of a home, `server_main.start`, and dies like one. Requests and answers are JSON
-lines: `{"home": ..., "environment": {...}, "settle_every_ms": ...}` is answered with `{"pid": ...}`, `{"poll": pid}`
-with `{"status": ...}`: None while it runs, its exit code, or minus the signal that ended it.
+lines: `{"home": ..., "log": ..., "environment": {...}}` is answered with `{"pid": ...}`, `{"poll": pid}` with
+`{"status": ...}`: None while it runs, its exit code, or minus the signal that ended it. `periods_ms` shortens rounds by
+name, `settle_every_ms` the hour of the hourly settlement.
 """
 
 import json
@@ -67,12 +68,11 @@ def serve(request: dict[str, Any]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.environ.clear()
     os.environ.update(request["environment"])
-    if request.get("settle_every_ms") is not None:
-        settle_usage.SETTLE_EVERY_MS = request["settle_every_ms"]
-        period = max(50, request["settle_every_ms"])
-        wiring.ROUNDS = tuple(  # type: ignore[misc]
-            replace(one, period_ms=period) if one.name == "settle-usage" else one for one in rounds.ROUNDS
-        )
+    settle_usage.SETTLE_EVERY_MS = request.get("settle_every_ms", settle_usage.SETTLE_EVERY_MS)
+    periods = request.get("periods_ms", {})
+    wiring.ROUNDS = tuple(  # type: ignore[misc]
+        replace(one, period_ms=periods.get(one.name, one.period_ms)) for one in rounds.ROUNDS
+    )
     return server_main.start(
         home, "127.0.0.1", 0, lambda facts: write_server_file(home, this_process(facts.url, facts.first_token_path))
     )
