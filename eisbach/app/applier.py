@@ -2,7 +2,7 @@
 
 Decisions read the state and change nothing; their events are folded into the state at once, so that the next command
 of the same batch sees them. Should the commit fail, the state is thrown away and read again from the store: memory
-never knows what the store does not (docs/decisions/0001).
+never knows what the store does not (docs/decisions/0003).
 """
 
 import logging

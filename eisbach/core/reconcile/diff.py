@@ -1,4 +1,4 @@
-"""The difference between what should run and what an engine knows: the commands that close it."""
+"""The difference between what should run and what an engine knows: the commands that close it (docs/decisions/0004)."""
 
 from collections.abc import Iterable, Set
 from dataclasses import dataclass
