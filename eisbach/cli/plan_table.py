@@ -39,7 +39,8 @@ def start_words(plan: Json) -> str:
 
 
 def _nodes(plan: Json) -> str:
-    each = [f"{figures.cores(plan['cpu_milli'])} cores", figures.memory(plan["memory_mib"])]
+    cores = figures.cores(plan["cpu_milli"])
+    each = [f"{cores} {'core' if cores == '1' else 'cores'}", figures.memory(plan["memory_mib"])]
     if plan["gpus"]:
         each.append(figures.counted(plan["gpus"], "GPU"))
     return f"{plan['nodes']} x {plan['flavour']} ({', '.join(each)})"
