@@ -77,6 +77,11 @@ def modules():
 
 
 @pytest.fixture(scope="module")
+def modules_and_scripts(modules):
+    return [*modules, *((pathlib.PurePath("scripts", path), *rest) for path, *rest in trees_of(ROOT / "scripts"))]
+
+
+@pytest.fixture(scope="module")
 def test_modules():
     return trees_of(ROOT / "tests")
 
@@ -131,45 +136,45 @@ def verdict(violations) -> None:
 # ---- shape -------------------------------------------------------------------------------------------------------
 
 
-def test_modules_fit_in_one_reading(modules):
+def test_modules_fit_in_one_reading(modules_and_scripts):
     verdict(
         f"{path}: {text.count(chr(10))} lines, at most {MODULE_LINES_MAX}: split it along a domain word"
-        for path, text, _ in modules
+        for path, text, _ in modules_and_scripts
         if text.count("\n") > MODULE_LINES_MAX and not excepted(path, MODULES_TOO_LONG)
     )
 
 
-def test_modules_say_what_they_are_for(modules):
-    verdict(f"{path}: its docstring must say what it is for" for path, _, tree in modules if not ast.get_docstring(tree))
+def test_modules_say_what_they_are_for(modules_and_scripts):
+    verdict(f"{path}: its docstring must say what it is for" for path, _, tree in modules_and_scripts if not ast.get_docstring(tree))
 
 
-def test_modules_have_domain_names(modules):
-    verdict(f"{path}: name it after what it holds" for path, _, _ in modules if {*path.parts, path.stem} & DUMPING_GROUNDS)
+def test_modules_have_domain_names(modules_and_scripts):
+    verdict(f"{path}: name it after what it holds" for path, _, _ in modules_and_scripts if {*path.parts, path.stem} & DUMPING_GROUNDS)
 
 
-def test_functions_fit_on_a_screen(modules):
+def test_functions_fit_on_a_screen(modules_and_scripts):
     verdict(
         f"{path}:{node.lineno} {node.name}: {node.end_lineno - node.lineno + 1} lines, at most {FUNCTION_LINES_MAX}"
-        for path, _, tree in modules
+        for path, _, tree in modules_and_scripts
         for node in functions_of(tree)
         if node.end_lineno - node.lineno + 1 > FUNCTION_LINES_MAX and f"{path}:{node.name}" not in FUNCTIONS_TOO_LONG
     )
 
 
-def test_functions_take_few_parameters(modules):
+def test_functions_take_few_parameters(modules_and_scripts):
     verdict(
         f"{path}:{node.lineno} {node.name}: more than {PARAMETERS_MAX} parameters: give it a value of the domain"
-        for path, _, tree in modules
+        for path, _, tree in modules_and_scripts
         for node in functions_of(tree)
         if len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs) > PARAMETERS_MAX
         and not excepted(path, MANY_PARAMETERS)
     )
 
 
-def test_imports_stand_at_the_top(modules):
+def test_imports_stand_at_the_top(modules_and_scripts):
     verdict(
         f"{path}:{node.lineno}: import hidden in {function.name}"
-        for path, _, tree in modules
+        for path, _, tree in modules_and_scripts
         for function in functions_of(tree)
         for node in ast.walk(function)
         if imported_by(node) and not excepted(path, HIDDEN_IMPORTS)
@@ -254,10 +259,10 @@ def test_nothing_works_at_import_time(modules):
     )
 
 
-def test_no_global_statements(modules):
+def test_no_global_statements(modules_and_scripts):
     verdict(
         f"{path}:{node.lineno}: hold it in an object"
-        for path, _, tree in modules
+        for path, _, tree in modules_and_scripts
         for node in ast.walk(tree)
         if isinstance(node, ast.Global) and not excepted(path, GLOBALS)
     )
