@@ -232,8 +232,8 @@ def test_an_agent_from_before_an_upgrade_is_replaced_and_work_goes_on(local: Loc
     old = local.engine.agent_pid()
     monkeypatch.setattr("eisbach.engines.local.engine.PROTOCOL_VERSION", 0)
     newer = LocalEngine(local.home, scratch=local.engine.scratch)
-    with pytest.raises(EngineUnavailable, match="version"):
-        newer.observe()  # there is no agent of version 0 to be had, so each new one is refused as well
+    with pytest.raises(EngineUnavailable, match="does not answer"):
+        newer.observe()  # there is no agent of version 0 to be had, so each new one is sent away as well
     newer.close()
     monkeypatch.undo()
     assert is_gone(old)

@@ -193,3 +193,76 @@ def test_the_engines_own_full_disk_is_said_and_nothing_is_lost(small_disk: Path,
         (small_disk / "filler").unlink()
         assert local.run(an_order("att_2")).ending is Ending.EXITED  # the order may be repeated
         assert local.seen("att_1") == seen
+
+
+def test_an_output_is_taken_from_the_workspace_and_from_nowhere_else(tmp_path: Path) -> None:
+    """What a job could put there so that its supervisor, as root, hands out what the job may not read."""
+    workspace, saved, other = tmp_path / "1" / "work", tmp_path / "checkpoints", tmp_path / "other"
+    for folder in (workspace, saved, other):
+        folder.mkdir(parents=True)
+    (other / "secret").write_text("secret")
+    (workspace / "folder").symlink_to(other)
+    (workspace / "file").symlink_to(other / "secret")
+    (workspace / "all").symlink_to("/")
+    os.mkfifo(workspace / "pipe")
+    (workspace / "closed").write_text("mine")
+    (workspace / "closed").chmod(0)
+    (workspace / "twin").hardlink_to(workspace / "closed")
+    (saved / "model").write_text("weights")
+    (workspace / "saved").symlink_to(saved)
+    names = ["folder", "file", "all", "pipe", "closed", "twin", "saved"]
+    kept = keep_outputs(names, [(0, workspace)], saved, tmp_path / "kept")
+    assert [artifact.path for artifact in kept.artifacts] == ["closed", "saved/model", "twin"]
+    assert (tmp_path / "kept" / "closed").read_text() == "mine"
+    assert (other / "secret").read_text() == "secret"
+    assert (saved / "model").read_text() == "weights"
+
+
+def test_a_workspace_that_is_a_link_has_no_outputs(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "secret").write_text("secret")
+    (tmp_path / "work").symlink_to(tmp_path / "other")
+    assert not keep_outputs(["secret"], [(0, tmp_path / "work")], tmp_path / "none", tmp_path / "kept").artifacts
+    assert (tmp_path / "other" / "secret").exists()
+
+
+def test_what_belongs_to_somebody_else_is_no_output(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "foreign").write_text("x")
+    workspaces = [(0, tmp_path / "work")]
+    assert not keep_outputs(
+        ["foreign"], workspaces, tmp_path / "no", tmp_path / "kept", owner=os.geteuid() + 1
+    ).artifacts
+    assert keep_outputs(["foreign"], workspaces, tmp_path / "no", tmp_path / "kept", owner=os.geteuid()).artifacts
+
+
+def test_a_copied_output_keeps_its_holes(tmp_path: Path) -> None:
+    (tmp_path / "work").mkdir()
+    saved = tmp_path / "checkpoints"
+    saved.mkdir()
+    with open(saved / "sparse", "wb") as file:
+        file.seek(64 * 1024**2)
+        file.write(b"end")
+        file.truncate(128 * 1024**2)
+    (tmp_path / "work" / "checkpoints").symlink_to(saved)
+    (artifact,) = keep_outputs(["checkpoints"], [(0, tmp_path / "work")], saved, tmp_path / "kept").artifacts
+    copied = tmp_path / "kept" / "checkpoints" / "sparse"
+    assert artifact.sha256 == hashlib.sha256((saved / "sparse").read_bytes()).hexdigest()
+    assert copied.stat().st_size == 128 * 1024**2
+    assert copied.stat().st_blocks < 1024**2 // 512
+
+
+def test_a_task_cannot_put_a_link_in_the_place_of_its_workspace(local: LocalHarness, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("secret")
+    run = f"cd ..; mv work moved; ln -s {tmp_path} work; true"
+    assert local.run(an_order(run=run, outputs=("secret",))).ending is Ending.EXITED
+    assert local.engine.artifacts("att_1") == []
+    assert (tmp_path / "secret").exists()
+
+
+def test_names_of_outputs_that_are_not_utf8_are_left_out_and_that_is_said(local: LocalHarness) -> None:
+    run = "mkdir out; echo a > out/fine; echo b > $'out/caf\\xe9'; echo c > $'out/new\\nline'"
+    seen = local.run(an_order(run=run, outputs=("out",)))
+    assert seen.ending is Ending.EXITED
+    assert [artifact.path for artifact in local.engine.artifacts("att_1")] == ["out/fine", "out/new\nline"]
+    assert "UTF-8" in seen.detail

@@ -34,13 +34,15 @@ def main() -> None:
     os.setgroups([])
     os.setresgid(USER, USER, USER)
     os.setresuid(USER, USER, USER)
+    before = {(row.pid, row.start) for row in all_processes()}  # somebody else may work as this user as well
     engine = ForkingEngine(home)
     harness = Harness(engine, wait_until)
     first = harness.run(an_order("att_1", run="test $(id -u) = 65534"))
     bomb = harness.run(an_order("att_2", run=BOMB, limit_ms=1_500, grace_ms=300, memory_mib=2048))
     left = [row for row in all_processes() if row.lives and os.stat(f"/proc/{row.pid}").st_uid == USER]
     agent_pid = engine.agent_pid()
-    others = [row for row in left if row.pid not in (agent_pid, os.getpid()) and row.parent != agent_pid]
+    ours = [row for row in left if (row.pid, row.start) not in before]
+    others = [row for row in ours if row.pid not in (agent_pid, os.getpid()) and row.parent != agent_pid]
     sentence = engine.isolation
     engine.shut_agent_down()
     engine.close()

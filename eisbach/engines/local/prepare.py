@@ -30,7 +30,11 @@ class Trouble:
 
 
 def make_workspace(plan: TaskPlan) -> None:
-    """Create the folders and scripts of one task, owned by its user; raise OSError."""
+    """Create the folders and scripts of one task, owned by its user; raise OSError.
+
+    The folder that holds them stays the engine's own, so that a task cannot put a link in the place of its workspace:
+    its supervisor goes there with more rights than the task has.
+    """
     folder, user_id = plan.folder, plan.user_id
     made = [folder, f"{folder}/work", f"{folder}/tmp", plan.checkpoint]
     for path in made:
@@ -46,8 +50,9 @@ def make_workspace(plan: TaskPlan) -> None:
                 os.close(fd)
             made.append(path)
     if user_id is not None:
-        for path in made:
+        for path in made[1:]:
             os.chown(path, user_id, user_id)
+        os.chmod(folder, 0o711)
     if plan.workdir is None:
         link = _link_checkpoint(plan)
         if user_id is not None:

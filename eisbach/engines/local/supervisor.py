@@ -220,7 +220,9 @@ class Supervisor:
             return Kept([])
         workspaces = [(task.rank, Path(self._place(task.rank)) / "work") for task in order.tasks]
         target = layout.artifacts(order.job_id, order.attempt_id)
-        kept = keep_outputs(order.outputs, workspaces, layout.checkpoint(order.job_id), target)
+        kept = keep_outputs(
+            order.outputs, workspaces, layout.checkpoint(order.job_id), target, owner=self._file.user_id
+        )
         self._folder.write_artifacts(kept.artifacts)
         return kept
 
