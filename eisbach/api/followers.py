@@ -50,6 +50,7 @@ def log_line(attempt: str, number: int, line: LogLine) -> dict[str, Any]:
         "rank": line.rank,
         "stream": line.stream,
         "text": text,
+        "is_part": line.is_part,
     }
 
 

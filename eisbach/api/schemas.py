@@ -281,6 +281,7 @@ class LogLine(Told):
     rank: int
     stream: str
     text: str
+    is_part: bool
 
 
 class Artifact(Told):

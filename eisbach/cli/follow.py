@@ -26,6 +26,8 @@ def follow(session: Session, job: str, *, is_gang: bool, lines_to_stderr: bool =
                 stream.write(printer.text(event.data))
                 stream.flush()
             elif event.kind == "end":
+                stream.write(printer.end())
+                stream.flush()
                 return dict(event.data)
     except KeyboardInterrupt:
         return None
@@ -35,25 +37,43 @@ def follow(session: Session, job: str, *, is_gang: bool, lines_to_stderr: bool =
 
 
 class LinePrinter:
-    """Writes lines of a log: with the rank in front where a gang has several, and a word where a new attempt begins."""
+    """Writes lines of a log: with the rank in front where a gang has several, and a word where a new attempt begins.
+
+    A part of a line stays open for the rest of it, unless something else comes between or it is a progress bar, whose
+    states stand below one another.
+    """
 
     def __init__(self, *, raw: bool, is_gang: bool) -> None:
         self._raw = raw
         self._is_gang = is_gang
         self._attempt = 0
+        self._open: tuple[object, ...] | None = None
 
     def text(self, line: Json) -> str:
-        """Return what to print for one line, with its newline."""
-        before = ""
+        """Return what to print for one line, with its newline unless the rest of it is still to come."""
+        text = str(line.get("text", ""))
+        is_part = bool(line.get("is_part"))
+        if self._raw:
+            return text if is_part else f"{text}\n"
+        place = (line.get("attempt"), line.get("rank"), line.get("stream"))
+        before, goes_on = "", self._open == place
+        if self._open is not None and not goes_on:
+            before = "\n"
+        self._open = place if is_part and "\r" not in text else None
+        end = "\n" if self._open is None else ""
+        if goes_on:
+            return f"{clean(text)}{end}"
         number = int(line.get("number") or 1)
         if number != self._attempt:
-            before = f"--- attempt {number} ---\n" if number > 1 and not self._raw else ""
+            before += f"--- attempt {number} ---\n" if number > 1 else ""
             self._attempt = number
-        text = str(line.get("text", ""))
-        if self._raw:
-            return text if text.endswith("\n") else f"{text}\n"
         front = f"({line.get('rank')}) " if self._is_gang else ""
-        return f"{before}{front}{clean(text)}\n"
+        return f"{before}{front}{clean(text)}{end}"
+
+    def end(self) -> str:
+        """Return what ends the last line."""
+        was_open, self._open = self._open is not None, None
+        return "\n" if was_open else ""
 
 
 class Waiting:

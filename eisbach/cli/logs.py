@@ -55,6 +55,7 @@ def logs(
                 sys.stdout.write(json.dumps(line) + "\n" if is_json else printer.text(line))
                 if follow:
                     sys.stdout.flush()
+        sys.stdout.write("" if is_json else printer.end())
     except KeyboardInterrupt:
         say("\nNo longer watching; the job goes on." if follow and not is_over else "")
         return ExitCode.INTERRUPTED

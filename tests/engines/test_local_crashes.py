@@ -48,9 +48,7 @@ def restart(local: LocalHarness, crash_at: str = "") -> None:
 
 def test_the_crash_points_of_the_engine_are_all_reached_by_these_tests() -> None:
     source = Path(crash.__file__).resolve().parents[1] / "engines" / "local"
-    used = {
-        name for name in POINTS if any(f'reached("{name}")' in file.read_text() for file in source.glob("*.py"))
-    }
+    used = {name for name in POINTS if any(f'reached("{name}")' in file.read_text() for file in source.glob("*.py"))}
     assert used == set(POINTS)
 
 

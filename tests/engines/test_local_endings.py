@@ -187,7 +187,9 @@ def test_supervisors_of_another_engine_are_not_touched(local: LocalHarness, tmp_
         other.wait_running("att_other")
         local.engine.start(an_order(run="sleep 60"))
         local.wait_running()
-        (supervisor,) = (row.pid for row in descendants(local.engine.agent_pid(), all_processes()) if is_supervisor(row.pid))
+        (supervisor,) = (
+            row.pid for row in descendants(local.engine.agent_pid(), all_processes()) if is_supervisor(row.pid)
+        )
         os.kill(supervisor, signal.SIGKILL)
         assert local.wait_ended().ending is Ending.LOST
         assert other.is_running("att_other")

@@ -103,6 +103,20 @@ def test_a_long_log_keeps_beginning_and_end_and_says_what_is_missing(local: Loca
     assert seen.usage.log_dropped_bytes > MIB
 
 
+def test_a_progress_bar_is_seen_while_it_grows(local: LocalHarness) -> None:
+    run = r"printf 'load \xe2\x82'; until [ -e checkpoints/go ]; do sleep 0.02; done; printf '\xac 50%%\r'; echo; sleep 60"
+    local.engine.start(an_order(run=run))
+    assert local.engine.wait_log("att_1", 0, 10)
+    (first,), offset = local.engine.read_log("att_1")
+    assert (first.text, first.is_part) == ("load ", True)  # the euro sign is not cut in two
+    (local.engine.scratch / "checkpoints" / "job_att_1" / "go").touch()
+    assert local.engine.wait_log("att_1", offset, 10)
+    (second,), _ = local.engine.read_log("att_1", offset)
+    assert (second.text, second.is_part) == ("€ 50%\r", False)
+    local.engine.stop(a_stop())
+    assert local.wait_ended().usage.log_bytes == 14
+
+
 @pytest.mark.prove
 def test_a_gigabyte_of_log(local: LocalHarness) -> None:
     seen = local.run(an_order(run="yes | head -c 1000000000; echo the end"))
@@ -129,16 +143,22 @@ def test_a_log_without_a_folder_is_empty(tmp_path: Path) -> None:
     assert read_lines(tmp_path / "none", 0, 10) == ([], 0)
 
 
-chunks = st.lists(st.binary(max_size=200) | st.sampled_from([b"\n", b"x" * 40_000, "ä€😀".encode() * 3_000]), max_size=12)
+chunks = st.lists(
+    st.binary(max_size=200) | st.sampled_from([b"\n", b"x" * 40_000, "ä€😀".encode() * 3_000]), max_size=12
+)
 
 
-@given(chunks=chunks, lines_max=st.integers(1, 5))
-def test_what_went_in_comes_out(chunks: list[bytes], lines_max: int, tmp_path_factory: pytest.TempPathFactory) -> None:
+@given(chunks=chunks, flushes=st.sets(st.integers(0, 11)), lines_max=st.integers(1, 5))
+def test_what_went_in_comes_out(
+    chunks: list[bytes], flushes: set[int], lines_max: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("log")
     book = LogBook(folder, 64 * MIB)
     capture = StreamCapture(book, 0, "o")
     for number, chunk in enumerate(chunks):
         capture.add(chunk, number)
+        if number in flushes:
+            capture.flush(number)
     capture.end(len(chunks))
     book.close()
     text = ""

@@ -182,3 +182,18 @@ def test_instants_say_only_what_is_needed():
     assert figures.instant("2026-03-01T11:00:00.000Z", now)[:5] == "03-01"
     assert figures.instant("2025-03-01T11:00:00.000Z", now) == "2025-03-01"
     assert figures.instant(None) == "-"
+
+
+def test_parts_of_a_line_stand_in_one_line_unless_it_is_a_progress_bar():
+    from eisbach.cli.follow import LinePrinter
+
+    def line(text, is_part, rank=0):
+        return {"attempt": "att_1", "number": 1, "rank": rank, "stream": "stdout", "text": text, "is_part": is_part}
+
+    lines = [line("load", True), line("ed", False), line("10%\r20%\r", True), line("30%\r", True), line("x", True)]
+    lines += [line("other", False, rank=1), line("open", True)]
+    printer = LinePrinter(raw=False, is_gang=True)
+    shown = "".join(printer.text(one) for one in lines) + printer.end()
+    assert shown == "(0) loaded\n(0) 20%\n(0) 30%\n(0) x\n(1) other\n(0) open\n"
+    printer = LinePrinter(raw=True, is_gang=False)
+    assert "".join(printer.text(one) for one in lines[:4]) == "loaded\n10%\r20%\r30%\r"

@@ -14,6 +14,10 @@ from eisbach.ports.engine import Ending, StopOrder
 
 _WAIT_MS_MAX = 60_000
 """CLOCK_BOOTTIME runs while a machine sleeps, poll's clock does not: look at the limit at least this often."""
+_UNENDED_MS = 1_000
+"""How long a line without an end is held back."""
+_PIPE_BYTES_MAX = 1024 * 1024
+"""What a pipe can hold (pipe(7)): whatever is read beyond that was written after the end, by somebody who got the pipe."""
 
 
 class Gang:
@@ -46,6 +50,7 @@ class Gang:
         self._has_children = True
         self._term_at: int | None = None
         self._kill_at: int | None = None
+        self._flush_at: int | None = None
         self.spent = processes.Spent()
         self.cause: Ending | None = None
         self.failed: Task | None = None
@@ -55,7 +60,9 @@ class Gang:
         """Return when the attempt is over: all tasks ended, or what was asked to end had its time."""
         self.look_for_stop()
         if watches_memory:
-            self.memory = MemoryWatch({task.pid: (task.plan.rank, task.plan.memory_mib) for task in self._tasks.values()})
+            self.memory = MemoryWatch(
+                {task.pid: (task.plan.rank, task.plan.memory_mib) for task in self._tasks.values()}
+            )
         while True:
             now = processes.boottime_ms()
             if self.cause is None and now >= limit_at:
@@ -63,9 +70,11 @@ class Gang:
             if self._term_at is not None and now >= self._term_at:
                 self._term_at = None
                 self._signal_all(signal.SIGTERM)
+            if self._flush_at is not None and now >= self._flush_at:
+                self._flush()
             if self._is_over(now, grace_ms):
                 return
-            due = [at for at in (self._term_at, self._kill_at) if at is not None]
+            due = [at for at in (self._term_at, self._kill_at, self._flush_at) if at is not None]
             if self.cause is None:
                 due.append(limit_at)
             wait_ms = min(_WAIT_MS_MAX, *(at - now for at in due))
@@ -119,8 +128,9 @@ class Gang:
     def drain(self) -> None:
         """Take the rest of the output; a pipe that somebody outside holds open is not waited for."""
         for fd in list(self._captures):
-            while fd in self._captures and self._on_output(fd):
-                pass
+            for _ in range(_PIPE_BYTES_MAX // READ_BYTES):
+                if fd not in self._captures or not self._on_output(fd):
+                    break
             if fd in self._captures:
                 self._close_output(fd)
 
@@ -130,7 +140,13 @@ class Gang:
         return list(self._tasks.values())
 
     def _signal_all(self, number: int) -> None:
+        """Signal the groups of all tasks; a group that is empty may be another one's by now, its number is free."""
+        rows: list[processes.ProcessRow] | None = None
         for task in self._tasks.values():
+            if task.exit_code is not None:
+                rows = processes.descendants(os.getpid(), processes.all_processes()) if rows is None else rows
+                if all(row.session != task.pid for row in rows):
+                    continue
             processes.signal_group(task.pid, number)
 
     def _wait(self, wait_ms: int) -> None:
@@ -165,8 +181,16 @@ class Gang:
         if not data:
             self._close_output(fd)
             return False
-        self._captures[fd].add(data, processes.wall_ms())
+        capture = self._captures[fd]
+        capture.add(data, processes.wall_ms())
+        if self._flush_at is None and capture.has_rest:
+            self._flush_at = processes.boottime_ms() + _UNENDED_MS
         return True
+
+    def _flush(self) -> None:
+        self._flush_at = None
+        for capture in self._captures.values():
+            capture.flush(processes.wall_ms())
 
     def _close_output(self, fd: int) -> None:
         self._captures.pop(fd).end(processes.wall_ms())
@@ -189,4 +213,3 @@ class Gang:
         self._has_children = processes.reap(self._on_end, self.spent)
         self.failed = self._tasks[first]
         self.begin_stop(Ending.OUT_OF_MEMORY, GANG_GRACE_MS_MAX, checkpoints=False)
-

@@ -115,7 +115,7 @@ def choose_scratch(home: Path, separate_users: bool, root: Path = SCRATCH_ROOT) 
         return home / "scratch"
     if first_closed_folder(home.parent) is None:
         return home.with_name(f"{home.name}.scratch")
-    return Path("/var/lib/eisbach") / f"scratch-{_digest(home)}"
+    return root / f"scratch-{_digest(home)}"
 
 
 def _digest(home: Path) -> str:

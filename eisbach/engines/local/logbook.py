@@ -87,7 +87,11 @@ class LogBook:
 
 
 class StreamCapture:
-    """Cuts one stream of one task into records of whole lines; a line longer than PART_BYTES_MAX goes out in parts."""
+    """Cuts one stream of one task into records of whole lines.
+
+    A line goes out in parts when it is longer than PART_BYTES_MAX, or when `flush` finds it without its end: a
+    progress bar that only returns to the beginning of its line is to be seen while it grows.
+    """
 
     def __init__(self, book: LogBook, rank: int, stream: str) -> None:
         self._book = book
@@ -108,6 +112,18 @@ class StreamCapture:
             self._book.append(at_ms, self._rank, self._stream, data[:whole], True)
             data = data[whole:]
         self._rest = data
+
+    @property
+    def has_rest(self) -> bool:
+        """Return whether a line has begun and not ended."""
+        return bool(self._rest)
+
+    def flush(self, at_ms: int) -> None:
+        """Write what there is of a line that has not ended."""
+        whole = end_of_characters(self._rest, len(self._rest))
+        if whole:
+            self._book.append(at_ms, self._rank, self._stream, self._rest[:whole], True)
+            self._rest = self._rest[whole:]
 
     def end(self, at_ms: int) -> None:
         """Write what is left without an end of line."""

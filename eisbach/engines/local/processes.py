@@ -155,6 +155,18 @@ def reap(on_end: Callable[[int, int], None] | None = None, spent: Spent | None =
             on_end(pid, status)
 
 
+def wake_stopped_children() -> None:
+    """Let children go on that somebody stopped (a task may signal its supervisor in the moment of its start)."""
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WSTOPPED | os.WNOHANG)
+        except ChildProcessError:
+            return
+        if found is None:
+            return
+        os.kill(found.si_pid, signal.SIGCONT)  # not collected yet, so the pid is still its own
+
+
 def kill_rows(find: Callable[[], list[ProcessRow]], is_over: Callable[[], bool], deadline_ms: int | None = None) -> bool:
     """End all that `find` returns, also what forks faster than one can kill: first stop all, then kill, until over.
 

@@ -185,7 +185,8 @@ class Roster:
         self._helpers.add(pid)
 
     def reap(self) -> None:
-        """Collect children that ended."""
+        """Collect children that ended, and let supervisors go on that a tenant stopped."""
+        processes.wake_stopped_children()
         processes.reap(lambda pid, _: self._helpers.discard(pid))
 
     def _load(self, name: str) -> None:

@@ -1,6 +1,8 @@
 """One user id per project where the engine runs as root; what isolation there is, said in a sentence."""
 
+import hashlib
 import os
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -10,6 +12,8 @@ from eisbach.engines.local.layout import Layout
 
 FIRST_USER_ID = 200_000
 LAST_USER_ID = 399_999
+_BLOCK = 100
+"""Every home begins at a multiple of this, chosen by its path: two factories on one machine hardly share a user id."""
 
 _decoder = msgspec.json.Decoder(dict[str, int])
 
@@ -18,7 +22,11 @@ class ProjectUsers:
     """The map from project to user id: grows, is durable before it is used, never gives an id to a second project."""
 
     def __init__(self, path: Path) -> None:
+        """Read the map; `path` also says where this engine begins, since it is its own."""
         self._path = path
+        blocks = (LAST_USER_ID + 1 - FIRST_USER_ID) // _BLOCK
+        number = int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:8], "big")
+        self._first = FIRST_USER_ID + number % blocks * _BLOCK
         data = durable.read_file(path)
         self._ids: dict[str, int] = {} if data is None else _decoder.decode(data)
 
@@ -27,8 +35,10 @@ class ProjectUsers:
         known = self._ids.get(project_id)
         if known is not None:
             return known
-        following = max(self._ids.values(), default=FIRST_USER_ID - 1) + 1
-        if following > LAST_USER_ID:
+        taken = set(self._ids.values())
+        candidates = chain(range(self._first, LAST_USER_ID + 1), range(FIRST_USER_ID, self._first))
+        following = next((free for free in candidates if free not in taken), None)
+        if following is None:
             raise OSError("all user ids for projects are given away")
         ids = {**self._ids, project_id: following}
         durable.write_file(self._path, msgspec.json.encode(ids))
@@ -49,7 +59,7 @@ def isolation_sentence(layout: Layout, separate: bool, closed: Path | None = Non
             f"One trust domain: the engine runs {who} and gives projects no user ids of their own, "
             "so jobs of different projects could read each other's files"
         )
-    text = f"Each project runs under a user id of its own (from {FIRST_USER_ID})"
+    text = f"Each project runs under a user id of its own ({FIRST_USER_ID} to {LAST_USER_ID})"
     if layout.scratch.parent != layout.home:
         text += f"; workspaces and checkpoints lie in {layout.scratch}, since jobs cannot reach into {layout.home}"
     if closed is not None:
