@@ -28,6 +28,14 @@ class ForkingEngine(LocalEngine):
         return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
+def owner_of(pid: int) -> int | None:
+    """Return the user of a process, None where it has ended meanwhile."""
+    try:
+        return os.stat(f"/proc/{pid}").st_uid
+    except FileNotFoundError:
+        return None
+
+
 def main() -> None:
     home = Path(tempfile.mkdtemp(prefix="eisbach-test-"))
     os.chown(home, USER, USER)
@@ -35,11 +43,13 @@ def main() -> None:
     os.setresgid(USER, USER, USER)
     os.setresuid(USER, USER, USER)
     before = {(row.pid, row.start) for row in all_processes()}  # somebody else may work as this user as well
+    before = {(row.pid, row.start) for row in all_processes()}  # whatever else this user runs on the machine
     engine = ForkingEngine(home)
     harness = Harness(engine, wait_until)
     first = harness.run(an_order("att_1", run="test $(id -u) = 65534"))
     bomb = harness.run(an_order("att_2", run=BOMB, limit_ms=1_500, grace_ms=300, memory_mib=2048))
-    left = [row for row in all_processes() if row.lives and os.stat(f"/proc/{row.pid}").st_uid == USER]
+    fresh = [row for row in all_processes() if row.lives and (row.pid, row.start) not in before]
+    left = [row for row in fresh if owner_of(row.pid) == USER]
     agent_pid = engine.agent_pid()
     ours = [row for row in left if (row.pid, row.start) not in before]
     others = [row for row in ours if row.pid not in (agent_pid, os.getpid()) and row.parent != agent_pid]
