@@ -211,10 +211,11 @@ def new_factory(
     budget_eur: int = 1000,
     seed: int = 1,
     start_ms: int = 0,
+    engine_type: type[SimulatedEngine] = SimulatedEngine,
 ) -> Factory:
     """Open a factory with one organisation and one project; `start_ms` is what its engine needs to start work."""
     clock = ManualClock()
-    engine = SimulatedEngine(clock, start_ms=start_ms)
+    engine = engine_type(clock, start_ms=start_ms)
     factory = reopen(folder, store or MemoryStore(), clock, engine, site or a_site(), seed)
     org = factory.perform(create_organisation.command(SYSTEM, name="Org"))["organisation"]
     made = factory.perform(

@@ -1,5 +1,6 @@
 """A factory to which things happen at random, repeatable from a seed: people, time, nodes, faults, restarts."""
 
+import heapq
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -25,7 +26,39 @@ from eisbach.core.vocabulary.interval import month_end
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
+from eisbach.engines.simulated import SimulatedEngine
+from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
 from tests.app.factory import Factory, a_job, a_site, new_factory
+
+
+class UnreliableEngine(SimulatedEngine):
+    """Now and then it takes no order, tells nobody what it saw, or its tasks need their whole grace to stop."""
+
+    chance = random.Random(0)
+    trouble = 0.0
+
+    def start(self, order: StartOrder) -> None:
+        """Begin an attempt, unless the engine cannot be reached."""
+        if self.chance.random() < self.trouble:
+            raise EngineUnavailable("no answer")
+        super().start(order)
+
+    def stop(self, order: StopOrder) -> None:
+        """Ask an attempt to stop; it may take its grace."""
+        attempt = self._attempts.get(order.attempt_id)
+        if self.chance.random() < self.trouble:
+            raise EngineUnavailable("no answer")
+        if attempt is None or attempt.ended_ms is not None or self.chance.random() < 0.5:
+            super().stop(order)
+            return
+        self._check(order.epoch)
+        attempt.ends_ms = min(attempt.ends_ms, self._clock.now() + order.grace_ms)
+        attempt.ending, attempt.exit_code = Ending.STOPPED, 143
+        heapq.heappush(self._due, (attempt.ends_ms, order.attempt_id))
+
+    def _tell(self, name: str) -> None:
+        if self.chance.random() >= self.trouble:
+            super()._tell(name)
 
 
 class RandomFactory:
@@ -52,7 +85,11 @@ class RandomFactory:
             budget_eur=self.chance.choice([1, 5, 50, 1000]),
             seed=seed,
             start_ms=self.chance.choice([0, 0, 3000]),
+            engine_type=UnreliableEngine,
         )
+        engine = self.factory.engine
+        assert isinstance(engine, UnreliableEngine)
+        engine.chance, engine.trouble = self.chance, self.chance.choice([0.0, 0.0, 0.1, 0.4])
         self.projects = [self.factory.project]
         self.jobs: list[str] = []
 
@@ -62,7 +99,7 @@ class RandomFactory:
             self.submit: 30,
             self.submit_many: 8,
             self.pass_time: 30,
-            self.turn_month: 3,
+            self.turn_month: 5,
             self.cancel: 8,
             self.drain: 5,
             self.resume: 6,
@@ -176,7 +213,10 @@ class RandomFactory:
     def lose(self) -> str:
         """A running attempt is lost; often the same job's again, so that its delays grow."""
         jobs = self.factory.app.applier.state.scheduler.jobs.values()
-        running = sorted(str(job.attempt) for job in jobs if job.state is JobState.RUNNING)
+        known = self.factory.engine._attempts
+        running = sorted(
+            str(job.attempt) for job in jobs if job.state is JobState.RUNNING and known[str(job.attempt)].ended_ms is None
+        )
         if not running:
             return "nothing"
         attempt = running[0] if self.chance.random() < 0.7 else self.chance.choice(running)

@@ -4,6 +4,8 @@ import pytest
 
 from eisbach.app import create_project, report_cost, set_budget
 from eisbach.app.commands import SYSTEM
+from eisbach.app.rounds import Round
+from eisbach.app.settle_usage import settle_running
 from eisbach.core.vocabulary.interval import month_end, month_of
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
@@ -217,6 +219,46 @@ def test_a_failure_of_ours_in_the_new_month_gives_back_what_both_months_charged(
     check_all(factory)
     factory.pass_time(DAY_MS)
     assert factory.job(job)["charged"] == 24 * CORE_HOUR
+    check_all(factory)
+
+
+def test_a_job_that_lost_its_money_needs_only_what_it_can_still_cost(factory):
+    """Its whole ceiling was reserved again, and it ended where the budget was below that."""
+    to_month_end(factory, before=5 * HOUR_MS)
+    job = factory.submit(a_job("sleep 3600; false", attempts=3, limit_s=5 * 3600))
+    cap = factory.job(job)["cap"]
+    factory.pass_time(2 * HOUR_MS)
+    assert factory.job(job)["state"] == "waiting", "its second retry is delayed"
+    set_to(factory, cap)
+    set_to(factory, cap - 1)
+    account = factory.app.applier.state.accounts[job]
+    assert (account.charged, account.reserved) == (2 * CORE_HOUR, 0)
+    factory.pass_time(2 * HOUR_MS)
+    assert factory.job(job)["charged"] == 2 * CORE_HOUR
+    to_month_end(factory)
+    factory.run_rounds()
+    assert factory.job(job)["state"] == "running"
+    assert factory.app.applier.state.accounts[job].reserved == cap - 2 * CORE_HOUR
+    factory.pass_time(HOUR_MS)
+    assert (factory.job(job)["outcome"], factory.job(job)["charged"]) == ("failed", 3 * CORE_HOUR)
+    check_all(factory)
+
+
+def test_an_end_that_was_not_told_yet_is_settled_by_its_own_instant(factory, monkeypatch):
+    """A round that saw it ended charged nothing held and took back what was charged before."""
+    to_month_end(factory, before=10 * HOUR_MS)
+    first = month_of(factory.clock.now())
+    job = factory.submit(a_job("sleep 30000", limit_s=86_400))
+    factory.pass_time(3 * HOUR_MS)
+    factory.run_rounds()
+    monkeypatch.setattr(factory.engine, "_tell", lambda name: None)
+    to_month_end(factory)
+    factory.pass_time(HOUR_MS)
+    factory.run_rounds(Round("settle-usage", 1, settle_running))
+    assert factory.job(job)["charged"] == 3 * CORE_HOUR
+    factory.run_rounds()
+    assert factory.job(job)["charged"] == CORE_HOUR * 30_000 // 3600
+    assert report_cost.of_project(factory.store, factory.project, first)["charged"] == CORE_HOUR * 30_000 // 3600
     check_all(factory)
 
 

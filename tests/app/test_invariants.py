@@ -7,8 +7,8 @@ import pytest
 from tests.app.invariants import check_all, check_step, events_of
 from tests.app.random_factory import RandomFactory
 
-SEEDS = range(12)
-STEPS = 60
+SEEDS = range(40)
+STEPS = 80
 MANY_SEEDS = range(1000, 1300)
 MANY_STEPS = 250
 
