@@ -289,7 +289,10 @@ class Applier:
         if draft.batch.snapshot is not None:
             self._snapshot_seq = draft.batch.snapshot[0]
         self.failure = ""
-        self.on_commit(draft)
+        try:
+            self.on_commit(draft)
+        except Exception:
+            log.exception("a listener failed; the batch stands, and the next round tells the engine what it missed")
 
     def _start_over(self, error: Exception) -> None:
         """The batch was not written: forget what it did to the state."""
