@@ -10,10 +10,12 @@ from eisbach import __version__
 from eisbach.adapters import backup_archive
 from eisbach.adapters.archive_check import check_archive
 from eisbach.adapters.archives import ArchiveFolder
+from eisbach.adapters.backup_archive import NoBackup
 from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import SystemClock
 from eisbach.adapters.home_lock import HomeLock, HomeLocked
 from eisbach.adapters.identifiers import SystemIds
+from eisbach.adapters.log_keys import head_reader, read_keys, remember_key
 from eisbach.adapters.private_files import write_private
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
@@ -36,6 +38,7 @@ from eisbach.app.recover_state import recover
 from eisbach.app.rounds import ROUNDS, Round, RoundsThread
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.snapshot import fingerprint
+from eisbach.core.log.head import MalformedHead
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.local.engine import LocalEngine
@@ -51,12 +54,13 @@ from eisbach.stores.sql.store import SqlStore
 
 DATABASE = "eisbach.db"
 LOG_KEY = "log.key"
+EARLIER_KEYS = "log-keys-before-restores"
 OPERATOR_TOKEN = "operator.token"
 SITE_FILE = "site.toml"
 PRICE_FILE = "prices.toml"
 FOLLOWS_HEAD = "follows-head"
 UNFINISHED_RESTORE = "restore-unfinished"
-KEPT_BY_BACKUP = (LOG_KEY, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, "archives", "secrets")
+KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, "archives", "secrets")
 SYSTEM_SHARE = 10
 """Percent of the machine's memory that stays with the system, at least SYSTEM_MIB."""
 SYSTEM_MIB = 512
@@ -97,8 +101,7 @@ class Factory:
 
 def open_home(home: Path) -> Factory:
     """Open a home, made at its first start; raise CannotStart. Work that runs from before is taken over."""
-    crash_at = own_environment().get(ENVIRONMENT_VARIABLE)
-    if crash_at:
+    if crash_at := own_environment().get(ENVIRONMENT_VARIABLE):
         arm(crash_at)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -206,14 +209,14 @@ def backup(home: Path, file: Path) -> None:
         try:
             with tempfile.TemporaryDirectory(dir=file.parent, prefix=".backup-") as folder:
                 copy = Path(folder) / DATABASE
-                findings = _check_copy(store, copy)
+                findings = _check_copy(home, store, copy)
                 if findings:
                     raise StoreDamaged("; ".join(findings[:5]))
                 members = {name: home / name for name in KEPT_BY_BACKUP if (home / name).exists()}
                 backup_archive.write(file, {DATABASE: copy, **members})
         finally:
             store.close()
-    except (BackupRefused, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
+    except (BackupRefused, KeyFileError, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
         raise CannotStart(f"The backup was not written: {error}") from error
 
 
@@ -231,15 +234,16 @@ def restore(home: Path, file: Path) -> None:
         backup_archive.read(file, home, {DATABASE, *KEPT_BY_BACKUP})
         store = open_sqlite(home / DATABASE)
         try:
-            if findings := _findings(store):
+            if findings := _findings(home, store):
                 raise StoreDamaged("; ".join(findings[:5]))
             head = store.head()
         finally:
             store.close()
+        remember_key(home / LOG_KEY, home / EARLIER_KEYS)
         (home / LOG_KEY).rename(home / f"{LOG_KEY}.before-restore")
         write_private(home / FOLLOWS_HEAD, head[1] if head is not None else "none")
         (home / UNFINISHED_RESTORE).unlink()
-    except (backup_archive.NoBackup, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
+    except (NoBackup, KeyFileError, StoreUnavailable, StoreDamaged, StoreFull, NewerStore, OSError) as error:
         raise CannotStart(f"Nothing usable was restored: {error}") from error
 
 
@@ -249,30 +253,34 @@ def check(home: Path) -> Sequence[str]:
         with tempfile.TemporaryDirectory(dir=home, prefix=".check-") as folder:
             store = open_sqlite(home / DATABASE)
             try:
-                return _check_copy(store, Path(folder) / DATABASE)
+                return _check_copy(home, store, Path(folder) / DATABASE)
             finally:
                 store.close()
     except StoreDamaged as error:
         return [str(error)]
-    except (StoreUnavailable, StoreFull, NewerStore, OSError) as error:
+    except (KeyFileError, StoreUnavailable, StoreFull, NewerStore, OSError) as error:
         raise CannotStart(f"The store could not be checked: {error}") from error
 
 
-def _check_copy(store: SqlStore, copy: Path) -> list[str]:
+def _check_copy(home: Path, store: SqlStore, copy: Path) -> list[str]:
     """A server may go on writing, so a copy is checked; a database too damaged to copy is looked at as it is."""
     try:
         backup_database(store, copy)
     except StoreDamaged:
-        return _findings(store)
+        return _findings(home, store)
     copied = open_sqlite(copy)
     try:
-        return _findings(copied)
+        return _findings(home, copied)
     finally:
         copied.close()
 
 
-def _findings(store: SqlStore) -> list[str]:
-    findings = [str(finding) for finding in check_store(store)]
+def _findings(home: Path, store: SqlStore) -> list[str]:
+    try:
+        keys = read_keys(home / LOG_KEY, home / EARLIER_KEYS)
+    except MalformedHead as error:
+        return [f"{EARLIER_KEYS}: {error}"]
+    findings = [str(finding) for finding in check_store(store, read_head=head_reader(keys))]
     if not findings and fingerprint(recover(store).state) != fingerprint(recover(store, from_snapshot=False).state):
         findings.append("snapshot: the state it gives differs from the one that the whole log gives")
     return findings

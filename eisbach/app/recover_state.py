@@ -7,7 +7,7 @@ from eisbach.app.fold import apply
 from eisbach.app.snapshot import UnreadableSnapshot, decode_state
 from eisbach.app.state import FactoryState
 from eisbach.core.log.tree import Frontier, complete_nodes
-from eisbach.ports.store import Store
+from eisbach.ports.store import Store, StoreDamaged
 
 PAGE = 5_000
 
@@ -23,7 +23,10 @@ class Recovered:
 
 
 def recover(store: Store, *, from_snapshot: bool = True) -> Recovered:
-    """Return the state that the store's log gives; `from_snapshot=False` reads the whole log."""
+    """Return the state that the store's log gives; `from_snapshot=False` reads the whole log.
+
+    Raise StoreDamaged where an event cannot be made true.
+    """
     state, snapshot_seq = FactoryState(), -1
     saved = store.load_snapshot() if from_snapshot else None
     if saved is not None:
@@ -33,7 +36,11 @@ def recover(store: Store, *, from_snapshot: bool = True) -> Recovered:
             state, snapshot_seq = FactoryState(), -1
     while page := store.events(after_seq=state.next_seq - 1, limit=PAGE):
         for sealed in page:
-            apply(state, sealed.seq, sealed.at_ms, open_event(sealed.data).body)
+            try:
+                apply(state, sealed.seq, sealed.at_ms, open_event(sealed.data).body)
+            except Exception as error:
+                what = f"the store is damaged: event {sealed.seq} does not follow from those before it ({error})"
+                raise StoreDamaged(f"{what}; `eisbach db check` says more, restore a backup") from error
     _read_names(state, store)
     nodes = [store.tree_node(level, index) for level, index in complete_nodes(0, state.next_seq)]
     head = store.head()
