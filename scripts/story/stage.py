@@ -30,9 +30,9 @@ TRAINING = Workload(
     folder="language-model",
     name="train-language-model",
     is_template=True,
-    steps=200,
-    save_every=50,
-    options=("--env", "STEPS=200", "--env", "SAVE_EVERY=50", "--time-limit", "10m"),
+    steps=160,
+    save_every=40,
+    options=("--env", "STEPS=160", "--env", "SAVE_EVERY=40", "--time-limit", "10m"),
     results=("metrics.jsonl", "model.safetensors", "sample.txt", "tokenizer.json"),
 )
 COUNTING = Workload(
