@@ -143,10 +143,7 @@ class Applier:
     def _put(self, item: _Waiting) -> None:
         with self._wake:
             if self._is_stopping:
-                answer: Any = Refusal(Reason.NOT_LEADER, "This server is stopping", "Repeat the request when it is back")
-                if item.question is not None:
-                    answer = StoreUnavailable("this server is stopping")
-                item.mailbox.deliver([(item.ticket, answer)])
+                item.mailbox.deliver([(item.ticket, _not_taken(item))])
                 return
             self._waiting.append(item)
             self._wake.notify()
@@ -169,6 +166,15 @@ class Applier:
         self.run_once(snapshot=True)
 
     def _run(self) -> None:
+        try:
+            self._decide_all()
+        except BaseException as error:
+            self._fails_with(error)  # /healthz says so; nobody is left waiting for an answer that cannot come
+            raise
+        finally:
+            self._refuse_waiting()
+
+    def _decide_all(self) -> None:
         is_more_due = False
         while True:
             with self._wake:
@@ -178,6 +184,13 @@ class Applier:
                 if self._is_stopping and not self._waiting:
                     return
             is_more_due = self.run_once()
+
+    def _refuse_waiting(self) -> None:
+        with self._wake:
+            self._is_stopping = True
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        self._deliver([(item, _not_taken(item)) for item in waiting])
 
     def _seconds_until_due(self) -> float | None:
         due = self.state.scheduler.next_instant()
@@ -310,7 +323,7 @@ class Applier:
         self._is_adrift = False
         return True
 
-    def _fails_with(self, error: Exception) -> None:
+    def _fails_with(self, error: BaseException) -> None:
         failure = f"{type(error).__name__}: {error}"
         if failure != self.failure:
             log.error("the store takes nothing: %s", failure)
@@ -350,6 +363,13 @@ def _reached(draft: Draft, when: str) -> None:
     if armed():
         for step in sorted({_CRASH_STEPS[type(body)] for body in draft.bodies if type(body) in _CRASH_STEPS}):
             reached(f"{step}.{when}")
+
+
+def _not_taken(item: _Waiting) -> Any:
+    """What is answered to a command or a question that nobody will look at any more."""
+    if item.question is not None:
+        return StoreUnavailable("this server is stopping")
+    return Refusal(Reason.NOT_LEADER, "This server is stopping", "Repeat the request when it is back")
 
 
 def _replay(known: Reply, key: IdempotencyKey) -> Answer:

@@ -7,6 +7,7 @@ from eisbach.app import cancel_job
 from eisbach.app.commands import SYSTEM
 from eisbach.app.snapshot import UnreadableSnapshot, decode_state, encode_state, fingerprint
 from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
+from eisbach.core.vocabulary.reasons import Reason
 from eisbach.ports.store import StoreFull, StoreUnavailable
 from tests.app.factory import a_job
 from tests.app.invariants import check_all, check_rebuilt
@@ -146,3 +147,34 @@ def test_a_clock_that_is_set_back_is_noted_once_and_time_goes_on(factory):
     assert kinds.count("clock.jumped") == 1
     assert factory.app.applier.state.last_ms >= last
     check_all(factory)
+
+
+def test_what_fails_after_a_commit_is_not_decided_a_second_time(factory, monkeypatch):
+    def fail(draft):
+        raise RuntimeError("whoever was to be told")
+
+    monkeypatch.setattr(factory.app.applier, "on_commit", fail)
+    answer = factory.submit(a_job("sleep 10"))
+    monkeypatch.undo()
+    assert factory.app.applier.state.totals == {"submitted": 1}
+    assert factory.store.row("jobs", answer) is not None
+    factory.run_rounds()
+    factory.pass_time(10 * SECOND_MS)
+    assert factory.store.row("jobs", answer)["outcome"] == "succeeded", "the round told the engine what was missed"
+    check_all(factory)
+
+
+def test_nobody_waits_for_an_applier_that_has_ended(factory, monkeypatch):
+    applier = factory.app.applier
+    asked = [applier.perform(cancel_job.command(SYSTEM, job="job_none")), applier.ask(lambda state, now: now)]
+
+    def end():
+        raise SystemExit("a bug nobody foresaw")
+
+    monkeypatch.setattr(applier, "run_once", end)
+    with pytest.raises(SystemExit):
+        applier._run()
+    late = applier.perform(cancel_job.command(SYSTEM, job="job_none"))
+    assert "SystemExit" in applier.failure, "healthz says that it takes no work"
+    assert [one.result(timeout=0).reason for one in (asked[0], late)] == [Reason.NOT_LEADER] * 2
+    assert isinstance(asked[1].exception(timeout=0), StoreUnavailable)
