@@ -7,11 +7,13 @@ from eisbach.app.commands import Actor, Answer, Command, Context, Decision
 from eisbach.app.events import SecretSet
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
+from eisbach.core.jobs.environment import is_variable_name
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
 
+NAME_LENGTH_MAX = 128
 VALUE_BYTES_MAX = 64 * 1024
 
 
@@ -28,7 +30,7 @@ def store(application: "Application", actor: Actor, project: str, name: str, val
 
 def remove(application: "Application", actor: Actor, project: str, name: str) -> Answer:
     """Remove a secret; refused where there is none of that name."""
-    if not application.secrets.remove(project, name):
+    if not _is_name(name) or not application.secrets.remove(project, name):
         return Refusal(Reason.NOT_FOUND, f"The project has no secret named {name!r}", "Look at `eisbach secret list`")
     return application.perform(_noted(actor, project, name, removed=True)).result()
 
@@ -53,13 +55,17 @@ def _no_such_project(project: str) -> Refusal:
     return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
 
 
+def _is_name(name: str) -> bool:
+    """Return whether a text can name a secret at all: no other one ever reaches the keeper, which may be a folder."""
+    return is_variable_name(name) and len(name) <= NAME_LENGTH_MAX
+
+
 def _check(name: str, value: str) -> Refusal | None:
-    is_variable = name.isascii() and name.replace("_", "a").isalnum() and not name[:1].isdigit()
-    if not is_variable or len(name) > 128:
+    if not _is_name(name):
         return Refusal(
             Reason.INVALID_ARGUMENT,
             f"{name!r} cannot be the name of a secret",
-            "It becomes an environment variable: use letters, digits and _, at most 128 of them",
+            f"It becomes an environment variable: use letters, digits and _, at most {NAME_LENGTH_MAX} of them",
             "name",
         )
     if "\0" in value or len(value.encode()) > VALUE_BYTES_MAX:

@@ -364,6 +364,9 @@ def test_secrets_are_named_and_never_told(world):
     assert world.call("DELETE", f"{path}/TOKEN_2", token).status_code == 404
     for name in ("1A", "A-B", "A%00", "x" * 200):
         assert world.call("PUT", f"{path}/{name}", token, json={"value": "v"}).status_code == 422
+        assert world.call("DELETE", f"{path}/{name}", token).status_code == 404
+    for hidden in ("%2e%2e", ".API_KEY.draft"):
+        assert world.call("DELETE", f"{path}/{hidden}", token).status_code == 404, "what is no name is not looked for"
     assert world.call("PUT", f"{path}/A", token, json={"value": "a\0b"}).status_code == 422
 
 
