@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from itertools import count
+from urllib.parse import quote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,6 +12,10 @@ from eisbach import __version__
 
 access_log = logging.getLogger("eisbach.access")
 _REQUEST_ID_MAX = 64
+_CLIENT_MAX = 64
+_PATH_MAX = 256
+_TEXTS = ("path", "name")
+"""Path parameters that hold what a tenant wrote (names of files and secrets) and not one of our ids."""
 
 
 class Envelope:
@@ -54,13 +59,23 @@ def _sent_id(scope: Scope) -> bytes:
     return b""
 
 
+def loggable_path(scope: Scope) -> str:
+    """Return the path of a call as logs may hold it: without tenants' texts and control characters, and bounded."""
+    path = str(scope["path"])
+    for name in _TEXTS:
+        text = scope.get("path_params", {}).get(name)
+        if text and path.endswith(text):
+            path = f"{path.removesuffix(text)}{{{name}}}"
+    return quote(path, safe="/{}:")[:_PATH_MAX]
+
+
 def _log_access(scope: Scope, status: int, request_id: bytes, seconds: float) -> None:
     """Log a call. The query is left out: it may hold what is not for logs."""
-    client = dict(scope["headers"]).get(b"eisbach-client", b"").decode("latin-1")
+    client = dict(scope["headers"]).get(b"eisbach-client", b"").decode("latin-1")[:_CLIENT_MAX]
     access_log.info(
         "%s %s %d",
         scope["method"],
-        scope["path"],
+        loggable_path(scope),
         status,
         extra={"request_id": request_id.decode(), "milliseconds": round(seconds * 1000, 3), "client": client},
     )

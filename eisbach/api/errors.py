@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from eisbach.api.envelope import loggable_path
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.engine import EngineUnavailable
 from eisbach.ports.store import LeadershipLost, StoreFull, StoreUnavailable
@@ -139,12 +140,12 @@ def _refusal_of(item: Mapping[str, Any]) -> Refusal:
 
 async def _on_port_error(request: Request, error: Exception) -> Response:
     reason, what, do = next(answer for kind, answer in _PORT_ERRORS.items() if isinstance(error, kind))
-    log.error("%s %s: %s", request.method, request.scope["path"], error)
+    log.error("%s %s: %s", request.method, loggable_path(request.scope), error)
     return problem_response(request, Problem(Refusal(reason, what, do)))
 
 
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    log.error("%s %s failed", request.method, loggable_path(request.scope), exc_info=error)
     what = "the factory failed at this request; nothing of it was kept unless a later read shows it"
     do = "repeat it with the same Idempotency-Key; tell the operator the X-Request-Id"
     return problem_response(request, Problem(Refusal(Reason.INTERNAL_ERROR, what, do)))

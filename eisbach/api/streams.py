@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from eisbach.api.access import Call
+from eisbach.api.envelope import loggable_path
 from eisbach.api.errors import Problem
 from eisbach.api.host import STREAMS_MAX
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -71,7 +72,7 @@ class EventStream(Response):
             leaving.cancel()
             ended = await asyncio.gather(sending, leaving, return_exceptions=True)
         if isinstance(ended[0], Exception):
-            log.error("a stream of %s broke", scope["path"], exc_info=ended[0])
+            log.error("a stream of %s broke", loggable_path(scope), exc_info=ended[0])
 
     async def _send_all(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -457,3 +457,17 @@ def test_what_the_ports_cannot_do_now_says_so(world, monkeypatch, error, status,
     monkeypatch.setattr(world.application.reader, "rows", failing)
     problem = assert_problem(world.call("GET", jobs_of(world.ours), world.operator), status, reason)
     assert problem["retryable"]
+
+
+def test_what_tenants_wrote_and_line_breaks_stay_out_of_the_logs(world, caplog):
+    ours, token = world.ours, world.ours.tokens["member"]
+    with caplog.at_level("INFO", "eisbach"):
+        world.call("GET", f"/v1/jobs/{ours.ended_job}/artifacts/{ours.attempt}/0/model/weights.bin", token)
+        world.call("PUT", f"/v1/projects/{ours.project}/secrets/CODE_NAME", token, json={"value": "v"})
+        world.call("GET", "/v1/x%0A2026-01-01 INFO forged", token)
+    said = [record.getMessage() for record in caplog.records if record.name == "eisbach.access"]
+    assert said == [
+        f"GET /v1/jobs/{ours.ended_job}/artifacts/{ours.attempt}/{{path}} 200",
+        f"PUT /v1/projects/{ours.project}/secrets/{{name}} 200",
+        "GET /v1/x%0A2026-01-01%20INFO%20forged 404",
+    ]
