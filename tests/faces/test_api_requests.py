@@ -377,9 +377,11 @@ def test_a_cancelled_job_is_not_cancelled_twice(world):
     assert_problem(world.call("POST", f"/v1/jobs/{large}/cancel", token), 409, "ALREADY_ENDED")
 
 
-def test_a_drained_node_takes_nothing(world):
+def test_a_drained_node_takes_nothing_and_what_runs_there_is_asked_to_go(world):
     drained = world.made("POST", "/v1/nodes/node-a/drain", world.operator)
     assert drained["drained"] is True
+    running = world.made("GET", f"/v1/jobs/{world.ours.running_job}", world.operator)
+    assert (running["state"], running["reason"]) == ("stopping", "drain")
     assert world.made("GET", "/v1/nodes", world.operator)["items"][0]["drained"] is True
     job = world.submit(world.ours, name="later")
     why = world.made("GET", f"/v1/jobs/{job}/why", world.operator)

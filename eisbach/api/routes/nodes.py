@@ -4,7 +4,7 @@ from fastapi.routing import APIRouter
 from starlette.responses import Response
 
 from eisbach.api import representations, schemas
-from eisbach.api.access import FACTORY, NODE, Call, CallNow, GuardedRoute, allow
+from eisbach.api.access import FACTORY, NODE, CallNow, GuardedRoute, allow
 from eisbach.api.answers import JsonAnswer, perform
 from eisbach.app import drain_node
 
@@ -22,16 +22,12 @@ def list_nodes(call: CallNow, cursor: schemas.Cursor = None, limit: schemas.Limi
 @router.post("/v1/nodes/{node}/drain", response_model=schemas.DrainedNode, summary="Drain a node")
 @allow("node:drain", NODE, "node")
 async def drain(call: CallNow, node: schemas.NodePath) -> Response:
-    """Start nothing more on a node; what runs there ends by itself."""
-    return await _set_drained(call, node, True)
+    """Start nothing more on a node; what runs there is asked to save and starts again elsewhere, at our cost."""
+    return await perform(call, drain_node.command(call.actor, node=node, drained=True, stop_work=True))
 
 
 @router.post("/v1/nodes/{node}/resume", response_model=schemas.DrainedNode, summary="Take a node back into use")
 @allow("node:drain", NODE, "node")
 async def resume(call: CallNow, node: schemas.NodePath) -> Response:
     """Start work on a node again."""
-    return await _set_drained(call, node, False)
-
-
-async def _set_drained(call: Call, node: str, drained: bool) -> Response:
-    return await perform(call, drain_node.command(call.actor, node=node, drained=drained))
+    return await perform(call, drain_node.command(call.actor, node=node, drained=False))
