@@ -42,10 +42,9 @@ def question(*, job: str) -> Callable[[FactoryState, int], Answer | None]:
 def _under_way(job: ActiveJob, now: int) -> Answer:
     if job.state is JobState.STARTING:
         return {"reason": Reason.STARTING.value, "text": f"Attempt {job.attempts} is starting on {_places(job)}"}
-    if job.state is JobState.STOPPING:
-        cause = job.stop_cause.value if job.stop_cause is not None else "unknown"
-        grace = job.stop_grace_ms / 1000
-        return {"reason": "", "text": f"Attempt {job.attempts} is being stopped ({cause}); it has {grace:g} s to save"}
+    if job.state is JobState.STOPPING and job.stop_cause is not None:
+        text = f"Attempt {job.attempts} is being stopped ({job.stop_cause.value}); it has {job.stop_grace_ms / 1000:g} s to save"
+        return {"reason": job.stop_cause.reason.value, "text": text}
     held = (now - (job.running_ms or now)) / 1000
     left = max(0.0, job.remaining_ms / 1000 - held)
     text = f"Attempt {job.attempts} has run for {held:.0f} s on {_places(job)}; its limit is reached in {left:.0f} s"

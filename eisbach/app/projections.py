@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from eisbach.app import events as e
+from eisbach.core.jobs.lifecycle import StopCause
 
 Row = dict[str, Any]
 
@@ -230,7 +231,7 @@ def _reservation_moved(seq: int, at_ms: int, body: e.ReservationMoved, texts: Ma
 
 
 def _job_stopping(seq: int, at_ms: int, body: e.JobStopping, texts: Mapping[str, str]) -> list[Op]:
-    return [Update("jobs", body.job, {"state": "stopping", "reason": body.cause})]
+    return [Update("jobs", body.job, {"state": "stopping", "reason": StopCause(body.cause).reason.value})]
 
 
 def _job_ended(seq: int, at_ms: int, body: e.JobEnded, texts: Mapping[str, str]) -> list[Op]:

@@ -38,10 +38,10 @@ _VERDICTS = {
     Ending.LOST: Verdict(Outcome.LOST, Fault.OPERATOR, Reason.ENGINE_LOST_IT),
 }
 _STOPPED = {
-    StopCause.CANCEL: Verdict(Outcome.CANCELLED, Fault.CUSTOMER, Reason.CANCELLED),
-    StopCause.BUDGET: Verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, Reason.BUDGET_REACHED),
-    StopCause.PREEMPTION: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, Reason.PREEMPTED),
-    StopCause.DRAIN: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, Reason.NODE_DRAINED),
+    StopCause.CANCEL: Verdict(Outcome.CANCELLED, Fault.CUSTOMER, StopCause.CANCEL.reason),
+    StopCause.BUDGET: Verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, StopCause.BUDGET.reason),
+    StopCause.PREEMPTION: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.PREEMPTION.reason),
+    StopCause.DRAIN: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.DRAIN.reason),
 }
 
 

@@ -203,7 +203,7 @@ def test_cancelling_what_is_being_stopped_changes_nothing(factory, monkeypatch):
     job = factory.submit(a_job("sleep 600", grace_s=30))
     assert cancel(factory, job) == cancel(factory, job)
     assert [(order.cause.value, order.grace_ms) for order in stops] == [("cancel", 30_000)]
-    assert (factory.job(job)["state"], factory.job(job)["reason"]) == ("stopping", "cancel")
+    assert (factory.job(job)["state"], factory.job(job)["reason"]) == ("stopping", "CANCELLED")
     answer = why(factory, job)
     assert "is being stopped (cancel); it has 30 s to save" in answer["text"]
 
@@ -215,7 +215,7 @@ def test_a_job_that_is_stopped_before_it_ran_stays_stopping_when_it_runs(tmp_pat
     job = factory.submit(a_job("sleep 600"))
     cancel(factory, job)
     factory.pass_time(6000)
-    assert (factory.job(job)["state"], factory.job(job)["reason"]) == ("stopping", "cancel")
+    assert (factory.job(job)["state"], factory.job(job)["reason"]) == ("stopping", "CANCELLED")
     assert factory.app.applier.state.scheduler.jobs[job].state is JobState.STOPPING
     check_all(factory)
 

@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 
-from eisbach.core.jobs.lifecycle import TRANSITIONS, Fault, JobState, check_transition
+from eisbach.core.jobs.lifecycle import TRANSITIONS, Fault, JobState, StopCause, check_transition
 from eisbach.core.vocabulary.invariant import BrokenInvariant
+from eisbach.core.vocabulary.reasons import Reason
 
 W, S, R, G, E = JobState.WAITING, JobState.STARTING, JobState.RUNNING, JobState.STOPPING, JobState.ENDED
 ALLOWED = {(W, S), (W, E), (S, R), (S, G), (S, W), (S, E), (R, G), (R, W), (R, E), (G, W), (G, E)}
@@ -28,3 +29,9 @@ def test_every_state_leads_to_an_end_and_an_end_leads_nowhere():
 
 def test_ours_are_the_faults_of_operator_hardware_and_preemption():
     assert {fault for fault in Fault if fault.is_ours} == {Fault.OPERATOR, Fault.HARDWARE, Fault.PREEMPTION}
+
+
+def test_every_cause_of_a_stop_is_one_of_the_known_reasons():
+    assert [cause.reason for cause in StopCause] == [
+        Reason.CANCELLED, Reason.BUDGET_REACHED, Reason.PREEMPTED, Reason.NODE_DRAINED,
+    ]  # fmt: skip

@@ -381,7 +381,7 @@ def test_a_drained_node_takes_nothing_and_what_runs_there_is_asked_to_go(world):
     drained = world.made("POST", "/v1/nodes/node-a/drain", world.operator)
     assert drained["drained"] is True
     running = world.made("GET", f"/v1/jobs/{world.ours.running_job}", world.operator)
-    assert (running["state"], running["reason"]) == ("stopping", "drain")
+    assert (running["state"], running["reason"]) == ("stopping", "NODE_DRAINED")
     assert world.made("GET", "/v1/nodes", world.operator)["items"][0]["drained"] is True
     job = world.submit(world.ours, name="later")
     why = world.made("GET", f"/v1/jobs/{job}/why", world.operator)

@@ -3,6 +3,7 @@
 from enum import Enum
 
 from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.reasons import Reason
 
 
 class JobState(Enum):
@@ -52,6 +53,18 @@ class StopCause(Enum):
     PREEMPTION = "preemption"
     DRAIN = "drain"
 
+    @property
+    def reason(self) -> Reason:
+        """Return the reason that a job which is stopped for this cause gives."""
+        return _REASON_OF_STOP[self]
+
+
+_REASON_OF_STOP = {
+    StopCause.CANCEL: Reason.CANCELLED,
+    StopCause.BUDGET: Reason.BUDGET_REACHED,
+    StopCause.PREEMPTION: Reason.PREEMPTED,
+    StopCause.DRAIN: Reason.NODE_DRAINED,
+}
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {
     JobState.WAITING: frozenset({JobState.STARTING, JobState.ENDED}),
