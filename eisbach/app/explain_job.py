@@ -86,8 +86,10 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
     shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now)
     estimate = shadow.at_ms if shadow is not None else None
     if fitting and plan.head is not None and plan.head != job.job:
+        # whose job it is, is nobody's business but its project's
+        head = plan.head if scheduler.jobs[plan.head].project == job.project else "the first job that has to wait"
         text = (
-            f"It would fit now, but running up to its limit it would delay {plan.head}, which stands before it "
+            f"It would fit now, but running up to its limit it would delay {head}, which stands before it "
             f"({ahead} jobs ahead)"
         )
         return {"reason": Reason.BEHIND_PROMISE.value, "text": text, "start_estimated_ms": estimate}

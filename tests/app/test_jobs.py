@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from eisbach.app import cancel_job, explain_job, quote_job, submit_job
+from eisbach.app import cancel_job, create_project, explain_job, quote_job, submit_job
 from eisbach.app.commands import SYSTEM
 from eisbach.app.record_observation import OWN_FAULT_TRIES_MAX
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.engine import Ending, Observation
@@ -138,6 +139,18 @@ def test_a_job_that_would_delay_an_earlier_one_says_whom(factory):
     answer = why(factory, long)
     assert answer["reason"] == "BEHIND_PROMISE"
     assert head in answer["text"]
+
+
+def test_a_job_of_another_project_is_never_named(factory):
+    owner = factory.app.applier.state.projects[factory.project].organisation
+    made = create_project.command(SYSTEM, organisation=owner, name="other", budget_micro_eur=1000 * EURO)
+    other = factory.perform(made)["project"]
+    factory.submit(a_job("sleep 3600", cpus=6))
+    head = factory.submit(a_job("sleep 60", cpus=8))
+    long = factory.submit(a_job("sleep 7000", cpus=2, limit_s=7200), project=other)
+    answer = why(factory, long)
+    assert answer["reason"] == "BEHIND_PROMISE"
+    assert head not in answer["text"]
 
 
 def test_a_delay_that_has_just_ended_is_explained_too(factory):
