@@ -128,6 +128,8 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     site, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
     signer = _signer(home)
     store = open_sqlite(home / DATABASE)
+    archives = _Archives(home / "archives")
+    archives.discard_unfinished()  # what a killed server left half uploaded: up to 2 GiB each
     engine = _engine(home)
     engine.recover()
     application = Application(
@@ -137,7 +139,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         ids=SystemIds(),
         signer=signer,
         authoriser=CedarAuthoriser(),
-        archives=_Archives(home / "archives"),
+        archives=archives,
         secrets=SecretFolder(home / "secrets"),
         isolation=engine.isolation,
     )
