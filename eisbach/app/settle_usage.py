@@ -49,8 +49,9 @@ def _decide(state: FactoryState, context: Context, held: dict[str, int]) -> Deci
             spent.add(job.project)
             done += 1
             events += found
-    for project in [] if events else sorted(state.projects):
-        # A lowered budget: what was stopped for it may have spent more than was foreseen.
+    for project in [] if events else sorted({account.project for account in state.accounts.values()}):
+        # A lowered budget: what was stopped for it may have spent more than was foreseen. Only projects with jobs that
+        # have not ended are looked at: there may be hundreds of thousands without.
         stops = money.stops_for(state, project, money.overspent(state, project), context.now, SYSTEM.token)
         events += stops
         done += len(stops)
