@@ -121,7 +121,6 @@ class ArchiveFolder:
         return self._root / digest[:2] / digest if is_archive_id(archive_id) else None
 
 
-
 def _full(error: OSError) -> Refusal:
     """Return that the disk is full; any other error of the disk is raised again."""
     if error.errno not in _FULL:

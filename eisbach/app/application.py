@@ -49,7 +49,6 @@ class Application:
         self._store, self.engine, self.clock, self.ids = store, engine, clock, ids
         self.signer, self.authoriser, self.archives, self.secrets = signer, authoriser, archives, secrets
         self.isolation = isolation
-        self._listeners: list[Callable[[Draft], None]] = []
         self._clock_offset_ms = clock.wall() - clock.uptime_ms()
         reached("recover.before_leadership")
         self.applier = Applier(store, clock, ids, signer, self._after_commit)
@@ -104,14 +103,6 @@ class Application:
         """Have a head signed where the log has grown since the last one."""
         return self.applier.sign_head()
 
-    def listen(self, listener: Callable[[Draft], None]) -> None:
-        """Call `listener` on the applier's thread after each commit; it must be quick."""
-        self._listeners.append(listener)
-
-    def unlisten(self, listener: Callable[[Draft], None]) -> None:
-        """Stop calling a listener."""
-        self._listeners.remove(listener)
-
     def actor_of(self, secret: str) -> Actor | None:
         """Return who holds a token's secret, or None where it is unknown, expired or revoked; from any thread."""
         return issue_token.actor_of(self.applier.state, secret, self.clock.now())
@@ -164,5 +155,3 @@ class Application:
 
     def _after_commit(self, draft: Draft) -> None:
         self.teller.after_commit(draft)
-        for listener in tuple(self._listeners):
-            listener(draft)

@@ -28,9 +28,8 @@ def missing(application: "Application", project: str, spec: JobSpec) -> tuple[Re
             refusals.append(Refusal(Reason.NOT_FOUND, what, do, "workdir"))
     known = set(application.secrets.names(project)) if spec.secrets else set()
     for name in spec.secrets:
-        variable, _, stored = name.partition("=")
-        if (stored or variable) not in known:
-            what = f"The project has no secret named {stored or variable!r}"
+        if name not in known:
+            what = f"The project has no secret named {name!r}"
             do = "Store it first with `eisbach secret set`"
             refusals.append(Refusal(Reason.MISSING_SECRET, what, do, "secrets"))
     return tuple(refusals)

@@ -13,6 +13,8 @@ from eisbach.core.log.tree import Frontier
 from eisbach.ports.store import Batch, Reply, Text, TreeNode
 
 _NO_TEXTS: dict[str, str] = {}
+
+
 class Draft:
     """A batch that grows. `bodies` are the events that were added, for whoever acts once they are durable."""
 

@@ -101,7 +101,6 @@ class ProjectCreated(Body, frozen=True):
     name: str
     budget: int
     by: str
-    number: int = 0
 
 
 class BudgetSet(Body, frozen=True):
@@ -136,7 +135,6 @@ class TokenRevoked(Body, frozen=True):
 class SecretSet(Body, frozen=True):
     project: str
     name: str
-    commitment: str
     by: str
     removed: bool = False
 

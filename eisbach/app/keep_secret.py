@@ -45,7 +45,7 @@ def _noted(actor: Actor, project: str, name: str, *, removed: bool) -> Command:
         if project not in state.projects:
             return _no_such_project(project)
         commitment, _ = commit_to(context.ids, f"{project}/secret", name)
-        event = SecretSet(project=project, name=commitment, commitment="", by=actor.token, removed=removed)
+        event = SecretSet(project=project, name=commitment, by=actor.token, removed=removed)
         return Decision(events=(event,), reply={"project": project, "name": name, "removed": removed})
 
     return decide

@@ -68,11 +68,10 @@ def complete(sources: AttemptSources, facts: StartOrder) -> StartOrder | Observa
             return _refused(facts, "the working directory's archive is no longer there")
     secrets: list[tuple[str, str]] = []
     for name in spec.secrets:
-        variable, _, stored = name.partition("=")
-        value = sources.secrets.get(facts.project_id, stored or variable)
+        value = sources.secrets.get(facts.project_id, name)
         if value is None:
             return _refused(facts, "a secret that the task names is not in the project")
-        secrets.append((variable, value))
+        secrets.append((name, value))
     return StartOrder(
         attempt_id=facts.attempt_id,
         attempt_number=facts.attempt_number,

@@ -10,8 +10,3 @@ def commit_to(ids: Ids, text_id: str, content: str) -> tuple[str, Text]:
     """Return the commitment (SHA-256 of salt and content, in hex) that stands in the log, and the text to store."""
     text = Text(text_id, ids.salt(), content.encode())
     return sha256(text.salt + text.content).hexdigest(), text
-
-
-def is_commitment_to(commitment: str, text: Text) -> bool:
-    """Return whether a stored text is the one that the log committed to."""
-    return sha256(text.salt + text.content).hexdigest() == commitment

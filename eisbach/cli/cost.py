@@ -51,7 +51,6 @@ def _print_job_cost(job: Json, statement: Json) -> None:
         [
             ("job", f"{job.get('name') or ''} ({job['job']})"),
             ("tariff", str(statement["tariff"])),
-            ("price", _price(statement)),
             ("ceiling", _amount(statement, "ceiling")),
             ("charged", f"{_amount(statement, 'charged')} for {statement['charged_ms']} ms"),
         ]
@@ -73,12 +72,6 @@ def _print_job_cost(job: Json, statement: Json) -> None:
         for one in attempts
     ]
     table(columns, rows)
-
-
-def _price(statement: Json) -> str:
-    """Return the price of each hour where the statement names it."""
-    price = statement.get("price_per_hour_micro_eur")
-    return "" if price is None else f"{figures.euro(price)} EUR per hour"
 
 
 def _amount(statement: Json, part: str) -> str:
