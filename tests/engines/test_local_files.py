@@ -64,6 +64,17 @@ def test_outputs_beyond_the_bound_are_left_out_and_that_is_said(tmp_path: Path) 
     assert "not kept" in kept.left_out
 
 
+def test_a_named_output_that_is_not_there_is_said_and_many_are_kept(tmp_path: Path) -> None:
+    workspace = tmp_path / "work"
+    workspace.mkdir()
+    for number in range(100):
+        (workspace / f"file-{number:03}").write_text(str(number))
+    kept = keep_outputs(["file-*", "modle.bin"], [(0, workspace)], tmp_path / "none", tmp_path / "kept")
+    assert len(kept.artifacts) == 100
+    assert (tmp_path / "kept" / "file-099").read_text() == "99"
+    assert kept.left_out == "1 of 2 outputs held no file to keep"
+
+
 def an_archive(path: Path, *entries: tarfile.TarInfo, content: bytes = b"content") -> Path:
     with tarfile.open(path, "w:gz") as archive:
         for entry in entries:
@@ -174,6 +185,18 @@ def test_a_job_that_fills_its_disk_sees_that_and_its_outcome_is_kept(small_disk:
         assert "No space left" in " ".join(local.log()) or seen.usage.log_dropped_bytes > 0
         assert local.log()[0] == "before"
         assert local.run(an_order("att_2")).ending is Ending.EXITED  # its workspace went, so there is room again
+
+
+def test_a_copy_that_found_no_room_leaves_none_of_itself(small_disk: Path) -> None:
+    workspace, saved, target = small_disk / "work", small_disk / "checkpoints", small_disk / "kept"
+    for folder in (workspace, saved):
+        folder.mkdir()
+    (saved / "model").write_bytes(b"x" * 5 * 1024**2)
+    (workspace / "checkpoints").symlink_to(saved)
+    with pytest.raises(OSError, match="No space left"):
+        keep_outputs(["checkpoints"], [(0, workspace)], saved, target)
+    assert not target.exists()
+    assert (saved / "model").exists()
 
 
 def test_the_engines_own_full_disk_is_said_and_nothing_is_lost(small_disk: Path, tmp_path: Path) -> None:

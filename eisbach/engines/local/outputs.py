@@ -9,6 +9,7 @@ import errno
 import glob
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from eisbach.engines.local.layout import OUTPUT_BYTES_MAX, OUTPUT_FILES_MAX
 from eisbach.ports.engine import Artifact
 
 _CHUNK = 1 << 26
+_SYNCED_SINGLY_MAX = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,33 @@ def keep_outputs(
     checkpoint folder, whose files are copied since the next attempt may change them; so are files with further links.
     `owner` is the user whose files alone are taken, None where tasks run as who the engine is.
     """
+    try:
+        found, left_out = _keep_all(patterns, workspaces, checkpoint, target, owner, bytes_max)
+        _sync(target, [target / artifact.path for artifact in found])
+    except OSError:
+        shutil.rmtree(target, ignore_errors=True)  # without its list it is rubbish, and the disk may be full of it
+        raise
+    return Kept(sorted(found, key=lambda artifact: artifact.path), left_out)
+
+
+def _keep_all(
+    patterns: Sequence[str],
+    workspaces: Sequence[tuple[int, Path]],
+    checkpoint: Path,
+    target: Path,
+    owner: int | None,
+    bytes_max: int,
+) -> tuple[list[Artifact], str]:
     kept: dict[str, Artifact] = {}
     left_out: dict[str, None] = {}
+    named: set[str] = set()
     size_left = bytes_max
     for rank, workspace in workspaces:
         prefix = "" if rank == 0 else f"rank-{rank}/"
-        for name, source in _find(patterns, workspace, checkpoint):
+        for pattern, name, source in _find(patterns, workspace, checkpoint):
             path = prefix + name
             if path in kept:
+                named.add(pattern)
                 continue
             if not _is_text(path):
                 left_out["outputs whose names are not UTF-8 were not kept"] = None
@@ -65,6 +86,7 @@ def keep_outputs(
             opened = _open(source, workspace, checkpoint, owner)
             if opened is None:
                 continue
+            named.add(pattern)
             with opened as file:
                 size = os.fstat(file.fileno()).st_size
                 if len(kept) >= OUTPUT_FILES_MAX or size > size_left:
@@ -74,9 +96,21 @@ def keep_outputs(
                 size_left -= size
                 may_link = not _is_in(_place_of(file.fileno()), checkpoint)
                 kept[path] = Artifact(path, size, _keep(file, target / path, may_link))
+    missing = sum(1 for pattern in patterns if pattern not in named)
+    if missing:
+        left_out[f"{missing} of {len(patterns)} outputs held no file to keep"] = None
+    return list(kept.values()), "; ".join(left_out)
+
+
+def _sync(target: Path, files: Sequence[Path]) -> None:
+    """Make the kept files durable: one by one, or where they are many the whole file system in one step."""
+    if len(files) > _SYNCED_SINGLY_MAX:
+        durable.sync_file_system(target)
+        return
+    for file in files:
+        durable.sync_file(file)
     for folder, _, _ in os.walk(target):
         durable.sync_folder(Path(folder))
-    return Kept(sorted(kept.values(), key=lambda artifact: artifact.path), "; ".join(left_out))
 
 
 def _is_text(path: str) -> bool:
@@ -87,8 +121,8 @@ def _is_text(path: str) -> bool:
     return True
 
 
-def _find(patterns: Sequence[str], workspace: Path, checkpoint: Path) -> Iterator[tuple[str, str]]:
-    """Yield (relative name, path without links) of what the patterns name and what lies below it."""
+def _find(patterns: Sequence[str], workspace: Path, checkpoint: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (pattern, relative name, path without links) of what the patterns name and what lies below it."""
     root = str(workspace)
     for pattern in patterns:
         for match in sorted(glob.glob(pattern, root_dir=root, recursive=True, include_hidden=True)):
@@ -97,7 +131,7 @@ def _find(patterns: Sequence[str], workspace: Path, checkpoint: Path) -> Iterato
             if not (_is_in(real, workspace) or _is_in(real, checkpoint) or real == os.path.realpath(checkpoint)):
                 continue  # a link that leads out; `/` would take an hour to walk
             for file in _below(top) if os.path.isdir(top) else (top,):
-                yield os.path.relpath(file, root), os.path.realpath(file)
+                yield pattern, os.path.relpath(file, root), os.path.realpath(file)
 
 
 def _below(folder: str) -> Iterator[str]:
@@ -137,13 +171,12 @@ def _is_in(path: str, folder: Path) -> bool:
 
 
 def _keep(source: FileIO, target: Path, may_link: bool) -> str:
-    """Put one file at its place, durably, and return its SHA-256."""
+    """Put one file at its place and return its SHA-256."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     fd = source.fileno()
     if may_link and os.fstat(fd).st_nlink == 1 and _link(fd, target):
         os.fchown(fd, os.geteuid(), os.getegid())
         os.fchmod(fd, 0o600)
-        os.fsync(fd)
     else:
         _copy(fd, target)
     source.seek(0)
@@ -177,7 +210,6 @@ def _copy(source: int, target: Path) -> None:
                 if sent == 0:
                     break
                 start += sent
-        os.fsync(into)
     finally:
         os.close(into)
 
