@@ -1,6 +1,7 @@
 """The composition root of the live system: a home becomes an application with real ports."""
 
 import secrets
+import stat
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.local.engine import LocalEngine
 from eisbach.engines.local.inventory import Inventory, detect
 from eisbach.engines.local.layout import SCRATCH_ROOT
-from eisbach.ports.crash import ENVIRONMENT_VARIABLE, arm, reached
+from eisbach.ports.crash import ENVIRONMENT_VARIABLE, UnknownPoint, arm, reached
 from eisbach.ports.engine import Ending, EngineUnavailable, Observation
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
 from eisbach.settings import RETENTION, own_environment, scratch_root
@@ -101,9 +102,9 @@ class Factory:
 
 def open_home(home: Path) -> Factory:
     """Open a home, made at its first start; raise CannotStart. Work that runs from before is taken over."""
-    if crash_at := own_environment().get(ENVIRONMENT_VARIABLE):
-        arm(crash_at)
     try:
+        if crash_at := own_environment().get(ENVIRONMENT_VARIABLE):
+            arm(crash_at)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = HomeLock(home)
         try:
@@ -111,7 +112,7 @@ def open_home(home: Path) -> Factory:
         except BaseException:
             lock.release()
             raise
-    except (HomeLocked, SiteFileError, KeyFileError) as error:
+    except (HomeLocked, SiteFileError, KeyFileError, UnknownPoint) as error:
         raise CannotStart(str(error)) from error
     except (StoreUnavailable, StoreDamaged, NewerStore, StoreFull, EngineUnavailable) as error:
         raise CannotStart(str(error)) from error
@@ -300,6 +301,11 @@ def _give_up_attempts(application: Application, attempts: Sequence[str]) -> None
 def _operator_token(application: Application, home: Path) -> None:
     """Make the operator's first token: on disk before it is valid, so that a crash in between loses nothing."""
     path = home / OPERATOR_TOKEN
+    if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+        raise CannotStart(
+            f"The operator's token in {path} has mode {mode:04o}, so others can read it. Run: chmod 600 {path}; "
+            "if somebody else may have read it, revoke it (`eisbach token revoke`) after making another one"
+        )
     if not path.exists():
         write_private(path, SECRET_PREFIX + secrets.token_urlsafe(32))
     command = issue_token.command(

@@ -30,8 +30,9 @@ def read_keys(own: Path, earlier: Path) -> list[VerifierKey]:
 
 def remember_key(own: Path, earlier: Path) -> None:
     """Add a home's own key to the earlier ones: the log is going to be signed by another."""
-    keys = read_keys(own, earlier)
-    write_private(earlier, "".join(f"{key}\n" for key in [*keys[1:], keys[0]]))
+    key = key_of(load_key_file(own))
+    known = earlier.read_text() if earlier.exists() else ""
+    write_private(earlier, f"{known}{key}\n")
 
 
 def head_reader(keys: list[VerifierKey]) -> Callable[[str], Head]:

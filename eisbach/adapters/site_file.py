@@ -167,6 +167,8 @@ def _country(path: Path, table: Mapping[str, Any], key: str) -> str:
 
 def _price(path: Path, table: Mapping[str, Any], key: str) -> int:
     value = table.get(key)
+    if value is None:
+        raise SiteFileError(f"{path}: {key} is missing")
     try:
         if not isinstance(value, str):
             raise ValueError(f'{value!r} must be written in quotes, such as "0.04", so that no digit is lost')

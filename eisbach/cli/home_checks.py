@@ -19,10 +19,10 @@ def prepare_home(home: Path, mounts: str | None = None) -> None:
         raise usage_error(f"The home {home} is a file", "Choose a folder with --home") from None
     except OSError as error:
         raise _not_writable(home, error.strerror or "cannot be made") from error
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise _not_writable(home, "no permission to write")
     if os.statvfs(home).f_flag & os.ST_RDONLY:
         raise _not_writable(home, "its file system is mounted read-only")
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise _not_writable(home, "no permission to write")
     mode = stat.S_IMODE(home.stat().st_mode)
     if mode & 0o022:
         raise CliError(

@@ -53,11 +53,15 @@ POINTS: dict[str, str] = {
 _armed: dict[str, int] = {}
 
 
+class UnknownPoint(ValueError):
+    """There is no crash point of this name; the message names those there are."""
+
+
 def arm(text: str) -> None:
-    """Arm one point, written `name` or `name:count` (the count-th time in one process); raise ValueError if unknown."""
+    """Arm one point, written `name` or `name:count` (the count-th time in one process); raise UnknownPoint."""
     name, _, count = text.partition(":")
-    if name not in POINTS:
-        raise ValueError(f"{name!r} is not a crash point; there are {', '.join(sorted(POINTS))}")
+    if name not in POINTS or not (count or "1").isdecimal():
+        raise UnknownPoint(f"{text!r} is not a crash point; there are {', '.join(sorted(POINTS))}")
     _armed[name] = int(count or 1)
 
 
