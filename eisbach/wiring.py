@@ -36,6 +36,7 @@ from eisbach.app.issue_token import LIFETIME_MAX_MS, SECRET_PREFIX
 from eisbach.app.open_factory import apply_site_changes, open_factory
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.recover_state import recover
+from eisbach.app.refuse_late import refuse_late
 from eisbach.app.rounds import ROUNDS, Round, RoundsThread
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.snapshot import fingerprint
@@ -158,7 +159,8 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     site_round = Round("site-file", 10 * SECOND_MS, lambda app: apply_site_changes(app, [site]))
     kept_ms = RETENTION.replies_days * DAY_MS
     replies_round = Round("forget-replies", HOUR_MS, lambda app: forget_replies(app, kept_ms))
-    rounds = RoundsThread(application, (*ROUNDS, site_round, replies_round))
+    late_round = Round("refuse-late", 60 * SECOND_MS, refuse_late)
+    rounds = RoundsThread(application, (*ROUNDS, site_round, late_round, replies_round))
     rounds.start()
     flavours = sorted({node.flavour for node in site.nodes})
     gpus = [gpu.name for gpu in machine.gpus]

@@ -153,6 +153,7 @@ def attempt(row: Row) -> Json:
         "running_at": instant_text(row["running_ms"]),
         "ended_at": instant_text(row["ended_ms"]),
         **{name: row[name] for name in used},
+        "detail": row["detail"],
         **money("charged", row["charged"]),
     }
 
@@ -286,6 +287,8 @@ def why_ended(row: Row, last: Row | None) -> Json:
     if last is not None and last["exit_code"] is not None:
         where = f" of task {last['rank']}" if last["rank"] is not None else ""
         detail += f". Attempt {last['number']} ended with exit code {last['exit_code']}{where}"
+    if last is not None and last["detail"]:
+        detail += f". The engine said: {last['detail']}"
     return {
         "job": row["job"],
         "state": row["state"],

@@ -252,6 +252,7 @@ class Attempt(Told):
     outcome: str
     reason: str
     exit_code: int | None
+    detail: str
     held_ms: int
     charged_ms: int
     charged_micro_eur: MicroEuro

@@ -257,6 +257,8 @@ def _commitments(body: e.Body) -> list[tuple[str, str | None]]:
             return [(f"{body.token}/{TEXT_COLUMNS['tokens']}", body.label)]
         case e.JobSubmitted():
             return [(f"{body.job}/spec", body.spec), (f"{body.job}/{TEXT_COLUMNS['jobs']}", None)]
+        case e.AttemptEnded() if body.detail:
+            return [(f"{body.attempt}/{TEXT_COLUMNS['attempts']}", body.detail)]
     return []
 
 

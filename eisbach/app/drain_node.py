@@ -2,6 +2,7 @@
 
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events import JobStopping, NodeDrained
+from eisbach.app.site_facts import BY_SITE_FILE
 from eisbach.app.state import FactoryState
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -20,7 +21,7 @@ def command(actor: Actor, *, node: str, drained: bool, stop_work: bool = False) 
         running = [job for job in state.scheduler.holding.values() if any(s.node == node for s in job.shares)]
         reply = {"node": node, "drained": drained, "attempts_on_it": len(running)}
         events: list[NodeDrained | JobStopping] = []
-        if known.drained != drained:
+        if known.drained != drained or (drained and known.drained_by == BY_SITE_FILE):
             events.append(NodeDrained(node=node, drained=drained, by=actor.token))
         if drained and stop_work:
             events += [

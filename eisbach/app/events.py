@@ -62,12 +62,15 @@ class NodeDeclared(Body, frozen=True):
 
 
 class NodeChanged(Body, frozen=True):
+    """An idle node offers something else from now on; one that a person drained stays `drained`."""
+
     node: str
     pool: str
     flavour: str
     cpu_milli: int
     memory_mib: int
     gpus: int
+    drained: bool = False
 
 
 class NodeDrained(Body, frozen=True):
@@ -231,6 +234,7 @@ class AttemptEnded(Body, frozen=True):
     """An attempt is over.
 
     `next` is the job's state after it: `waiting` (retried) or `ended`; `job_outcome` is empty while it waits.
+    `detail` commits to the engine's sentence about it (text `<attempt>/detail`), empty where it said nothing.
     `charged` and `charged_ms` are the attempt's own totals, `job_charged` and `job_charged_ms` the job's over all.
     """
 
@@ -253,6 +257,7 @@ class AttemptEnded(Body, frozen=True):
     memory_peak_mib: int
     memory_is_polled: bool
     log_bytes: int
+    detail: str
     next: str
     job_outcome: str
     not_before_ms: int = 0

@@ -66,6 +66,8 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
         cpu_milli=body.cpu_milli,
         memory_mib=body.memory_mib,
         gpus=body.gpus,
+        drained=body.drained,
+        drained_by=before.drained_by if body.drained else "",
     )
     state.scheduler.fleet.replace(changed)
 
@@ -73,6 +75,7 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
 def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained) -> None:
     node = state.scheduler.fleet.nodes[body.node]
     node.drained, node.removed = body.drained, body.removed
+    node.drained_by = body.by if body.drained else ""
 
 
 def _tariff(state: FactoryState, seq: int, at_ms: int, body: e.TariffPublished) -> None:

@@ -18,14 +18,20 @@ VALUE_BYTES_MAX = 64 * 1024
 
 
 def store(application: "Application", actor: Actor, project: str, name: str, value: str) -> Answer:
-    """Keep a secret under its name, replacing an older value; blocks until it is durable."""
+    """Keep a secret under its name, replacing an older value; blocks until it is durable.
+
+    The log learns of it first: a crash in between leaves a note without a value, which the unanswered client repeats,
+    and never a value that the log knows nothing of.
+    """
     problem = _check(name, value)
     if problem is not None:
         return problem
     if application.resource_of("Project", project) is None:
         return _no_such_project(project)
-    application.secrets.put(project, name, value)
-    return application.perform(_noted(actor, project, name, removed=False)).result()
+    answer = application.perform(_noted(actor, project, name, removed=False)).result()
+    if not isinstance(answer, Refusal):
+        application.secrets.put(project, name, value)
+    return answer
 
 
 def remove(application: "Application", actor: Actor, project: str, name: str) -> Answer:

@@ -17,13 +17,11 @@ from eisbach.app.events import (
     SiteDeclared,
     TariffPublished,
 )
-from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
+from eisbach.app.site_facts import BY_SITE_FILE, NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.state import FactoryState, Site
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.vocabulary.reasons import Refusal
-
-BY_SITE_FILE = "site-file"
 
 
 def open_factory(
@@ -124,6 +122,7 @@ def _node_changes(node: Node | None, facts: NodeFacts, site: str) -> list[Body]:
             cpu_milli=facts.cpu_milli,
             memory_mib=facts.memory_mib,
             gpus=facts.gpus,
+            drained=node.drained and node.drained_by != BY_SITE_FILE,
         )
     ]
 

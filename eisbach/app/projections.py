@@ -45,7 +45,7 @@ PRIMARY_KEYS = {
     "attempts": "attempt",
     "transfers": "transfer",
 }
-TEXT_COLUMNS = {"organisations": "name", "projects": "name", "tokens": "label", "jobs": "name"}
+TEXT_COLUMNS = {"organisations": "name", "projects": "name", "tokens": "label", "jobs": "name", "attempts": "detail"}
 """table -> its column that shows the text `<primary key>/<column>`, and is emptied when that text is erased"""
 
 
@@ -129,7 +129,7 @@ def _node_changed(seq: int, at_ms: int, body: e.NodeChanged, texts: Mapping[str,
         "cpu_milli": body.cpu_milli,
         "memory_mib": body.memory_mib,
         "gpus": body.gpus,
-        "drained": False,
+        "drained": body.drained,
         "removed": False,
     }
     return [Update("nodes", body.node, changes)]
@@ -262,6 +262,7 @@ def _attempt_planned(seq: int, at_ms: int, body: e.AttemptPlanned, texts: Mappin
         "memory_peak_mib": 0,
         "memory_is_polled": False,
         "log_bytes": 0,
+        "detail": "",
     }
     changes = {"state": "starting", "reason": "STARTING", "attempts": body.number, "last_attempt": body.attempt}
     return [Insert("attempts", row), Update("jobs", body.job, changes)]
@@ -301,6 +302,7 @@ def _attempt_ended(seq: int, at_ms: int, body: e.AttemptEnded, texts: Mapping[st
         "memory_peak_mib": body.memory_peak_mib,
         "memory_is_polled": body.memory_is_polled,
         "log_bytes": body.log_bytes,
+        "detail": texts.get(f"{body.attempt}/detail", ""),
     }
     job: Row = {"state": body.next, "outcome": body.job_outcome, "reason": body.reason, "exit_code": body.exit_code}
     job |= {"charged": body.job_charged, "charged_ms": body.job_charged_ms}

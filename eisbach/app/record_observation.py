@@ -6,6 +6,7 @@ from eisbach.app import money
 from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.events import AttemptEnded, AttemptRunning
 from eisbach.app.state import FactoryState
+from eisbach.app.texts import commit_to
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome, StopCause
 from eisbach.core.vocabulary.invariant import require
@@ -16,6 +17,7 @@ from eisbach.ports.engine import Ending, Observation
 OWN_FAULT_TRIES_MAX = 10
 """So often an attempt may fail through a fault of ours before the job is given up as lost."""
 
+DETAIL_LENGTH_MAX = 500
 RETRY_DELAY_MAX_MS = 60 * SECOND_MS
 
 
@@ -89,6 +91,8 @@ def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observatio
     after = _next_state(job, verdict, seen.held_ms)
     is_over = after is JobState.ENDED
     settled = money.settle(state, job, seen.held_ms, is_charged=not verdict.fault.is_ours, is_over=is_over)
+    said = seen.detail[:DETAIL_LENGTH_MAX]
+    commitment, text = commit_to(context.ids, f"{seen.attempt_id}/detail", said) if said else ("", None)
     event = AttemptEnded(
         attempt=seen.attempt_id,
         job=job.job,
@@ -109,6 +113,7 @@ def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observatio
         memory_peak_mib=seen.usage.memory_peak_mib,
         memory_is_polled=seen.usage.memory_is_polled,
         log_bytes=seen.usage.log_bytes,
+        detail=commitment,
         next=after.value,
         job_outcome=_job_outcome(verdict).value if is_over else "",
         not_before_ms=0 if is_over else _not_before(job, verdict, context.now),
@@ -117,7 +122,7 @@ def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observatio
     charged_now = settled.job_charged - state.accounts[job.job].charged
     given_up = () if is_over else money.give_up_short(state, job, settled, charged_now)
     reply = {"attempt": seen.attempt_id, "job": job.job, "state": after.value}
-    return Decision(events=(event, *given_up), reply=reply)
+    return Decision(events=(event, *given_up), texts=(text,) if text is not None else (), reply=reply)
 
 
 def _job_outcome(verdict: Verdict) -> Outcome:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+BY_SITE_FILE = "site-file"
+"""On whose word a node is drained that the site file changes or leaves out."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:

@@ -22,6 +22,7 @@ class NodeRecord(msgspec.Struct, frozen=True):
     memory_mib: int
     gpus: int
     drained: bool
+    drained_by: str
     removed: bool
 
 

@@ -170,6 +170,9 @@ def _print_job(job: Json, attempts: Sequence[Json], is_wide: bool) -> None:
     if attempts:
         print()
         table(*attempt_table(attempts, is_wide))
+        for attempt in sorted(attempts, key=lambda one: int(one["number"])):
+            if attempt.get("detail"):
+                print(f"  {attempt['number']}: {clean(attempt['detail'])}")
 
 
 def attempt_table(attempts: Sequence[Json], is_wide: bool) -> tuple[list[str], list[list[str]]]:

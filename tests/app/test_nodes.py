@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from eisbach.app import drain_node, list_offers, observe_factory
+from eisbach.app import cancel_job, drain_node, list_offers, observe_factory
 from eisbach.app.commands import SYSTEM
 from eisbach.app.open_factory import apply_site_changes
+from eisbach.app.refuse_late import refuse_late
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.vocabulary.quantities import SECOND_MS
@@ -211,3 +212,30 @@ def test_a_version_with_a_plus_is_not_published_at_each_start(tmp_path):
     factory = factory.restart(tariff=replace(TARIFF, version="2026+de"))
     again = factory.restart(tariff=replace(TARIFF, version="2026+de"))
     assert sorted(versions(again)) == ["2026+de", "test-1"]
+
+
+def test_a_job_whose_nodes_left_the_site_ends_and_frees_its_money(tmp_path):
+    factory = new_factory(tmp_path, site=a_site(N1, G1))
+    job = factory.submit(a_job("true", gpus=2, flavour="H200"))
+    waiting = [factory.submit(a_job("sleep 100", gpus=2, flavour="H200", name=f"next-{n}")) for n in range(2)]
+    assert factory.job(job)["outcome"] == "succeeded"
+    drain(factory, "g1")
+    assert factory.perform(cancel_job.command(SYSTEM, job=waiting[0]))["state"] == "stopping"
+    change_site(factory, N1)
+    ended = []
+    factory.run_rounds(Round("refuse-late", 1, lambda app: ended.append(refuse_late(app))))
+    assert factory.job(waiting[1])["outcome"] == "refused_late"
+    assert factory.job(waiting[1])["reason"] == "MORE_THAN_THE_SITE"
+    factory.run_rounds(Round("refuse-late", 1, lambda app: ended.append(refuse_late(app))))
+    assert ended == [1, 0]
+    check_all(factory)
+
+
+def test_what_a_person_drained_stays_drained_when_the_site_file_changes_it(two):
+    drain(two, "n1")
+    changed = replace(N1, cpu_milli=2000)
+    change_site(two, changed, N2)
+    node = two.app.applier.state.scheduler.fleet.nodes["n1"]
+    assert (node.cpu_milli, node.drained) == (2000, True)
+    assert two.app.reader.row("nodes", "n1")["drained"]
+    check_all(two)

@@ -143,5 +143,5 @@ def _ended(attempt: str, job: str, transfers: tuple[tuple[str, str, int, str], .
         attempt=attempt, job=job, ending="exited", outcome="succeeded", fault="customer", reason="", held_ms=60,
         charged_ms=60, charged=600, job_charged=600, job_charged_ms=60, exit_code=0, rank=None,
         running_since_ms=START_MS + 1, ended_ms=START_MS + 61, cpu_ms=50, memory_peak_mib=7, memory_is_polled=True,
-        log_bytes=0, next="ended", job_outcome="succeeded", transfers=transfers,
+        log_bytes=0, detail="", next="ended", job_outcome="succeeded", transfers=transfers,
     )  # fmt: skip

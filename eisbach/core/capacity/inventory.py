@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 class Node:
     """A node: its place, what it offers, and how much of that is free now.
 
-    `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new.
+    `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new;
+    `drained_by` says on whose word.
     """
 
     node: str
@@ -18,6 +19,7 @@ class Node:
     memory_mib: int
     gpus: int
     drained: bool = False
+    drained_by: str = ""
     removed: bool = False
     free_cpu_milli: int = 0
     free_memory_mib: int = 0

@@ -197,6 +197,7 @@ attempts = Table(
     _int("memory_peak_mib"),
     _flag("memory_is_polled"),
     _int("log_bytes"),
+    _text("detail"),
     Index("attempts_by_job", "job", "attempt"),
     sqlite_with_rowid=False,
 )

@@ -218,6 +218,7 @@ def _make_attempts() -> None:
         _column("memory_peak_mib", INT),
         _column("memory_is_polled", Boolean()),
         _column("log_bytes", INT),
+        _column("detail", TEXT),
         sqlite_with_rowid=False,
     )
     op.create_index("attempts_by_job", "attempts", ["job", "attempt"])

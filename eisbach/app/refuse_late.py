@@ -1,0 +1,52 @@
+"""Jobs that can never start any more: the nodes they need have left the site. They end, and their money is free."""
+
+from eisbach.app import money
+from eisbach.app.application import Application
+from eisbach.app.commands import SYSTEM, Context, Decision
+from eisbach.app.events import Body, JobEnded
+from eisbach.app.state import FactoryState
+from eisbach.core.capacity.fleet import Fleet
+from eisbach.core.jobs.lifecycle import JobState, Outcome
+from eisbach.core.scheduling.order import GroupKey
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+
+def refuse_late(application: Application) -> int:
+    """End waiting jobs that would not fit even if nothing else ran, drained nodes counted; return how many those were."""
+    refused = 0
+    while True:
+        answer = application.perform(_decide).result()
+        if isinstance(answer, Refusal) or not answer["refused"]:
+            return refused
+        refused += int(answer["refused"])
+
+
+def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
+    known: dict[GroupKey, bool] = {}
+    events: dict[str, Body] = {}
+    for job in state.scheduler.jobs.values():
+        # One job of a project in a batch: what it gives back changes what the next one gives back.
+        if job.state is not JobState.WAITING or job.project in events:
+            continue
+        if job.group not in known:
+            known[job.group] = _could_ever(state.scheduler.fleet, job.group)
+        if not known[job.group]:
+            events[job.project] = _ended(state, job.job)
+    return Decision(events=tuple(events.values()), reply={"refused": len(events)})
+
+
+def _could_ever(fleet: Fleet, group: GroupKey) -> bool:
+    shapes, nodes = group
+    return any(fleet.could_ever(shape, nodes) for shape in shapes)
+
+
+def _ended(state: FactoryState, job: str) -> JobEnded:
+    account = state.accounts[job]
+    released = money.release(state, account.project, account.period, account.reserved)
+    return JobEnded(
+        job=job,
+        outcome=Outcome.REFUSED_LATE.value,
+        reason=Reason.MORE_THAN_THE_SITE.value,
+        by=SYSTEM.token,
+        transfers=money.as_tuples(released),
+    )
