@@ -264,7 +264,7 @@ JSON = st.recursive(
 YAML_KEYS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(WORDS), JSON, max_size=8) | JSON | st.dictionaries(YAML_KEYS, JSON, max_size=5))
 def test_anything_gives_a_specification_or_says_why_not(raw: object) -> None:
     answer = parse_task(raw, defaults=DEFAULTS)
