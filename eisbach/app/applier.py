@@ -240,6 +240,11 @@ class Applier:
             return [pair for item in items for pair in self._batch([item], snapshot=False)[0]], True
         return answers, is_more_due
 
+    @property
+    def has_waiting(self) -> bool:
+        """Return whether somebody waits for a decision or an answer."""
+        return bool(self._waiting)
+
     def drain(self) -> None:
         """Run until nothing is due any more: for callers that work inline, without the thread."""
         while self.run_once():
