@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import uvicorn
 from fastapi import FastAPI
 
+from eisbach.api.connections import BoundedConnection
 from eisbach.api.host import Host
 
 STOP_S_MAX = 2
@@ -62,7 +63,7 @@ def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
-        http="httptools",
+        http=BoundedConnection,
         ws="none",
         lifespan="off",
         log_config=None,
@@ -82,7 +83,7 @@ def configure_logs(*, access_log: bool, json_logs: bool) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)  # its warnings are lines that anybody can write
     logging.getLogger("eisbach.access").setLevel(logging.INFO if access_log else logging.WARNING)
 
 

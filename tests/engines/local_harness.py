@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from eisbach.engines.local.engine import LocalEngine
+from eisbach.engines.local.logreader import NOTICE_STREAM
 from eisbach.ports.engine import EngineUnavailable
 from tests.contracts.engine_contract import Harness, a_stop
 
@@ -34,11 +35,11 @@ class LocalHarness(Harness):
     home: Path
 
     def log(self, attempt: str = "att_1") -> list[str]:
-        """Return the text of all lines."""
+        """Return the text of all lines that the tasks wrote."""
         lines, offset = [], 0
         while True:
             page, following = self.engine.read_log(attempt, offset)
-            lines += [line.text for line in page]
+            lines += [line.text for line in page if line.stream != NOTICE_STREAM]
             if following == offset:
                 return lines
             offset = following

@@ -117,6 +117,22 @@ def test_a_progress_bar_is_seen_while_it_grows(local: LocalHarness) -> None:
     assert local.wait_ended().usage.log_bytes == 14
 
 
+def test_what_went_wrong_stands_in_the_log(local: LocalHarness, tmp_path: Path) -> None:
+    (tmp_path / "bad").write_bytes(b"no archive")
+    assert local.run(an_order("att_1", workdir=tmp_path / "bad")).ending is Ending.REFUSED
+    local.run(an_order("att_2", run="echo fine", outputs=("modle",)))
+    local.run(an_order("att_3", run="echo fine"))
+    notices = [
+        [line.text for line in local.engine.read_log(f"att_{number}")[0] if line.stream == NOTICE_STREAM]
+        for number in (1, 2, 3)
+    ]
+    assert notices == [
+        ["[eisbach: the workdir is not a tar archive that can be read to its end]"],
+        ["[eisbach: every task exited with 0; 1 of 1 outputs held no file to keep]"],
+        [],
+    ]
+
+
 @pytest.mark.prove
 def test_a_gigabyte_of_log(local: LocalHarness) -> None:
     seen = local.run(an_order(run="yes | head -c 1000000000; echo the end"))

@@ -1,8 +1,10 @@
 """The server as a process: the port, the signal, the logs."""
 
+import contextlib
 import json
 import logging
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -56,6 +58,38 @@ def test_a_server_stops_in_order_at_sigterm():
     assert line["message"] == "GET /v1/me 200"
     assert line["request_id"]
     assert token not in errors
+
+
+@pytest.fixture
+def address():
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[2])]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        port, _ = process.stdout.readline().split()
+        yield "127.0.0.1", int(port)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+
+
+def test_a_head_without_end_is_cut_off(address):
+    with socket.create_connection(address, timeout=10) as connection:
+        with contextlib.suppress(ConnectionError):  # it is closed while we write
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"".join(b"X%d: %s\r\n" % (n, b"a" * 1000) for n in range(2000)))
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            answer = connection.recv(100)
+    assert answer.startswith(b"HTTP/1.1 431 ") or not answer
+    assert urllib.request.urlopen("http://{}:{}/healthz".format(*address), timeout=10).status == 200
+
+
+def test_an_answer_is_given_before_the_body_is_over_and_the_next_request_is_taken(address):
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"POST /v1/organisations HTTP/1.1\r\nHost: x\r\nContent-Length: 300000\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"}"):
+            answer += connection.recv(65536)
+        assert answer.startswith(b"HTTP/1.1 401 ")
+        connection.sendall(b"x" * 300_000 + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_json_line_holds_the_error():

@@ -68,6 +68,10 @@ class Layout:
         """Return the scratch folder of one task."""
         return self.scratch / "attempts" / f"{checked_name(attempt_id)}.{rank}"
 
+    def workplaces(self, attempt_id: str) -> str:
+        """Return how the scratch folders of all tasks of an attempt begin."""
+        return f"{self.scratch / 'attempts' / checked_name(attempt_id)}."
+
     def checkpoint(self, job_id: str) -> Path:
         """Return the folder that a job finds again in each of its attempts."""
         return self.scratch / "checkpoints" / checked_name(job_id)

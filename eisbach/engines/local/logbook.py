@@ -1,8 +1,9 @@
 """Writes the output of an attempt: bounded, with time, at no cost per line.
 
 The log is a row of segment files named by the logical offset of their first byte. A record is a header line
-`# <ms> <rank> <o|e> <flags> <length>` and its bytes: whole lines, or with flag `p` a part of a line that goes on in the
-next record of that stream. Past the bound the first half stays and the last half is a ring: the oldest segment goes.
+`# <ms> <rank> <o|e|n> <flags> <length>` (n: a notice of the engine) and its bytes: whole lines, or with flag `p` a part
+of a line that goes on in the next record of that stream. Past the bound the first half stays and the last half is a
+ring: the oldest segment goes.
 """
 
 import errno
@@ -44,6 +45,10 @@ class LogBook:
                 raise
             self.dropped_bytes += len(data)
             self.unwritten_bytes += len(data)
+
+    def notice(self, at_ms: int, text: str) -> None:
+        """Write a sentence of the engine's own."""
+        self.append(at_ms, 0, "n", f"[eisbach: {text}]\n".encode("utf-8", "replace"), False)
 
     def close(self) -> None:
         """Close the file."""

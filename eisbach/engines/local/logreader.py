@@ -11,8 +11,8 @@ _WITHIN_BITS = 17
 """An offset is (logical offset of the record) * 2^17 + (byte within its data, which is below 2^17)."""
 _TEXT_BYTES_MAX = 4 * 1024 * 1024
 _HEADER_BYTES_MAX = 100
-_STREAMS = {b"o": "stdout", b"e": "stderr"}
 NOTICE_STREAM = "notice"
+_STREAMS = {b"o": "stdout", b"e": "stderr", b"n": NOTICE_STREAM}
 
 
 class _Page:

@@ -1,4 +1,4 @@
-"""Ends what a dead supervisor left: found by cgroup, by parent, by session and by the attempt's id in the environment."""
+"""Ends what a dead supervisor left: found by cgroup, by parent, by session and by its workplace in the environment."""
 
 import os
 from collections.abc import Callable
@@ -12,15 +12,16 @@ _PATIENCE_MS = 10_000
 
 
 def end_leftovers(
-    attempt_id: str, marker: Marker, running: Running | None, groups: TaskGroup, known_children: set[int]
+    workplaces: str, marker: Marker, running: Running | None, groups: TaskGroup, known_children: set[int]
 ) -> bool:
     """Kill everything that still runs of an attempt; return whether nothing is left.
 
+    `workplaces` is how the folders of its tasks begin: no other attempt has them, on other homes of this machine neither.
     `known_children` are the agent's own: any other child of the agent is an orphan of a dead supervisor, since the
     agent is their subreaper.
     """
     groups.forbid_forks()
-    find = _finder(attempt_id, marker, running, groups, known_children)
+    find = _finder(workplaces, marker, running, groups, known_children)
 
     def is_over() -> bool:
         processes.reap()
@@ -30,11 +31,11 @@ def end_leftovers(
 
 
 def _finder(
-    attempt_id: str, marker: Marker, running: Running | None, groups: TaskGroup, known_children: set[int]
+    workplaces: str, marker: Marker, running: Running | None, groups: TaskGroup, known_children: set[int]
 ) -> Callable[[], list[ProcessRow]]:
     agent = os.getpid()
     sessions = set() if running is None else set(running.sessions)
-    mark = b"EISBACH_ATTEMPT_ID=" + attempt_id.encode()
+    mark = b"TMPDIR=" + os.fsencode(workplaces)
 
     def find() -> list[ProcessRow]:
         rows = [row for row in processes.all_processes() if row.lives]
@@ -49,7 +50,7 @@ def _finder(
                 row.pid in in_groups
                 or row.parent == agent
                 or row.session in sessions
-                or mark in _environment(row.pid)
+                or any(line.startswith(mark) for line in _environment(row.pid))
             )
         }
         for row in list(found.values()):

@@ -259,7 +259,9 @@ class Roster:
             self._end(entry, replace(seen, ending=Ending.LOST, detail="the machine was restarted"))
             return
         children = self._workers.pids() | self._helpers
-        is_clean = end_leftovers(entry.observation.attempt_id, marker, running, groups, children)
+        is_clean = end_leftovers(
+            self._layout.workplaces(entry.observation.attempt_id), marker, running, groups, children
+        )
         groups.remove()
         held = 0 if running is None else processes.boottime_ms() - running.boottime_ms
         detail = "its supervisor died" + ("" if is_clean else "; a process that it left cannot be killed")

@@ -33,6 +33,7 @@ _DETAILS = {
     Ending.STOPPED: "stopped as ordered",
     Ending.LOST: "the supervisor was told to end, as when the machine shuts down",
 }
+_TOLD_ELSEWHERE = (Ending.EXITED, Ending.FAILED, Ending.STOPPED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,7 @@ class Supervisor:
         self._groups: list[TaskGroup] = []
         self._running: Running | None = None
         self._has_failed = False
+        self._has_notes = False
         self._observation = Observation(attempt_id=self._order.attempt_id, running_since_ms=None, held_ms=0)
 
     def run(self, wake_fd: int) -> bool:
@@ -83,12 +85,21 @@ class Supervisor:
         except OSError as error:
             self._has_failed = True
             self._observation = self._ended_by(error)
+        self._tell()
         self._folder.append(Outcome(self._observation))
         crash.reached("engine.outcome_written")
         self._report()
         crash.reached("engine.reported")
         if self._observation.ending not in (Ending.LOST, Ending.DISK_FULL):  # of those somebody may want to look
             self._clear_workplaces()
+
+    def _tell(self) -> None:
+        """Write what went wrong into the log as well: it is what the customer reads."""
+        seen = self._observation
+        if seen.detail and (seen.ending not in _TOLD_ELSEWHERE or self._has_notes):
+            with suppress(OSError):  # the outcome is what counts
+                self._book.notice(processes.wall_ms(), seen.detail)
+                self._book.close()
 
     def _clear_workplaces(self) -> None:
         """Free the disk at once where a job left files; empty folders wait for forget(), which removes many together."""
@@ -211,6 +222,7 @@ class Supervisor:
         kept = self._keep_outputs()
         crash.reached("engine.outputs_kept")
         unwritten = self._book.unwritten_bytes
+        self._has_notes = bool(kept.left_out or unwritten)
         parts = [detail, kept.left_out, f"{unwritten:,} bytes of log found no room on the disk" if unwritten else ""]
         self._observation = replace(self._observation, detail="; ".join(part for part in parts if part))
 
