@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from eisbach.engines.local import processes
+from eisbach.engines.local import durable, processes
 from eisbach.engines.local.tasks import TaskPlan
 from eisbach.engines.local.unpack import Refused, unpack
 from eisbach.ports.engine import Ending
@@ -33,31 +33,31 @@ def make_workspace(plan: TaskPlan) -> None:
     """Create the folders and scripts of one task, owned by its user; raise OSError.
 
     The folder that holds them stays the engine's own, so that a task cannot put a link in the place of its workspace:
-    its supervisor goes there with more rights than the task has.
+    its supervisor goes there with more rights than the task has. It is closed until all is done: another job of the
+    same user could change paths between two steps.
     """
     folder, user_id = plan.folder, plan.user_id
-    made = [folder, f"{folder}/work", f"{folder}/tmp", plan.checkpoint]
+    os.mkdir(folder, 0o700)
+    made = [f"{folder}/work", f"{folder}/tmp", plan.checkpoint]
     for path in made:
-        with suppress(FileExistsError):
+        with suppress(FileExistsError):  # the checkpoint folder, from an earlier attempt
             os.mkdir(path, 0o700)
     for name, text in (("run.sh", plan.run), ("setup.sh", plan.setup)):
         if name == "run.sh" or text:
             path = f"{folder}/{name}"
-            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                os.write(fd, text.encode("utf-8", "surrogateescape"))
+                durable.write_all(fd, text.encode("utf-8", "surrogateescape"))
             finally:
                 os.close(fd)
             made.append(path)
-    if user_id is not None:
-        for path in made[1:]:
-            os.chown(path, user_id, user_id)
-        os.chmod(folder, 0o711)
     if plan.workdir is None:
         link = _link_checkpoint(plan)
-        if user_id is not None:
-            for path in (link, *_parents_inside(link, plan.workspace)):
-                os.lchown(path, user_id, user_id)
+        made += [link, *_parents_inside(link, plan.workspace)]
+    if user_id is not None:
+        for path in made:
+            os.lchown(path, user_id, user_id)
+        os.chmod(folder, 0o711)
 
 
 def _parents_inside(path: str, top: str) -> list[str]:
