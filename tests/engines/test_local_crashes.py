@@ -1,5 +1,6 @@
 """The local engine when its parts are killed with -9: each attempt starts at most once and ends exactly once."""
 
+import errno
 import os
 import random
 import signal
@@ -11,10 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from eisbach.engines.local.cgroups import CgroupParents
 from eisbach.engines.local.engine import LocalEngine
+from eisbach.engines.local.layout import Layout
 from eisbach.engines.local.processes import all_processes, descendants
+from eisbach.engines.local.roster import Roster
+from eisbach.engines.local.supervisor import SupervisorSettings
 from eisbach.ports import crash
-from eisbach.ports.engine import Ending, EngineUnavailable
+from eisbach.ports.engine import Ending, EngineUnavailable, Observation
 from tests.contracts.engine_contract import a_stop, an_order
 from tests.engines.local_harness import LocalHarness, a_local_engine, command_of, is_gone, wait_until
 
@@ -276,3 +281,39 @@ def test_kills_at_random_under_many_attempts(local: LocalHarness) -> None:
         assert seen.ending in (Ending.EXITED, Ending.LOST)
         assert starts_of(local, f"job_{attempt}") == 1 or seen.ending is Ending.LOST
         assert starts_of(local, f"job_{attempt}") <= 1
+
+
+def test_an_agent_that_cannot_fork_lives_on_and_gives_the_attempt_up(tmp_path: Path, monkeypatch) -> None:
+    layout = Layout(tmp_path / "home", tmp_path / "scratch")
+    layout.make()
+    settings = SupervisorSettings(layout=layout, parents=CgroupParents(), boot_id="b", log_bytes_max=1 << 20)
+    said: list[Observation] = []
+    roster = Roster(settings, False, lambda fd, callback: None, lambda fd: None, said.append)
+
+    def fork() -> int:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", fork)
+    assert roster.accept(an_order("att_1"))
+    roster.launch("att_1")
+    for _ in range(10):
+        roster.look_again()
+    assert [(seen.attempt_id, seen.ending) for seen in said] == [("att_1", Ending.LOST)]
+    assert not roster.undecided
+
+
+def test_ending_lost_work_spares_an_attempt_of_the_same_id_in_another_home(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    with a_local_engine(tmp_path / "one") as one, a_local_engine(tmp_path / "other") as other:
+        for local in (other, one):  # the later one's supervisor is younger than all that it may end
+            local.engine.start(an_order(run="sleep 60"))
+            local.wait_running()
+        for pid in supervisors_of(other):
+            os.kill(pid, signal.SIGKILL)
+        assert other.wait_ended().ending is Ending.LOST
+        seen = one.seen()
+        assert seen is not None
+        assert seen.ending is None
+        one.engine.stop(a_stop(grace_ms=0))
+        one.wait_ended()

@@ -35,7 +35,8 @@ def _finder(
 ) -> Callable[[], list[ProcessRow]]:
     agent = os.getpid()
     sessions = set() if running is None else set(running.sessions)
-    mark = b"TMPDIR=" + os.fsencode(workplaces)
+    # both name the workplace; programs often set TMPDIR anew for what they start
+    marks = tuple(name + os.fsencode(workplaces) for name in (b"TMPDIR=", b"EISBACH_CHECKPOINT_DIR="))
 
     def find() -> list[ProcessRow]:
         rows = [row for row in processes.all_processes() if row.lives]
@@ -50,7 +51,7 @@ def _finder(
                 row.pid in in_groups
                 or row.parent == agent
                 or row.session in sessions
-                or any(line.startswith(mark) for line in _environment(row.pid))
+                or any(line.startswith(marks) for line in _environment(row.pid))
             )
         }
         for row in list(found.values()):

@@ -113,7 +113,11 @@ class Roster:
         if entry.order_file is None or entry.secrets is None:
             return
         entry.launches += 1
-        entry.worker = self._workers.begin(attempt_id, Job(entry.order_file, entry.secrets))
+        try:
+            entry.worker = self._workers.begin(attempt_id, Job(entry.order_file, entry.secrets))
+        except OSError:  # no process or no memory left on the machine: not the end of the agent
+            durable.log_error()
+            self.undecided.add(attempt_id)
         crash.reached("engine.forked")
 
     def stop(self, order: StopOrder) -> None:
@@ -165,7 +169,7 @@ class Roster:
         self._set(entry, seen)
 
     def look_again(self) -> None:
-        """Assess the attempts whose supervisor held the lock but had no marker yet."""
+        """Assess the attempts whose supervisor held the lock but had no marker yet, or could not be forked."""
         for attempt_id in list(self.undecided):
             self._assess(attempt_id)
 
@@ -216,7 +220,7 @@ class Roster:
         elif entry.folder.read_stop() is not None:
             self._end(entry, replace(entry.observation, ending=Ending.STOPPED, detail="stopped before it ran"))
         elif entry.launches >= _LAUNCHES_MAX:
-            self._end(entry, replace(entry.observation, ending=Ending.LOST, detail="its supervisor died at each start"))
+            self._end(entry, replace(entry.observation, ending=Ending.LOST, detail="its supervisor died or could not be forked at each start"))
         if lock is not None:
             os.close(lock)
             if entry.observation.ending is None:

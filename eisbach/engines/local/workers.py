@@ -97,7 +97,12 @@ class Workers:
 
     def _fork(self, attempt_id: str, job: Job) -> Worker:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         if pid == 0:
             _be_worker(self._settings, theirs, job)
         theirs.close()
