@@ -1,5 +1,6 @@
 """The composition root of the live system: a home becomes an application with real ports."""
 
+import re
 import secrets
 import stat
 import tempfile
@@ -61,6 +62,7 @@ OPERATOR_TOKEN = "operator.token"
 SITE_FILE = "site.toml"
 PRICE_FILE = "prices.toml"
 FOLLOWS_HEAD = "follows-head"
+_TOKEN = re.compile(re.escape(SECRET_PREFIX).encode() + rb"[A-Za-z0-9_-]{32,128}")
 UNFINISHED_RESTORE = "restore-unfinished"
 KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, "archives", "secrets")
 SYSTEM_SHARE = 10
@@ -124,6 +126,7 @@ def open_home(home: Path) -> Factory:
 def _open(home: Path, lock: HomeLock) -> Factory:
     if (home / UNFINISHED_RESTORE).exists():
         raise CannotStart(f"A restore into {home} was not finished; empty the folder and restore once more")
+    _check_operator_token(home / OPERATOR_TOKEN)
     machine = detect()
     write_site_file(home / SITE_FILE, [_node_of(machine)])
     write_price_file(home / PRICE_FILE)
@@ -194,7 +197,9 @@ def _begin(
 
 
 def stop_agent(home: Path) -> int:
-    """End the resident agent of a home; return how many attempts go on without it."""
+    """End the resident agent of a home; return how many attempts go on without it. A folder that is no home stays as it is."""
+    if not (home / DATABASE).exists():
+        return 0
     engine = _engine(home)
     try:
         running = sum(1 for seen in engine.observe() if seen.ending is None)
@@ -300,14 +305,25 @@ def _give_up_attempts(application: Application, attempts: Sequence[str]) -> None
         application.perform(record_observation.command(lost)).result()
 
 
-def _operator_token(application: Application, home: Path) -> None:
-    """Make the operator's first token: on disk before it is valid, so that a crash in between loses nothing."""
-    path = home / OPERATOR_TOKEN
-    if path.exists() and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+def _check_operator_token(path: Path) -> None:
+    """Raise CannotStart for a file that others can read or that holds no token: its content is about to become one."""
+    if not path.exists():
+        return
+    if (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
         raise CannotStart(
             f"The operator's token in {path} has mode {mode:04o}, so others can read it. Run: chmod 600 {path}; "
             "if somebody else may have read it, revoke it (`eisbach token revoke`) after making another one"
         )
+    if not _TOKEN.fullmatch(path.read_bytes().strip()):
+        raise CannotStart(
+            f"{path} does not hold a token of an operator ({SECRET_PREFIX} and at least 32 letters, digits, '-' and '_'). "
+            "Put it back from a backup, or delete the file: the next start makes another token"
+        )
+
+
+def _operator_token(application: Application, home: Path) -> None:
+    """Make the operator's first token: on disk before it is valid, so that a crash in between loses nothing."""
+    path = home / OPERATOR_TOKEN
     if not path.exists():
         write_private(path, SECRET_PREFIX + secrets.token_urlsafe(32))
     command = issue_token.command(

@@ -16,7 +16,8 @@ def prepare_home(home: Path, mounts: str | None = None) -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
-        raise usage_error(f"The home {home} is a file", "Choose a folder with --home") from None
+        what = f"a link to {os.readlink(home)}, where no folder is" if home.is_symlink() else "a file"
+        raise usage_error(f"The home {home} is {what}", "Choose a folder with --home") from None
     except OSError as error:
         raise _not_writable(home, error.strerror or "cannot be made") from error
     if os.statvfs(home).f_flag & os.ST_RDONLY:

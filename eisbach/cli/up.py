@@ -5,7 +5,7 @@ import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import IO, TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -98,7 +98,7 @@ def remember(found: Settings, home: Path, server: ServerFile, *, is_new: bool) -
 def _start_in_background(home: Path, host: str, port: int, found: Settings, output_format: Format) -> int:
     log = home / LOG_NAME
     command = [found.python, "-m", "eisbach", "up", "--home", str(home), "--host", host, "--port", str(port)]
-    with open(log, "ab", opener=_private) as file:
+    with open_log(log) as file:
         start_of_log = file.tell()
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
@@ -156,6 +156,16 @@ def _isolation(server: ServerFile) -> str:
 
 def _down(home: Path, found: Settings) -> str:
     return "eisbach down" if home == found.home else f"eisbach down --home {home}"
+
+
+def open_log(log: Path) -> IO[bytes]:
+    """Open the server's log for appending; raise CliError where the home does not take it."""
+    try:
+        return open(log, "ab", opener=_private)
+    except OSError as error:
+        raise CliError(
+            f"The log {log} cannot be written: {error.strerror}", "Choose another folder with --home", ExitCode.REFUSED
+        ) from error
 
 
 def _private(path: str, flags: int) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from eisbach import wiring
 from eisbach.cli import home_checks
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.profile import write_profile
@@ -122,6 +123,37 @@ def test_a_home_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").write_text("")
     ran = run_cli("up", "--home", str(tmp_path / "file"))
     assert (ran.code, "is a file" in ran.err) == (ExitCode.USAGE, True)
+
+
+def test_a_home_that_is_a_link_to_nothing_is_refused(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    ran = run_cli("up", "--home", str(tmp_path / "link"))
+    assert ran.code == ExitCode.USAGE
+    assert "where no folder is" in ran.err
+
+
+def test_a_home_that_takes_no_log_is_refused(tmp_path):
+    (tmp_path / "home" / "server.log").mkdir(parents=True)
+    (tmp_path / "home").chmod(0o700)
+    ran = run_cli("up", "--home", str(tmp_path / "home"), "--detach", "--port", "0")
+    assert ran.code == ExitCode.REFUSED
+    assert "server.log cannot be written" in ran.err
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"\xff\xfe", b"eis_" + b"a" * 40 + b"\nmore", b"eis_a\0" + b"a" * 40])
+def test_an_operators_token_that_is_none_starts_nothing(tmp_path, content):
+    """Else what stands there, an empty word even, would be a key to everything."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    (home / "operator.token").write_bytes(content)
+    (home / "operator.token").chmod(0o600)
+    with pytest.raises(wiring.CannotStart, match=r"does not hold a token.*delete the file"):
+        wiring.open_home(home)
+
+
+def test_down_leaves_a_folder_that_is_no_home_as_it_is(tmp_path):
+    assert run_cli("down", "--home", str(tmp_path)).code == ExitCode.OK
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_home_below_a_file_is_not_writable(tmp_path):
