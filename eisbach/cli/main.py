@@ -1,5 +1,6 @@
 """Where the command line starts: finds the command, runs it, and turns what went wrong into words and an exit code."""
 
+import errno
 import importlib
 import os
 import sys
@@ -15,6 +16,7 @@ from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.terminal import say
 
 ABOUT = "Eisbach: book, use and pay for the capacity of an AI factory."
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 EPILOG = "Every command has --help. Exit codes and all options: docs/cli.md."
 
 
@@ -71,13 +73,13 @@ def root() -> LazyGroup:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
+    _fill_closed_streams()
+    given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        result = root().main(
-            args=list(sys.argv[1:] if arguments is None else arguments), prog_name="eisbach", standalone_mode=False
-        )
+        result = root().main(args=list(given), prog_name="eisbach", standalone_mode=False)
         sys.stdout.flush()
         return int(result) if isinstance(result, int) else ExitCode.OK
     except CliError as error:
@@ -91,7 +93,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _drop_stdout()
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001  the last place: whatever is left is told in one line, with a report
+        if isinstance(error, OSError) and error.errno in _OUTPUT_ERRORS and error.filename is None:
+            _drop_stdout()
+            say(f"error: The output cannot be written: {error.strerror}")
+            return ExitCode.FAILED
+        if isinstance(error, UnicodeEncodeError) and not all(_is_text(word) for word in given):
+            say("error: The command line holds text that is not UTF-8\n  Write it as UTF-8, in a UTF-8 locale such as C.UTF-8")
+            return ExitCode.USAGE
         return _told(error)
+
+
+def _fill_closed_streams() -> None:
+    """Open what the caller closed (`>&-`) onto nothing, so that no connection gets the number of an output."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  for as long as the process lives
+
+
+def _is_text(word: str) -> bool:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _told(error: Exception) -> int:

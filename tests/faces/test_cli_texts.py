@@ -2,6 +2,8 @@
 
 import contextlib
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -197,3 +199,17 @@ def test_parts_of_a_line_stand_in_one_line_unless_it_is_a_progress_bar():
     assert shown == "(0) loaded\n(0) 20%\n(0) 30%\n(0) x\n(1) other\n(0) open\n"
     printer = LinePrinter(raw=True, is_gang=False)
     assert "".join(printer.text(one) for one in lines[:4]) == "loaded\n10%\r20%\r30%\r"
+
+
+@pytest.mark.parametrize(("command", "code", "words"), [
+    ("version >&-", 0, ""),
+    ("version >&- 2>&-", 0, ""),
+    ("version > /dev/full", 1, "cannot be written"),
+])  # fmt: skip
+def test_outputs_that_take_nothing_are_no_bugs(command, code, words, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "EISBACH_URL": "http://127.0.0.1:9", "XDG_CONFIG_HOME": str(tmp_path)}
+    shell = ["bash", "-c", f"{sys.executable} -m eisbach {command}"]
+    ran = subprocess.run(shell, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert "bug in Eisbach" not in ran.stderr
+    assert words in ran.stderr
+    assert ran.returncode in (code, 6)
