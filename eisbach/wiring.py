@@ -322,8 +322,18 @@ def _check_operator_token(path: Path) -> None:
 
 
 def _operator_token(application: Application, home: Path) -> None:
-    """Make the operator's first token: on disk before it is valid, so that a crash in between loses nothing."""
+    """Have a token for the operator: on disk before it is valid, so that a crash in between loses nothing.
+
+    One that has expired or was revoked is replaced: whoever can start the factory must not be locked out of it.
+    """
     path = home / OPERATOR_TOKEN
+    _issue_operator_token(application, path)
+    if application.actor_of(path.read_text().strip()) is None:
+        path.unlink()
+        _issue_operator_token(application, path)
+
+
+def _issue_operator_token(application: Application, path: Path) -> None:
     if not path.exists():
         write_private(path, SECRET_PREFIX + secrets.token_urlsafe(32))
     command = issue_token.command(

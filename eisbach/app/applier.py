@@ -37,9 +37,11 @@ log = logging.getLogger("eisbach.applier")
 
 SNAPSHOT_EVERY = 20_000
 """Events between two snapshots of the state: a restart reads at most so many."""
-HEAD_EVERY_MS = SECOND_MS
+HEAD_EVERY_MS = 10 * SECOND_MS
 """A new head is signed with a commit when the last one is older."""
 AGAIN_MAX = 8
+WAITING_MAX = 20_000
+"""Requests of clients that may wait to be decided: a store that stalls must not fill the memory."""
 BATCH_MAX = 512
 PAUSE_AFTER_FAILURE_S = 1.0
 """While the store takes nothing, what is due by itself is tried again this often."""
@@ -99,6 +101,7 @@ class Applier:
     ) -> None:
         self._store, self._clock, self._ids, self._signer = store, clock, ids, signer
         self.on_commit = on_commit
+        self.on_deposed: Callable[[], None] = lambda: None
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Condition()
         self._thread: threading.Thread | None = None
@@ -122,7 +125,11 @@ class Applier:
         return future
 
     def post(self, command: Command, key: IdempotencyKey | None, mailbox: Mailbox, ticket: Any) -> None:
-        """Like `perform`, but the answer goes to a mailbox with the ticket."""
+        """Like `perform`, but the answer goes to a mailbox with the ticket; refused while too many wait already."""
+        if len(self._waiting) >= WAITING_MAX:
+            what = f"{len(self._waiting)} requests wait for the store already"
+            mailbox.deliver([(ticket, Refusal(Reason.OVERLOADED, what, "Repeat it in a moment, with the same key"))])
+            return
         self._put(_Waiting(command, None, key, mailbox, ticket))
 
     def ask(self, question: Callable[[FactoryState, Instant], T]) -> "Future[T]":
@@ -316,6 +323,8 @@ class Applier:
         """The batch was not written: forget what it did to the state."""
         self._fails_with(error)
         self._is_adrift = True
+        if isinstance(error, LeadershipLost):
+            self.on_deposed()
         self._find_state()
 
     def _find_state(self) -> bool:

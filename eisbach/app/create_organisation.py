@@ -21,7 +21,7 @@ def command(actor: Actor, *, name: str, parent: str | None = None, segment: str 
             return Refusal(
                 Reason.INVALID_ARGUMENT, f"There is no segment {segment!r}", f"Use one of {', '.join(SEGMENTS)}", "segment"
             )
-        if any(one.name == name for one in state.organisations.values()):
+        if any(one.name == name and one.parent == parent for one in state.organisations.values()):
             return Refusal(
                 Reason.NAME_TAKEN, f"There is an organisation named {name!r} already", "Choose another name", "name"
             )

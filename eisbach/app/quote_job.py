@@ -36,7 +36,7 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
             {
                 node.site
                 for node in fleet.nodes.values()
-                if shape.flavour is None or is_flavour(node.flavour, shape.flavour)
+                if not node.removed and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
             }
         )
         return {

@@ -37,7 +37,7 @@ def _watch_clock(application: "Application") -> object:
 
 ROUNDS: Sequence[Round] = (
     Round("watch-clock", 2 * SECOND_MS, _watch_clock),
-    Round("sign-head", 5 * SECOND_MS, _sign_head),
+    Round("sign-head", 10 * SECOND_MS, _sign_head),
     Round("reconcile", 10 * SECOND_MS, reconcile),
     Round("settle-usage", 30 * SECOND_MS, settle_running),
 )

@@ -1,6 +1,8 @@
 """The server process: the factory of a home behind the API, until a signal."""
 
 import gc
+import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from eisbach import wiring
 from eisbach.api.server import create_app
 from eisbach.api.serving import PortTaken, bind, serve
 from eisbach.cli.exit_codes import ExitCode
+from eisbach.core.jobs.task_file import TaskDefaults
 
 GC_THRESHOLD = (20_000, 20, 50)
 
@@ -55,8 +58,11 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLD)
+    # Another server leads now: this one can decide nothing any more, and whoever watches it should know.
+    factory.application.applier.on_deposed = lambda: os.kill(os.getpid(), signal.SIGTERM)
     try:
-        serve(create_app(factory.application), bound, on_ready=ready)
+        defaults = TaskDefaults(sells_spot=False)  # until it can be preempted, it is not spot
+        serve(create_app(factory.application, defaults), bound, on_ready=ready)
     finally:
         factory.close()
     return ExitCode.OK

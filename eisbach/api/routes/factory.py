@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 from fastapi.routing import APIRouter
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import Metric
 from starlette.responses import Response
@@ -83,11 +83,12 @@ class _Samples:
         self._samples = samples
 
     def collect(self) -> Iterator[Metric]:
-        families: dict[str, GaugeMetricFamily] = {}
+        families: dict[str, GaugeMetricFamily | CounterMetricFamily] = {}
         for name, labels, value in self._samples:
             family = families.get(name)
             if family is None:
                 words = name.removeprefix("eisbach_").replace("_", " ")
-                family = families[name] = GaugeMetricFamily(name, words, labels=sorted(labels))
+                kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+                family = families[name] = kind(name, words, labels=sorted(labels))
             family.add_metric([labels[label] for label in sorted(labels)], value)
         yield from families.values()

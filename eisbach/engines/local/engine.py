@@ -321,7 +321,7 @@ class LocalEngine:
                     reply = receive_reply(connection, buffer)
                     if isinstance(reply, Seen):
                         self._tell(reply.observations)
-            except (OSError, EngineUnavailable, msgspec.DecodeError):
+            except (OSError, EngineUnavailable, StaleEpoch, ValueError):  # a DecodeError is a ValueError
                 if self._pushes is not None:
                     self._pushes.close()
                 if not self._is_closed:

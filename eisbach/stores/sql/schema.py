@@ -170,6 +170,7 @@ jobs = Table(
     _int("exit_code", null=True),
     _text("last_attempt", null=True),
     Index("jobs_by_project", "project", "job"),
+    Index("jobs_by_name", "project", "name", "job"),
     Index("jobs_by_state", "state", "job"),
     sqlite_with_rowid=False,
 )
@@ -214,6 +215,8 @@ transfers = Table(
     _text("job", null=True),
     _text("attempt", null=True),
     Index("transfers_by_job", "job", "transfer"),
+    Index("transfers_by_debit", "debit", "transfer"),
+    Index("transfers_by_credit", "credit", "transfer"),
     sqlite_with_rowid=False,
 )
 

@@ -191,6 +191,7 @@ def _make_jobs() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("jobs_by_project", "jobs", ["project", "job"])
+    op.create_index("jobs_by_name", "jobs", ["project", "name", "job"])
     op.create_index("jobs_by_state", "jobs", ["state", "job"])
 
 
@@ -239,3 +240,5 @@ def _make_transfers() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("transfers_by_job", "transfers", ["job", "transfer"])
+    op.create_index("transfers_by_debit", "transfers", ["debit", "transfer"])
+    op.create_index("transfers_by_credit", "transfers", ["credit", "transfer"])
