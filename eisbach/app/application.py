@@ -5,10 +5,11 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 from eisbach.app import issue_token, record_observation
-from eisbach.app.applier import Applier, Mailbox
+from eisbach.app.applier import Applier
 from eisbach.app.commands import Actor, Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
 from eisbach.app.events import ClockJumped
+from eisbach.app.mailbox import Mailbox
 from eisbach.app.start_attempt import AttemptSources
 from eisbach.app.state import FactoryState
 from eisbach.app.tell_engine import EngineTeller

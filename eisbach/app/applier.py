@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from eisbach.app.admit_jobs import fund_next, plan_attempts
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
+from eisbach.app.mailbox import FUTURES, Mailbox
 from eisbach.app.recover_state import Recovered, recover
 from eisbach.app.snapshot import encode_state
 from eisbach.app.state import FactoryState
@@ -56,13 +57,6 @@ _CRASH_STEPS = {
 }
 
 
-class Mailbox(Protocol):
-    """Where the answers of a batch go, all at once (an event loop is woken once, not once for each request)."""
-
-    def deliver(self, answers: Sequence[tuple[Any, Answer | BaseException]]) -> None:
-        """Take (ticket, answer) pairs; an exception stands for a bug, never for a refusal."""
-
-
 @dataclass(slots=True)
 class _Waiting:
     command: Command | None
@@ -70,22 +64,6 @@ class _Waiting:
     key: IdempotencyKey | None
     mailbox: Mailbox
     ticket: Any
-
-
-class _FutureMailbox:
-    """Resolves concurrent futures."""
-
-    def deliver(self, answers: Sequence[tuple[Any, Answer | BaseException]]) -> None:
-        for future, answer in answers:
-            if not future.set_running_or_notify_cancel():
-                continue
-            if isinstance(answer, BaseException):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
-
-
-_FUTURES = _FutureMailbox()
 
 
 class Applier:
@@ -121,7 +99,7 @@ class Applier:
     def perform(self, command: Command, key: IdempotencyKey | None = None) -> "Future[Answer]":
         """Return a future of the answer; it resolves once the decision is durable."""
         future: Future[Answer] = Future()
-        self._put(_Waiting(command, None, key, _FUTURES, future))
+        self._put(_Waiting(command, None, key, FUTURES, future))
         return future
 
     def post(self, command: Command, key: IdempotencyKey | None, mailbox: Mailbox, ticket: Any) -> None:
@@ -135,7 +113,7 @@ class Applier:
     def ask(self, question: Callable[[FactoryState, Instant], T]) -> "Future[T]":
         """Return a future of what a question about the state answers, asked between two batches."""
         future: Future[T] = Future()
-        self._put(_Waiting(None, question, None, _FUTURES, future))
+        self._put(_Waiting(None, question, None, FUTURES, future))
         return future
 
     def sign_head(self) -> "Future[Answer]":
