@@ -18,6 +18,7 @@ from story.stage import Stage
 
 RUN_TIMEOUT_S = 400.0
 LOSS_DIFFERENCE_MAX = 0.05
+SUM_DIFFERENCE_MAX = 1e-6
 SAMPLE_LINES = 8
 STEPS_AFTER_CHECKPOINT = 5
 """So many steps are lost at least: the next attempt has to do them again."""
@@ -149,9 +150,13 @@ def fetch(stage: Stage) -> None:
     hashes = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items()}
     wanted = {f"outputs/{name}" for name in stage.workload.results}
     check("all results are here, with the hashes stated", hashes == listed and wanted <= hashes.keys(), f"{len(hashes)} files")
-    steps = [json.loads(line)["step"] for line in found["outputs/metrics.jsonl"].read_text().splitlines()]
+    lines = [json.loads(line) for line in found["outputs/metrics.jsonl"].read_text().splitlines()]
+    steps = [one["step"] for one in lines]
     once = steps == list(range(1, stage.workload.steps + 1))
     check("every step is in the metrics once", once, f"{len(steps)} lines")
+    if not stage.workload.is_template:
+        error, expected = lines[-1]["loss"], 1 / stage.workload.steps
+        check("the sum is that of a run without a kill", abs(error - expected) < SUM_DIFFERENCE_MAX, f"error {error:.6f}")
     model = found.get("outputs/model.safetensors")
     if model is not None:
         data = model.read_bytes()

@@ -1,10 +1,13 @@
 """The story that `make demo` plays, without torch, as a newcomer starts it; and that it leaves nothing behind."""
 
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,6 +63,35 @@ def test_the_story_holds(story):
     assert re.search(r"\d\d checks in \d+ s\. All held\.", summary)
     assert not folder_of(said).exists()
     assert not processes_that_name(folder_of(said))
+
+
+def test_a_worker_of_the_count_may_be_ahead_of_the_other(tmp_path):
+    """What it had sent for several steps was added to one, and the end was then waited for in vain."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = free.getsockname()
+    environment = {"RANK": "0", "WORLD_SIZE": "2", "MASTER_ADDR": address[0], "MASTER_PORT": str(address[1])}
+    environment |= {"STEPS": "3", "SAVE_EVERY": "3", "EISBACH_ATTEMPT_ID": "att_1"}
+    environment |= {"EISBACH_CHECKPOINT_DIR": str(tmp_path), "EISBACH_CHECKPOINT_SIGNAL": "SIGUSR1"}
+    shares = [-sum(1 / (2 * n + 1) for n in range(1000 * step + 1, 1000 * step + 1000, 2)) for step in range(3)]
+    with subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "story" / "counting" / "count.py"], cwd=tmp_path, env=environment
+    ) as counting:
+        with connected(address) as worker:
+            worker.sendall("".join(f"{share!r}\n" for share in shares).encode())
+        assert counting.wait(30) == 0
+    last = json.loads((tmp_path / "outputs" / "metrics.jsonl").read_text().splitlines()[-1])
+    assert (last["step"], last["loss"]) == (3, pytest.approx(1 / 3, abs=1e-6))
+
+
+def connected(address):
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return socket.create_connection(address)
+        except ConnectionRefusedError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 @pytest.mark.timeout(400)

@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 TERMS = 1_000
 STEP_S = 0.05
@@ -29,6 +29,7 @@ def main() -> None:
     steps, save_every = int(os.environ["STEPS"]), int(os.environ["SAVE_EVERY"])
     state: State = json.loads(CHECKPOINT.read_text()) if CHECKPOINT.exists() else {"step": 0, "sum": 0.0, "metrics": []}
     peers = join()
+    lines = [peer.makefile("rb") for peer in peers]
     if RANK == 0 and state["step"]:
         print(f"resumed step={state['step']} loss={loss_of(state):.6f}", flush=True)
     first = state["step"] + 1
@@ -38,7 +39,7 @@ def main() -> None:
         if RANK != 0:
             peers[0].sendall(f"{share!r}\n".encode())
             continue
-        state["sum"] += share + sum(received(peer) for peer in peers)
+        state["sum"] += share + sum(received(one) for one in lines)
         state["step"] = step
         state["metrics"].append({"step": step, "loss": loss_of(state), "attempt_id": os.environ["EISBACH_ATTEMPT_ID"]})
         if step % 10 == 0 or step == first:
@@ -73,14 +74,12 @@ def join() -> list[socket.socket]:
             time.sleep(0.02)
 
 
-def received(peer: socket.socket) -> float:
-    line = b""
-    while not line.endswith(b"\n"):
-        piece = peer.recv(64)
-        if not piece:
-            sys.exit("a worker is gone: this one ends too, from the last checkpoint both go on")
-        line += piece
-    return sum(float(part) for part in line.split())
+def received(peer: BinaryIO) -> float:
+    """The peer's share of one step: a line. A peer that is ahead has sent several, and each is for a step of its own."""
+    line = peer.readline()
+    if not line.endswith(b"\n"):
+        sys.exit("a worker is gone: this one ends too, from the last checkpoint both go on")
+    return float(line)
 
 
 def save(state: State) -> None:
