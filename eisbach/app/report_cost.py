@@ -31,10 +31,11 @@ def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
     }
 
 
-def of_project(reader: Reader, project: str, period: str) -> dict[str, Any]:
+def of_project(reader: Reader, project: str, period: str, this_month: str) -> dict[str, Any]:
     """Return a month's budget, reservations and charges of a project as the ledger's transfers give them.
 
-    `jobs` has one row for each job that was charged in the month, dearest first.
+    `jobs` has one row for each job that was charged in the month, dearest first. Before a month's first job the ledger
+    knows nothing of it: then the project's budget is what this or a coming month will have.
     """
     names = {
         "available": account.available(project, period),
@@ -42,6 +43,8 @@ def of_project(reader: Reader, project: str, period: str) -> dict[str, Any]:
         "charged": account.charged(project, period),
     }
     balances = {what: _balance(reader, name) for what, name in names.items()}
+    if period >= this_month and not any(balances.values()):
+        balances["available"] = int((reader.row("projects", project) or {"budget": 0})["budget"])
     jobs = _charges_by_job(reader, names["charged"])
     return {
         "project": project,

@@ -18,6 +18,10 @@ def figures(factory, project=None):
     return factory.ask(lambda state, now: create_project.figures(state, project or factory.project, now))
 
 
+def cost_of(factory, period):
+    return report_cost.of_project(factory.store, factory.project, period, month_of(factory.clock.now()))
+
+
 def set_to(factory, micro_euro, project=None):
     return factory.perform(set_budget.command(SYSTEM, project=project or factory.project, budget_micro_eur=micro_euro))
 
@@ -129,11 +133,11 @@ def test_work_over_the_turn_of_a_month_is_charged_to_each_by_its_hours(factory):
     factory.pass_time(12 * HOUR_MS)
     factory.run_rounds()
     second = month_of(factory.clock.now())
-    old, new = (report_cost.of_project(factory.store, factory.project, period) for period in (first, second))
+    old, new = (cost_of(factory, period) for period in (first, second))
     assert (old["charged"], old["reserved"]) == (10 * CORE_HOUR, 0)
     assert (new["charged"], new["reserved"]) == (2 * CORE_HOUR, CAP - 12 * CORE_HOUR)
     factory.pass_time(DAY_MS)
-    new = report_cost.of_project(factory.store, factory.project, second)
+    new = cost_of(factory, second)
     assert (new["charged"], new["reserved"]) == (14 * CORE_HOUR, 0)
     assert factory.job(job)["charged"] == 24 * CORE_HOUR
     check_all(factory)
@@ -145,7 +149,7 @@ def test_work_that_ends_before_a_round_sees_the_new_month_is_charged_to_each_too
     factory.submit(a_day())
     factory.pass_time(2 * DAY_MS)
     second = month_of(factory.clock.now())
-    charged = [report_cost.of_project(factory.store, factory.project, one)["charged"] for one in (first, second)]
+    charged = [cost_of(factory, one)["charged"] for one in (first, second)]
     assert charged == [10 * CORE_HOUR, 14 * CORE_HOUR]
     check_all(factory)
 
@@ -170,7 +174,7 @@ def test_a_waiting_job_takes_its_reservation_along_into_the_new_month(factory):
     waits = factory.submit(a_day(cpus=8))
     factory.pass_time(2 * HOUR_MS)
     factory.run_rounds()
-    assert report_cost.of_project(factory.store, factory.project, first)["reserved"] == 0
+    assert cost_of(factory, first)["reserved"] == 0
     account = factory.app.applier.state.accounts[waits]
     assert (account.period, account.reserved) == (month_of(factory.clock.now()), account.cap)
     check_all(factory)
@@ -258,7 +262,7 @@ def test_an_end_that_was_not_told_yet_is_settled_by_its_own_instant(factory, mon
     assert factory.job(job)["charged"] == 3 * CORE_HOUR
     factory.run_rounds()
     assert factory.job(job)["charged"] == CORE_HOUR * 30_000 // 3600
-    assert report_cost.of_project(factory.store, factory.project, first)["charged"] == CORE_HOUR * 30_000 // 3600
+    assert cost_of(factory, first)["charged"] == CORE_HOUR * 30_000 // 3600
     check_all(factory)
 
 
@@ -269,7 +273,7 @@ def test_the_cost_report_is_the_ledger(factory):
     jobs = [factory.submit(a_job(f"sleep {600 * n}; {end}", attempts=2)) for n, end in ((1, "true"), (3, "false"), (2, "true"))]
     idle = factory.submit(a_job("sleep 0"))
     factory.pass_time(2 * HOUR_MS)
-    report = report_cost.of_project(factory.store, factory.project, month_of(factory.clock.now()))
+    report = cost_of(factory, month_of(factory.clock.now()))
     said = figures(factory)
     for name in ("budget", "reserved", "charged", "available"):
         assert report[name] == said[name] == factory.app.applier.state.ledger.balances.get(
@@ -302,5 +306,16 @@ def test_a_job_with_very_many_transfers_is_reported_whole(tmp_path):
 
 def test_nobody_has_the_cost_of_an_unknown_job(factory):
     assert report_cost.of_job(factory.store, "job_nobody") is None
-    empty = report_cost.of_project(factory.store, factory.project, "1999-01")
+    empty = cost_of(factory, "1999-01")
     assert (empty["budget"], empty["jobs"]) == (0, [])
+
+
+def test_a_month_without_a_job_has_its_budget_in_the_report_all_the_same(factory):
+    """It said 0.00 until the first job."""
+    for budget in (1000 * EURO, 7 * EURO, 0):
+        set_to(factory, budget)
+        for period in (month_of(factory.clock.now()), "2999-12"):
+            assert [cost_of(factory, period)[name] for name in ("budget", "available")] == [budget, budget]
+    to_month_end(factory)
+    set_to(factory, 5 * EURO)
+    assert cost_of(factory, month_of(factory.clock.now()))["available"] == figures(factory)["available"] == 5 * EURO

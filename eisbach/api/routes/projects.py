@@ -67,8 +67,9 @@ async def change(call: CallNow, project: schemas.ProjectPath, new: schemas.NewBu
 @allow("cost:read", PROJECT, "project")
 def project_cost(call: CallNow, project: schemas.ProjectPath, period: schemas.Period = None) -> Response:
     """Return a month's account of a project and each job that was charged in it, the dearest first."""
-    month = period or month_of(call.application.clock.now())
-    return JsonAnswer(representations.project_cost(report_cost.of_project(call.application.reader, project, month)))
+    this_month = month_of(call.application.clock.now())
+    statement = report_cost.of_project(call.application.reader, project, period or this_month, this_month)
+    return JsonAnswer(representations.project_cost(statement))
 
 
 @router.get("/v1/jobs/{job}/cost", response_model=schemas.JobCost, summary="What a job cost")
