@@ -73,8 +73,8 @@ class Call:
         if key is None:
             return None
         if not _KEY.match(key):
-            do = "send 1 to 255 visible ASCII characters, best a random UUID"
-            raise invalid("the Idempotency-Key cannot be one", do, "Idempotency-Key")
+            do = "Send 1 to 255 visible ASCII characters, best a random UUID"
+            raise invalid("The Idempotency-Key cannot be one", do, "Idempotency-Key")
         owner = self.resource.project or (self.resource.organisations or (self.actor.token,))[0]
         scope = f"{owner} {self.request.method} {self.request.scope['path']}"
         digest = body_digest or sha256(self.request.read).hexdigest()
@@ -188,8 +188,8 @@ def bearer_secret(request: CheckedRequest) -> str:
 
 def unauthenticated(had_secret: bool) -> Problem:
     """Return the 401 of a call without a valid token."""
-    what = "the token is unknown, expired or revoked" if had_secret else "the request brings no token"
-    do = "send `Authorization: Bearer <secret>` with the secret of a valid token; `eisbach token create` makes one"
+    what = "The token is unknown, expired or revoked" if had_secret else "The request brings no token"
+    do = "Send `Authorization: Bearer <secret>` with the secret of a valid token; `eisbach token create` makes one"
     challenge = 'Bearer realm="eisbach", error="invalid_token"' if had_secret else 'Bearer realm="eisbach"'
     return Problem(Refusal(Reason.UNAUTHENTICATED, what, do), headers={"WWW-Authenticate": challenge})
 
@@ -203,7 +203,7 @@ def located_id(body: Mapping[str, Any], field: str) -> str:
     """Return the id in a field of the body; raise Problem where there is none."""
     value = body.get(field)
     if not isinstance(value, str):
-        raise invalid(f"{field}: an id is needed here", "send it as text", field)
+        raise invalid(f"{field}: an id is needed here", "Send it as text", field)
     return value
 
 
@@ -217,9 +217,10 @@ def _permitted(access: Access, host: Host, actor: Actor, place: Place) -> Resour
     if decide(role, organisation, project, access.action, resource).is_allowed:
         return resource
     kind, name = place
-    if name is not None and not decide(role, organisation, project, f"{kind.lower()}:read", resource).is_allowed:
+    is_known = name in (actor.organisation, actor.project)
+    if name is not None and not is_known and not decide(role, organisation, project, f"{kind.lower()}:read", resource).is_allowed:
         raise Problem(ABSENT)
-    what = f"a token with the role {role} may not do {access.action} here"
+    what = f"A token with the role {role} may not do {access.action} here"
     raise Problem(Refusal(Reason.FORBIDDEN, what, "Ask an administrator of your organisation or the operator"))
 
 
@@ -242,5 +243,5 @@ def _resource(host: Host, actor: Actor, place: Place) -> Resource | None:
 def _json_object(body: bytes) -> Mapping[str, Any]:
     decoded = decode_json(body)
     if not isinstance(decoded, dict):
-        raise invalid("the body is not a JSON object", "send an object such as {\"name\": \"...\"}")
+        raise invalid("The body is not a JSON object", "Send an object such as {\"name\": \"...\"}")
     return decoded

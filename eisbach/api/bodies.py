@@ -81,19 +81,19 @@ def decode_json(body: bytes) -> Any:
     try:
         return _decode(body)
     except (ValueError, msgspec.MsgspecError, RecursionError) as error:
-        raise invalid(f"the body is not JSON: {_shown(error)}", "send UTF-8 encoded JSON (RFC 8259)", status=400) from error
+        raise invalid(f"The body is not JSON: {_shown(error)}", "Send UTF-8 encoded JSON (RFC 8259)", status=400) from error
 
 
 def require_json(request: CheckedRequest) -> None:
     """Raise Problem (415) unless the body is said to be JSON."""
     kind = (request.header(b"content-type") or "").partition(";")[0].strip().lower()
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        raise invalid("the body is not sent as JSON", "send it with Content-Type: application/json", status=415)
+        raise invalid("The body is not sent as JSON", "Send it with Content-Type: application/json", status=415)
 
 
 def too_large(bytes_max: int) -> Problem:
     """Return the problem of a body over its limit."""
-    return Problem(Refusal(Reason.TOO_LARGE, f"the body has more than {bytes_max} bytes", "send less"))
+    return Problem(Refusal(Reason.TOO_LARGE, f"The body has more than {bytes_max} bytes", "Send less"))
 
 
 def _check_announced(request: CheckedRequest, bytes_max: int) -> None:

@@ -45,8 +45,8 @@ RETRY_AFTER = {"Retry-After": "2"}
 
 ABSENT = Refusal(
     Reason.NOT_FOUND,
-    "there is nothing under this address, or you may not see it",
-    "check the id, and that your token belongs to its project or organisation",
+    "There is nothing here of that name or id, or this token may not see it",
+    "Check how it is written, and that the token belongs to its project or organisation",
 )
 """The one answer for foreign and for absent ids."""
 
@@ -115,10 +115,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         case 405:
             allowed = (headers or {}).get("Allow", "")
             method = request.method
-            what = Refusal(Reason.METHOD_NOT_ALLOWED, f"{method} is not possible here", f"use {allowed}")
+            what = Refusal(Reason.METHOD_NOT_ALLOWED, f"{method} is not possible here", f"Use {allowed}")
             problem = Problem(what, headers=headers)
         case _:
-            what = Refusal(Reason.INVALID_ARGUMENT, "the request cannot be read", "send what the OpenAPI document says")
+            what = Refusal(Reason.INVALID_ARGUMENT, "The request cannot be read", "Send what the OpenAPI document says")
             problem = Problem(what, status=status, headers=headers)
     return problem_response(request, problem)
 
@@ -132,7 +132,7 @@ def _refusal_of(item: Mapping[str, Any]) -> Refusal:
     place, *path = item["loc"]
     field = ".".join(str(part) for part in path)
     if item["type"] == "extra_forbidden":
-        return Refusal(Reason.UNKNOWN_KEY, f"{field!r} is not known here", "leave it out", field)
+        return Refusal(Reason.UNKNOWN_KEY, f"{field!r} is not known here", "Leave it out", field)
     message = str(item["msg"])
     subject = field or ("the body" if place == "body" else str(place))
     return Refusal(Reason.INVALID_ARGUMENT, f"{subject}: {message[:1].lower()}{message[1:]}", "", field)
@@ -147,7 +147,7 @@ async def _on_port_error(request: Request, error: Exception) -> Response:
 async def _on_unforeseen(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, loggable_path(request.scope), exc_info=error)
     what = "the factory failed at this request; nothing of it was kept unless a later read shows it"
-    do = "repeat it with the same Idempotency-Key; tell the operator the X-Request-Id"
+    do = "Repeat it with the same Idempotency-Key; tell the operator the X-Request-Id"
     return problem_response(request, Problem(Refusal(Reason.INTERNAL_ERROR, what, do)))
 
 

@@ -27,7 +27,7 @@ def parse_log_place(text: str) -> tuple[int, int]:
         return 1, 0
     match = _LOG_PLACE.match(text)
     if match is None:
-        raise invalid("this cursor was not given by this route", "leave it out to start from the beginning", "cursor")
+        raise invalid("This cursor was not given by this route", "Leave it out to start from the beginning", "cursor")
     return int(match[1]), int(match[2])
 
 
@@ -36,7 +36,7 @@ def parse_event_place(text: str) -> int:
     if not text:
         return -1
     if not _SEQ.match(text):
-        raise invalid("this cursor was not given by this route", "leave it out to start from the beginning", "cursor")
+        raise invalid("This cursor was not given by this route", "Leave it out to start from the beginning", "cursor")
     return int(text)
 
 
@@ -62,7 +62,7 @@ class LogReader:
         engine = application.engine
         if not isinstance(engine, CanStreamLogs):
             what = "this factory's engine keeps no output"
-            raise Problem(Refusal(Reason.NOT_SUPPORTED, what, "write what you need into the job's outputs"))
+            raise Problem(Refusal(Reason.NOT_SUPPORTED, what, "Write what you need into the job's outputs"))
         self._logs: CanStreamLogs = engine
         self._reader = application.reader
         self._job = job

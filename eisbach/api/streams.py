@@ -51,7 +51,7 @@ class EventStream(Response):
         """Raise Problem (503) where too many streams are open already."""
         if len(call.host.streams) >= STREAMS_MAX:
             what = f"{STREAMS_MAX} streams are open, more are not served"
-            raise Problem(Refusal(Reason.OVERLOADED, what, "try again in a moment"))
+            raise Problem(Refusal(Reason.OVERLOADED, what, "Try again in a moment"))
         super().__init__(None, headers=_HEADERS)
         del self.headers["content-length"]
         self._call = call

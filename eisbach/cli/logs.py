@@ -49,8 +49,10 @@ def logs(
     is_json = output_format is Format.JSON
     if is_json:
         print(json.dumps(document("logs", job=found["job"])))
+    is_empty = True
     try:
         for line in lines:
+            is_empty = False
             if rank is None or line.get("rank") == rank:
                 sys.stdout.write(json.dumps(line) + "\n" if is_json else printer.text(line))
                 if follow:
@@ -59,6 +61,8 @@ def logs(
     except KeyboardInterrupt:
         say("\nNo longer watching; the job goes on." if follow and not is_over else "")
         return ExitCode.INTERRUPTED
+    if is_empty and is_over:
+        say("No log is kept of this job: it wrote nothing, or the factory was restored from a backup, which has no logs.")
     return ExitCode.OK
 
 

@@ -37,7 +37,7 @@ def load_task_file(path: Path) -> dict[Any, Any] | Refusal:
             data = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        return Refusal(Reason.INVALID_ARGUMENT, f"{path} cannot be read: {reason}", "Name a YAML file that exists")
+        return Refusal(Reason.INVALID_ARGUMENT, f"{path} cannot be read: {reason}", "Name a YAML file that exists; before a command stands --: `eisbach run -- COMMAND`")
     return load_task_text(data, str(path))
 
 

@@ -42,9 +42,9 @@ CASES = {
     "GET /v1/offers": Case(),
     "POST /v1/organisations": Case(by="operator", status=201, viewer=403, json={"name": "New one"}),
     "GET /v1/organisations": Case(by="admin", viewer=403),
-    "GET /v1/organisations/{organisation}": Case(by="admin", viewer=404),
+    "GET /v1/organisations/{organisation}": Case(by="admin", viewer=403),
     "POST /v1/projects": Case(
-        by="admin", status=201, viewer=404, json={"name": "new", "organisation": "{organisation}", "budget_micro_eur": 1}
+        by="admin", status=201, viewer=403, json={"name": "new", "organisation": "{organisation}", "budget_micro_eur": 1}
     ),
     "GET /v1/projects": Case(),
     "GET /v1/projects/{project}": Case(),

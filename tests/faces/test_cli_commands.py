@@ -138,6 +138,14 @@ def test_following_an_ended_job_ends(operator):
     assert run_cli("logs", "-f", "ended").out == "one\ntwo\nthree\n"
 
 
+def test_a_job_without_a_log_is_told_of(operator, monkeypatch):
+    """After a restore it looked as if nothing had happened."""
+    monkeypatch.setattr("eisbach.cli.logs._stored", lambda session, job: iter(()))
+    ran = run_cli("logs", "ended")
+    assert (ran.code, ran.out) == (ExitCode.OK, "")
+    assert ran.err.startswith("No log is kept of this job: ")
+
+
 def test_logs_cannot_be_yaml(operator):
     ran = run_cli("logs", "ended", "-o", "yaml")
     assert ran.code == ExitCode.USAGE

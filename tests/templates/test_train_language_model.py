@@ -27,6 +27,15 @@ def require_torch() -> None:
     pytest.importorskip("safetensors", reason="safetensors is not installed; pip install 'eisbach[train]'")
 
 
+def test_a_python_without_torch_is_told_in_one_line(tmp_path):
+    ran = subprocess.run(
+        [sys.executable, "-S", "-E", TEMPLATE / "train.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert "has no numpy, torch, safetensors. Install them" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
 class Worker:
     """One process of train.py; its output is collected in a file, which is polled."""
 

@@ -74,5 +74,5 @@ def _engine(call: Call) -> CanKeepArtifacts:
     engine = call.application.engine
     if not isinstance(engine, CanKeepArtifacts):
         what = "this factory's engine keeps no artifacts"
-        raise Problem(Refusal(Reason.NOT_SUPPORTED, what, "let the job copy its results where you need them"))
+        raise Problem(Refusal(Reason.NOT_SUPPORTED, what, "Let the job copy its results where you need them"))
     return engine

@@ -119,10 +119,10 @@ async def _spec_of(call: Call, project: str) -> JobSpec:
     require_json(call.request)
     body = decode_json(call.request.read)
     if not isinstance(body, dict) or "task" not in body:
-        raise invalid("the body has no `task`", 'send {"task": {...}} with the keys of a task file', "task")
+        raise invalid("The body has no `task`", 'Send {"task": {...}} with the keys of a task file', "task")
     if len(body) > 1:
         unknown = next(key for key in body if key != "task")
-        raise Problem(Refusal(Reason.UNKNOWN_KEY, f"{unknown!r} is not known here", "leave it out", unknown))
+        raise Problem(Refusal(Reason.UNKNOWN_KEY, f"{unknown!r} is not known here", "Leave it out", unknown))
     spec = parse_task(body["task"], defaults=call.host.task_defaults)
     if not isinstance(spec, JobSpec):
         raise Problem(*spec)

@@ -25,8 +25,12 @@ import socket
 import time
 from dataclasses import dataclass, field
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+if missing := [name for name in ("numpy", "torch", "safetensors") if find_spec(name) is None]:
+    sys.exit(f"{sys.executable} has no {', '.join(missing)}. Install them there, or in `setup` of task.yaml; `make demo` of Eisbach does it")
 
 import numpy as np
 import torch
