@@ -10,6 +10,18 @@ if TYPE_CHECKING:
     from eisbach.app.application import Application
 
 Sample = tuple[str, dict[str, str], float]
+MEANINGS = {
+    "eisbach_log_events": "Events in the log",
+    "eisbach_leader_epoch": "Grows by one with each start",
+    "eisbach_store_failing": "1 while commits fail",
+    "eisbach_queue_jobs": "Jobs that wait for capacity",
+    "eisbach_unfunded_jobs": "Jobs that wait for money",
+    "eisbach_jobs": "Jobs that have not ended, by state",
+    "eisbach_jobs_total": "Jobs ever submitted, and ended by outcome",
+    "eisbach_capacity": "What the nodes have",
+    "eisbach_capacity_free": "What of it is free",
+}
+"""What each figure says, for the answer's HELP lines; docs/operations.md says the same."""
 
 
 def status(application: "Application") -> dict[str, Any]:

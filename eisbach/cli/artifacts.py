@@ -37,7 +37,7 @@ def list_artifacts(job: JobName, attempt: Attempt = None, project: Project = Non
 def get(
     job: JobName,
     paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; all without it.")] = None,
-    into: Annotated[Path | None, typer.Option("--into", help="Where to put them; a folder named like the job without it.")] = None,
+    into: Annotated[Path | None, typer.Option("--into", help="Where to put them; a folder named by the job's id without it.")] = None,
     attempt: Attempt = None,
     force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
     project: Project = None,

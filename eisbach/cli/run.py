@@ -41,7 +41,7 @@ def run(
     accelerators: Annotated[
         str | None, typer.Option("--gpus", "--accelerators", help="GPUs of each node, such as 1 or H100:8.")
     ] = None,
-    time_limit: Annotated[str | None, typer.Option("--time-limit", help="Longest run of an attempt, such as 90m.")] = None,
+    time_limit: Annotated[str | None, typer.Option("--time-limit", help="Longest run, over all attempts, such as 90m.")] = None,
     env: Annotated[
         list[str] | None, typer.Option("--env", "-e", metavar="K=V", help="A variable; K alone passes on its value here.")
     ] = None,

@@ -87,8 +87,7 @@ class _Samples:
         for name, labels, value in self._samples:
             family = families.get(name)
             if family is None:
-                words = name.removeprefix("eisbach_").replace("_", " ")
                 kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-                family = families[name] = kind(name, words, labels=sorted(labels))
+                family = families[name] = kind(name, observe_factory.MEANINGS[name], labels=sorted(labels))
             family.add_metric([labels[label] for label in sorted(labels)], value)
         yield from families.values()
