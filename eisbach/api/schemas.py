@@ -307,6 +307,7 @@ class Node(Told):
 class DrainedNode(Told):
     node: str
     drained: bool
+    attempts_on_it: int
 
 
 class SecretName(Told):

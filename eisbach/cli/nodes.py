@@ -35,13 +35,21 @@ def list_nodes(output_format: Output = Format.TABLE) -> None:
 def drain(node: Node, output_format: Output = Format.TABLE) -> None:
     """Start nothing more on a node; what runs there moves."""
     changed = Session().client.post(f"/v1/nodes/{segment(node)}/drain")
-    show(document("node", node=changed), output_format, lambda is_wide: print(f"Node {node} is drained."))
+    show(document("node", node=changed), output_format, lambda is_wide: print(_drained(node, changed)))
 
 
 def resume(node: Node, output_format: Output = Format.TABLE) -> None:
     """Use a drained node again."""
     changed = Session().client.post(f"/v1/nodes/{segment(node)}/resume")
     show(document("node", node=changed), output_format, lambda is_wide: print(f"Node {node} is in use again."))
+
+
+def _drained(node: str, changed: dict[str, Any]) -> str:
+    attempts = changed.get("attempts_on_it")
+    if not attempts:
+        return f"Node {node} is drained; nothing runs there."
+    moves = "1 attempt saves and moves" if attempts == 1 else f"{attempts} attempts save and move"
+    return f"Node {node} is drained: nothing more starts there. {moves} within the grace of the job."
 
 
 def _state(node: dict[str, Any]) -> str:
