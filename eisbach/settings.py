@@ -38,6 +38,14 @@ class Retention:
 
     replies_days: int = 1
     """answers under an idempotency key"""
+    attempt_logs_days: int = 30
+    """the output of a job's attempts, after the job ended"""
+    outputs_days: int = 30
+    """the outputs (artifacts) of a job's attempts, after the job ended"""
+    checkpoints_days: int = 7
+    """the checkpoint folder of a job, after the job ended"""
+    archives_days: int = 30
+    """an uploaded working directory, after it was last uploaded or submitted with a job"""
 
 
 TIMEOUTS = Timeouts()

@@ -32,6 +32,7 @@ from eisbach.app import issue_token, record_observation
 from eisbach.app.application import Application
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM, Role
+from eisbach.app.expire_files import expire_archives, expire_remains
 from eisbach.app.forget_replies import forget_replies
 from eisbach.app.issue_token import LIFETIME_MAX_MS, SECRET_PREFIX
 from eisbach.app.open_factory import apply_site_changes, open_factory
@@ -48,7 +49,7 @@ from eisbach.engines.local.engine import LocalEngine
 from eisbach.engines.local.inventory import Inventory, detect
 from eisbach.engines.local.layout import SCRATCH_ROOT
 from eisbach.ports.crash import ENVIRONMENT_VARIABLE, UnknownPoint, arm, reached
-from eisbach.ports.engine import Ending, EngineUnavailable, Observation
+from eisbach.ports.engine import Ending, EngineUnavailable, Observation, Remains
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
 from eisbach.settings import RETENTION, own_environment, scratch_root
 from eisbach.stores.sql.backup import BackupRefused, backup_database
@@ -93,11 +94,12 @@ class Factory:
     gpus: Sequence[str]
     flavours: Sequence[str]
     _lock: HomeLock
-    _rounds: RoundsThread
+    _rounds: Sequence[RoundsThread]
 
     def close(self) -> None:
         """Stop deciding and let go of the home; work that runs keeps running."""
-        self._rounds.stop()
+        for thread in self._rounds:
+            thread.stop()
         self.application.stop()
         self.application.close()
         self._lock.release()
@@ -163,11 +165,27 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     kept_ms = RETENTION.replies_days * DAY_MS
     replies_round = Round("forget-replies", HOUR_MS, lambda app: forget_replies(app, kept_ms))
     late_round = Round("refuse-late", 60 * SECOND_MS, refuse_late)
-    rounds = RoundsThread(application, (*ROUNDS, site_round, late_round, replies_round))
-    rounds.start()
+    # Large folders take minutes to delete: on a thread of its own, so that heads are signed and usage is settled meanwhile.
+    expiry_round = Round("expire-files", HOUR_MS, _expire_files)
+    rounds = [
+        RoundsThread(application, (*ROUNDS, site_round, late_round, replies_round)),
+        RoundsThread(application, (expiry_round,)),
+    ]
+    for thread in rounds:
+        thread.start()
     flavours = sorted({node.flavour for node in site.nodes})
     gpus = [gpu.name for gpu in machine.gpus]
     return Factory(application, home, home / OPERATOR_TOKEN, gpus, flavours, lock, rounds)
+
+
+def _expire_files(application: Application) -> None:
+    kept = {
+        Remains.CHECKPOINTS: RETENTION.checkpoints_days * DAY_MS,
+        Remains.OUTPUTS: RETENTION.outputs_days * DAY_MS,
+        Remains.LOGS: RETENTION.attempt_logs_days * DAY_MS,
+    }
+    expire_remains(application, kept)
+    expire_archives(application, RETENTION.archives_days * DAY_MS)
 
 
 def _begin(

@@ -4,7 +4,8 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -71,6 +72,8 @@ class ArchiveFolder:
         self._root = root
         self._incoming = root / "incoming"
         self._incoming.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._using = threading.Lock()
+        """held while an archive is found unused and deleted, so that nobody begins to use it in between"""
 
     @contextmanager
     def receive(self, *, bytes_max: int = BYTES_MAX) -> Iterator[Upload]:
@@ -89,7 +92,8 @@ class ArchiveFolder:
         require(place is not None, "an archive is kept under its digest")
         assert place is not None
         place.parent.mkdir(mode=0o700, exist_ok=True)
-        path.replace(place)
+        with self._using:
+            path.replace(place)
         for folder in (place.parent, self._root):
             sync_folder(folder)
 
@@ -108,6 +112,28 @@ class ArchiveFolder:
         except FileNotFoundError:
             return False
         return True
+
+    def renew(self, archive_id: str) -> bool:
+        """Note that an archive is used now; return whether it is there."""
+        with self._using:
+            path = self.path_of(archive_id)
+            if path is not None:
+                os.utime(path)
+            return path is not None
+
+    def unused_since(self, before_ms: int) -> Sequence[str]:
+        """Return the archives last uploaded or renewed before an instant (UTC milliseconds), ordered by id."""
+        found = (f"sha256:{path.name}" for path in self._root.glob("[0-9a-f][0-9a-f]/*"))
+        return sorted(archive_id for archive_id in found if self._is_older(archive_id, before_ms))
+
+    def delete_unused(self, archive_id: str, before_ms: int) -> bool:
+        """Delete an archive unless it was uploaded or renewed since `before_ms`; return whether it was deleted."""
+        with self._using:
+            return self._is_older(archive_id, before_ms) and self.delete(archive_id)
+
+    def _is_older(self, archive_id: str, before_ms: int) -> bool:
+        path = self.path_of(archive_id)
+        return path is not None and path.stat().st_mtime_ns < before_ms * 1_000_000
 
     def discard_unfinished(self) -> int:
         """Delete uploads that a killed server left half done; only to be called while no upload runs."""

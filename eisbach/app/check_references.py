@@ -22,9 +22,13 @@ def missing(application: "Application", project: str, spec: JobSpec) -> tuple[Re
     refusals: list[Refusal] = []
     if spec.workdir is not None:
         is_own = application.reader.row("archives", f"{project}/{spec.workdir}") is not None
-        if not is_own or application.archives.path_of(spec.workdir) is None:
+        if not is_own:
             what = f"The project has no uploaded archive {spec.workdir}"
             do = "Upload it first (POST .../archives); `eisbach run` does it"
+            refusals.append(Refusal(Reason.NOT_FOUND, what, do, "workdir"))
+        elif not application.archives.renew(spec.workdir):  # from here on it counts as used, so no round deletes it
+            what = f"The archive {spec.workdir} was deleted after it had not been used for a while"
+            do = "Upload it again (POST .../archives); `eisbach run` does it"
             refusals.append(Refusal(Reason.NOT_FOUND, what, do, "workdir"))
     known = set(application.secrets.names(project)) if spec.secrets else set()
     for name in spec.secrets:

@@ -1,5 +1,6 @@
 """What the application needs from the place where uploaded working directories are kept."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -34,3 +35,12 @@ class Archives(Protocol):
 
     def path_of(self, archive_id: str) -> Path | None:
         """Return the file of an archive, or None where there is none."""
+
+    def renew(self, archive_id: str) -> bool:
+        """Note that an archive is used now; return whether it is there."""
+
+    def unused_since(self, before_ms: int) -> Sequence[str]:
+        """Return the archives last uploaded or renewed before an instant (UTC milliseconds)."""
+
+    def delete_unused(self, archive_id: str, before_ms: int) -> bool:
+        """Delete an archive unless it was uploaded or renewed since `before_ms`; return whether it was deleted."""

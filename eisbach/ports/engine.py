@@ -179,3 +179,27 @@ class CanKeepArtifacts(Protocol):
 
     def read_artifact(self, attempt_id: str, path: str) -> Iterator[bytes]:
         """Yield the bytes of one artifact; raise FileNotFoundError where it is not on the list."""
+
+
+class Remains(Enum):
+    """What an engine keeps of a job after its end."""
+
+    CHECKPOINTS = "checkpoints"
+    OUTPUTS = "outputs"
+    LOGS = "logs"
+
+
+IsOver = Callable[[str, int], bool]
+"""(job id, instant in UTC milliseconds of the last change to what is kept) -> whether that may be deleted"""
+
+
+@runtime_checkable
+class CanExpire(Protocol):
+    """An engine that keeps something after the end of a job and can let it go."""
+
+    def expire(self, kind: Remains, is_over: IsOver) -> int:
+        """Delete what of this kind is kept of each job for which `is_over` says so; return of how many there was any.
+
+        Work that the engine knows and did not forget keeps all that is its, whatever `is_over` says. An attempt whose
+        remains are deleted still never starts again. What cannot be deleted is logged and met again the next time.
+        """

@@ -12,9 +12,10 @@ import msgspec
 
 import eisbach
 from eisbach.engines.local.agent import EXIT_ANOTHER_RUNS, SOCKET, AgentSettings
+from eisbach.engines.local.expiry import expire
 from eisbach.engines.local.folder import AttemptFolder
 from eisbach.engines.local.layout import LOG_BYTES_MAX, SCRATCH_ROOT, Layout, choose_scratch
-from eisbach.engines.local.logreader import read_lines
+from eisbach.engines.local.logreader import deleted_log, read_lines
 from eisbach.engines.local.protocol import (
     PROTOCOL_VERSION,
     Done,
@@ -39,8 +40,10 @@ from eisbach.ports import crash
 from eisbach.ports.engine import (
     Artifact,
     EngineUnavailable,
+    IsOver,
     LogLine,
     Observation,
+    Remains,
     StaleEpoch,
     StartOrder,
     StopOrder,
@@ -177,10 +180,13 @@ class LocalEngine:
 
     def read_log(self, attempt_id: str, offset: int = 0, lines_max: int = 1000) -> tuple[Sequence[LogLine], int]:
         """Return lines from `offset` on and the offset to go on from; reads files, needs no agent."""
-        folder = self._layout.find_attempt(attempt_id)
-        if folder is None:
+        path = self._layout.find_attempt(attempt_id)
+        if path is None:
             return [], offset
-        return read_lines(AttemptFolder(folder).log, offset, lines_max)
+        folder = AttemptFolder(path)
+        if folder.log_was_deleted:
+            return deleted_log(offset)
+        return read_lines(folder.log, offset, lines_max)
 
     def wait_log(self, attempt_id: str, offset: int, timeout_s: float) -> bool:
         """Return True as soon as the log has something after `offset`, False when the time is over."""
@@ -205,6 +211,10 @@ class LocalEngine:
         if order_file is None or path not in {artifact.path for artifact in self.artifacts(attempt_id)}:
             raise FileNotFoundError(f"attempt {attempt_id} has no artifact {path!r}")
         return _read_chunks(self._layout.artifacts(order_file.order.job_id, attempt_id) / path)
+
+    def expire(self, kind: Remains, is_over: IsOver) -> int:
+        """Delete what of this kind is kept of jobs that are over; works on files, needs no agent, may take long."""
+        return expire(self._layout, kind, is_over)
 
     def _ask(self, request: Request) -> Reply:
         """Send a request and return its answer; an order is idempotent, so it is repeated when the agent dies over it."""

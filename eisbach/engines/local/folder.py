@@ -89,11 +89,35 @@ class AttemptFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._journal = f"{path}/journal"
+        self._log_deleted = path / "log-deleted"
 
     @property
     def log(self) -> Path:
         """Return the folder of the log's segments."""
         return self.path / "log"
+
+    @property
+    def log_was_deleted(self) -> bool:
+        """Return whether there was a log whose time of keeping is over."""
+        return self._log_deleted.exists()
+
+    @property
+    def is_emptied(self) -> bool:
+        """Return whether nothing is left but the tombstone of the id."""
+        return not os.path.exists(self._journal)
+
+    def mark_log_deleted(self) -> None:
+        """Note that the log is going to be deleted."""
+        self._log_deleted.touch(mode=0o600)
+
+    def empty(self) -> None:
+        """Leave nothing but the tombstone of the id; the journal goes last, so that this can be repeated."""
+        for name in ("stop", "artifacts", "journal"):
+            (self.path / name).unlink(missing_ok=True)
+
+    def forget_artifacts(self) -> None:
+        """Remove the list of kept outputs."""
+        (self.path / "artifacts").unlink(missing_ok=True)
 
     def create(self, order: OrderFile | None) -> None:
         """Make the folder and the journal, durably, with the order where there is one; raise OSError (ENOSPC)."""

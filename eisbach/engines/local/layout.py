@@ -3,6 +3,7 @@
     HOME/agent/       socket  report  lock  log  epoch  uids.json          of the resident agent
     HOME/attempts/ID/ journal  stop  artifacts  log/                        attempts not yet forgotten
     HOME/ended/ID/    the same, moved there by forget(): logs stay, and the folder is the tombstone of the id
+    HOME/ended/ID/log-deleted                                               all that is left there after expiry
     HOME/jobs/JOB/artifacts/ID/                                             kept outputs
     SCRATCH/attempts/ID.RANK/ work/  tmp/  run.sh                           workspaces, gone after the end
     SCRATCH/checkpoints/JOB/                                                one folder for all attempts of a job
@@ -74,11 +75,21 @@ class Layout:
 
     def checkpoint(self, job_id: str) -> Path:
         """Return the folder that a job finds again in each of its attempts."""
-        return self.scratch / "checkpoints" / checked_name(job_id)
+        return self.checkpoints / checked_name(job_id)
 
     def artifacts(self, job_id: str, attempt_id: str) -> Path:
         """Return the folder of an attempt's kept outputs."""
-        return self.home / "jobs" / checked_name(job_id) / "artifacts" / checked_name(attempt_id)
+        return self.jobs / checked_name(job_id) / "artifacts" / checked_name(attempt_id)
+
+    @property
+    def checkpoints(self) -> Path:
+        """Return the folder of all jobs' checkpoints."""
+        return self.scratch / "checkpoints"
+
+    @property
+    def jobs(self) -> Path:
+        """Return the folder of all jobs' kept outputs."""
+        return self.home / "jobs"
 
     @property
     def group_prefix(self) -> str:
@@ -87,13 +98,18 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders that are always there."""
-        for folder in (self.home, self.agent, self.attempts, self.ended, self.home / "jobs"):
+        for folder in (self.home, self.agent, self.attempts, self.ended, self.jobs):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def is_safe_name(name: str) -> bool:
+    """Return whether a name can be an id of an attempt or job."""
+    return _SAFE_NAME.fullmatch(name) is not None
 
 
 def checked_name(name: str) -> str:
     """Return an id that is safe as the name of a folder; raise ValueError for any other."""
-    if not _SAFE_NAME.fullmatch(name):
+    if not is_safe_name(name):
         raise ValueError("an id of an attempt or job has only letters, digits, '_', '-' and '.', at most 128")
     return name
 

@@ -56,6 +56,12 @@ def read_lines(folder: Path, offset: int, lines_max: int) -> tuple[list[LogLine]
     return page.lines, (position << _WITHIN_BITS) | within
 
 
+def deleted_log(offset: int) -> tuple[list[LogLine], int]:
+    """Return what is read from a log whose time of keeping is over: one notice, once, and the offset behind it."""
+    text = "[eisbach: the log of this attempt was deleted, logs are kept for a time after the end of their job]"
+    return ([LogLine(0, 0, 0, NOTICE_STREAM, text)], 1) if offset == 0 else ([], offset)
+
+
 def _segments(folder: Path) -> list[int]:
     try:
         return sorted(int(name) for name in os.listdir(folder) if name.isdecimal())
