@@ -40,8 +40,7 @@ def processes_marked(mark: str) -> list[int]:
 
 def groups_left(local: LocalHarness) -> list[Path]:
     parents = detect()
-    roots = [root for root in (parents.memory, parents.pids, parents.unified) if root is not None]
-    return [group for root in roots for group in root.glob(Layout(local.home, local.home).group_prefix + "*")]
+    return [group for root in parents.roots for group in root.glob(Layout(local.home, local.home).group_prefix + "*")]
 
 
 def test_memory_over_the_share_is_said_as_such(local: LocalHarness) -> None:
@@ -208,3 +207,19 @@ def test_groups_of_version_two_are_found(tmp_path: Path) -> None:
     (proc / "cgroup").write_text("0::/user.slice\n")
     (proc / "mountinfo").write_text(f"31 23 0:28 / {tmp_path / 'unified'} rw,relatime - cgroup2 cgroup2 rw\n")
     assert detect(proc) == CgroupParents()  # nothing there can be divided
+
+
+def test_the_cores_are_shared_as_they_were_booked(tmp_path: Path) -> None:
+    parents = detect()
+    root, control, expected = (parents.cpu, "cpu.shares", "512") if parents.cpu else (parents.unified, "cpu.weight", "50")
+    if root is None or not (root / control).exists():
+        pytest.skip("no writable cpu cgroup on this machine")
+    with a_local_engine(tmp_path) as local:
+        local.engine.start(an_order(run="sleep 60"))
+        local.wait_running()
+        (group,) = (group for group in groups_left(local) if group.parent == root)
+        assert (group / control).read_text().strip() == expected
+        assert len((group / "cgroup.procs").read_text().split()) >= 1
+        local.engine.stop(a_stop(grace_ms=0))
+        assert local.wait_ended().ending is Ending.STOPPED
+        assert groups_left(local) == []

@@ -136,3 +136,12 @@ def test_ids_that_are_no_names_are_refused(local: LocalHarness) -> None:
 def test_isolation_is_said(local: LocalHarness) -> None:
     expected = "user id of its own" if os.geteuid() == 0 else "One trust domain"
     assert expected in local.engine.isolation
+
+
+@as_root
+def test_shared_memory_is_the_attempts_own_and_goes_with_it(local: LocalHarness) -> None:
+    run = "echo mine > /dev/shm/eisbach-test-left; ls /dev/shm; ipcmk -M 4096 > /dev/null; ipcs -m | grep -c 0x"
+    for attempt in ("att_1", "att_2"):
+        assert local.run(an_order(attempt, run=run)).ending is Ending.EXITED
+        assert local.log(attempt) == ["eisbach-test-left", "1"]  # of what others have there, nothing is seen
+    assert not Path("/dev/shm/eisbach-test-left").exists()

@@ -1,4 +1,4 @@
-"""Memory and process limits by cgroup, version 1 or 2, below the cgroup of the agent; absent where not writable."""
+"""Memory and process limits and shares of the cores by cgroup, version 1 or 2, below the cgroup of the agent; absent where not writable."""
 
 import os
 import time
@@ -20,23 +20,29 @@ class CgroupParents:
 
     memory: Path | None = None
     pids: Path | None = None
+    cpu: Path | None = None
     unified: Path | None = None
     leaf: Path | None = None
 
     def come_back(self) -> None:
         """Move the calling process out of a task's group, to where the agent and its supervisors are."""
-        for home in (self.memory, self.pids, self.leaf or self.unified):
+        for home in (self.memory, self.pids, self.cpu, self.leaf or self.unified):
             if home is not None:
                 _write(home / "cgroup.procs", "0")
 
     def remove_empty(self, prefix: str, living: set[str]) -> None:
         """Remove the groups of this engine that a crash left, not those of `living` attempts."""
-        for root in (self.memory, self.pids, self.unified):
-            for folder in () if root is None else root.glob(prefix + "*"):
+        for root in self.roots:
+            for folder in root.glob(prefix + "*"):
                 attempt_id, _, _ = folder.name.removeprefix(prefix).rpartition("-")
                 if attempt_id not in living:
                     with suppress(OSError):  # it has processes
                         folder.rmdir()
+
+    @property
+    def roots(self) -> list[Path]:
+        """Return the folders in which each task gets a group."""
+        return [root for root in (self.unified, self.memory, self.pids, self.cpu) if root is not None]
 
     @property
     def limits_memory(self) -> bool:
@@ -55,10 +61,13 @@ def detect(proc: Path = Path("/proc/self")) -> CgroupParents:
     mounts = _mounts((proc / "mountinfo").read_text())
     if "" in mounts and "memory" not in mounts:
         return _usable_unified(_folder(mounts[""], own.get("", "/")))
-    memory, pids = (_folder(mounts[name], own.get(name, "/")) if name in mounts else None for name in ("memory", "pids"))
+    memory, pids, cpu = (
+        _folder(mounts[name], own.get(name, "/")) if name in mounts else None for name in ("memory", "pids", "cpu")
+    )
     return CgroupParents(
         memory=memory if _can_make(memory, "memory.limit_in_bytes") else None,
         pids=pids if _can_make(pids, "pids.max") else None,
+        cpu=cpu if _can_make(cpu, "cpu.shares") else None,
     )
 
 
@@ -126,6 +135,7 @@ def _usable_unified(own: Path | None) -> CgroupParents:
         leaf.mkdir(exist_ok=True)
         _write(leaf / "cgroup.procs", "0")
         _write(own / "cgroup.subtree_control", "+memory +pids")
+        _write_if_there(own / "cgroup.subtree_control", "+cpu")
     except OSError:
         return CgroupParents()  # other processes are in the group, or it is not ours to divide
     return CgroupParents(unified=own, leaf=leaf) if _can_make(own, "memory.max") else CgroupParents()
@@ -138,8 +148,13 @@ class TaskGroup:
         self.folders = folders
 
     @classmethod
-    def make(cls, parents: CgroupParents, name: str, memory_mib: int, processes_max: int) -> "TaskGroup":
-        """Create the groups with their limits; what an earlier try left there is reused."""
+    def make(
+        cls, parents: CgroupParents, name: str, memory_mib: int, cpu_milli: int, processes_max: int
+    ) -> "TaskGroup":
+        """Create the groups with their limits; what an earlier try left there is reused.
+
+        The cores are shared as they were booked when they do not suffice for all; idle ones are nobody's loss.
+        """
         folders = []
         limit = str(memory_mib * _MIB)
         if parents.unified is not None:
@@ -149,6 +164,7 @@ class TaskGroup:
             _write(folder / "memory.max", limit)
             _write_if_there(folder / "memory.swap.max", "0")
             _write(folder / "pids.max", str(processes_max))
+            _write_if_there(folder / "cpu.weight", str(min(max(cpu_milli // 10, 1), 10_000)))  # 100 is one core
         if parents.memory is not None:
             folder = parents.memory / name
             folder.mkdir(exist_ok=True)
@@ -160,6 +176,11 @@ class TaskGroup:
             folder.mkdir(exist_ok=True)
             folders.append(folder)
             _write(folder / "pids.max", str(processes_max))
+        if parents.cpu is not None:
+            folder = parents.cpu / name
+            folder.mkdir(exist_ok=True)
+            folders.append(folder)
+            _write_if_there(folder / "cpu.shares", str(min(max(cpu_milli * 1024 // 1000, 2), 262_144)))
         return cls(tuple(folders))
 
     def join(self) -> None:

@@ -20,6 +20,7 @@ from eisbach.engines.local.layout import PROCESSES_MAX, Layout
 from eisbach.engines.local.logbook import LogBook
 from eisbach.engines.local.outputs import Kept, are_inside, keep_outputs
 from eisbach.engines.local.prepare import Trouble, make_workspace, unpack_all
+from eisbach.engines.local.private_memory import PrivateMemory
 from eisbach.engines.local.protocol import SocketFolder, report_bytes
 from eisbach.engines.local.tasks import Starter, Task, TaskPlan, processes_limit
 from eisbach.engines.local.unpack import Refused
@@ -49,8 +50,15 @@ class SupervisorSettings:
 class Supervisor:
     """One attempt from lock to outcome."""
 
-    def __init__(self, settings: SupervisorSettings, order_file: OrderFile, secrets: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        settings: SupervisorSettings,
+        order_file: OrderFile,
+        secrets: Sequence[tuple[str, str]],
+        memory: PrivateMemory | None = None,
+    ) -> None:
         self._settings = settings
+        self._memory = memory or PrivateMemory()
         self._order = order_file.order
         self._file = order_file
         self._secrets = tuple(secrets)
@@ -76,6 +84,7 @@ class Supervisor:
             if self._folder.read().marker is None:
                 self._run_locked(wake_fd)
         finally:
+            self._memory.release()
             os.close(lock)
         return not self._has_failed
 
@@ -124,6 +133,7 @@ class Supervisor:
         if trouble is None:
             trouble = self._prepare(plans, wake_fd)
         if trouble is None:
+            self._renew_memory()
             members: list[Task] = []
             starter = Starter(self._settings.parents, len(plans))
             trouble = self._start(starter, plans, members)
@@ -134,6 +144,11 @@ class Supervisor:
         crash.reached("engine.tasks_ready")
         starter.let_go()
         self._watch(gang, [task.pid for task in members])
+
+    def _renew_memory(self) -> None:
+        if self._file.user_id is not None:
+            with suppress(OSError):  # a container without this right: the machine's own is used
+                self._memory.renew(sum(task.memory_mib for task in self._order.tasks))
 
     def _fault_of_order(self, number: int | None) -> Trouble | None:
         order = self._order
@@ -260,7 +275,7 @@ class Supervisor:
         checkpoint = str(settings.layout.checkpoint(order.job_id))
         plans = []
         for task in order.tasks:
-            group = TaskGroup.make(settings.parents, self._group_name(task), task.memory_mib, PROCESSES_MAX)
+            group = TaskGroup.make(settings.parents, self._group_name(task), task.memory_mib, task.cpu_milli, PROCESSES_MAX)
             self._groups.append(group)
             folder = self._place(task.rank)
             environment = task_environment(order, task, self._secrets, folder, self._file.port)
@@ -287,8 +302,7 @@ class Supervisor:
 
     def _group_names(self) -> list[str]:
         """Return the folders of the cgroups that will be made, so that a successor finds what is in them."""
-        parents = self._settings.parents
-        roots = [root for root in (parents.unified, parents.memory, parents.pids) if root is not None]
+        roots = self._settings.parents.roots
         return [str(root / self._group_name(task)) for task in self._order.tasks for root in roots]
 
     def _index(self, rank: int) -> int:

@@ -17,6 +17,7 @@ import msgspec
 from eisbach.engines.local import processes
 from eisbach.engines.local.durable import log_error
 from eisbach.engines.local.folder import OrderFile
+from eisbach.engines.local.private_memory import PrivateMemory
 from eisbach.engines.local.protocol import decode_other, encode_other
 from eisbach.engines.local.supervisor import Supervisor, SupervisorSettings, take_signals
 
@@ -159,9 +160,10 @@ def _be_worker(settings: SupervisorSettings, channel: socket.socket, first: Job)
         processes.renounce_privileges()  # what the tasks inherit
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         wake_fd = take_signals()
+        memory = PrivateMemory()
         job: Job | None = first
         while job is not None:
-            is_fit = Supervisor(settings, job.order_file, job.secrets).run(wake_fd)
+            is_fit = Supervisor(settings, job.order_file, job.secrets, memory).run(wake_fd)
             job = _next_job(channel) if is_fit else None
     except BaseException:  # noqa: BLE001 - nothing may run on as a copy of the agent
         log_error()
