@@ -138,6 +138,7 @@ def job(row: Row) -> Json:
         "submitted_by": row["submitted_by"],
         "submitted_at": instant_text(row["submitted_ms"]),
         "started_at": instant_text(row["started_ms"]),
+        "running_at": instant_text(row["running_ms"]),
         "ended_at": instant_text(row["ended_ms"]),
     }
 

@@ -193,6 +193,7 @@ class Job(Told):
     submitted_by: str
     submitted_at: At
     started_at: At | None
+    running_at: At | None
     ended_at: At | None
 
 

@@ -213,6 +213,8 @@ class AttemptRunning(Body, frozen=True):
     attempt: str
     job: str
     since_ms: int
+    job_since_ms: int
+    """when the job's first attempt ran"""
     is_stopping: bool = False
     """it was asked to stop before it ran, and goes on stopping"""
 

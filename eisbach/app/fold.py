@@ -185,7 +185,7 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
 
 def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptRunning) -> None:
     job = state.scheduler.jobs[body.job]
-    job.running_ms = body.since_ms
+    job.running_ms, job.started_ms = body.since_ms, body.job_since_ms
     if job.state is not JobState.STOPPING:
         check_transition(job.state, JobState.RUNNING)
         job.state = JobState.RUNNING

@@ -215,6 +215,7 @@ def _job(seq: int, at_ms: int, body: e.JobSubmitted, texts: Mapping[str, str]) -
         "submitted_by": body.by,
         "submitted_ms": at_ms,
         "started_ms": None,
+        "running_ms": None,
         "ended_ms": None,
         "exit_code": None,
         "last_attempt": None,
@@ -269,7 +270,7 @@ def _attempt_planned(seq: int, at_ms: int, body: e.AttemptPlanned, texts: Mappin
 
 
 def _attempt_running(seq: int, at_ms: int, body: e.AttemptRunning, texts: Mapping[str, str]) -> list[Op]:
-    job: Row = {"started_ms": body.since_ms}
+    job: Row = {"started_ms": body.job_since_ms, "running_ms": body.since_ms}
     if not body.is_stopping:
         job |= {"state": "running", "reason": ""}
     return [

@@ -59,6 +59,7 @@ def command(seen: Observation) -> Command:
                 attempt=seen.attempt_id,
                 job=job.job,
                 since_ms=seen.running_since_ms,
+                job_since_ms=seen.running_since_ms if job.started_ms is None else job.started_ms,
                 is_stopping=job.state is JobState.STOPPING,
             )
             return Decision(events=(running,), again=seen.ending is not None)

@@ -142,9 +142,9 @@ def short_ids(ids: Sequence[str]) -> list[str]:
 
 
 def held_ms(job: Json) -> int:
-    """Return how long a job has held its nodes: as settled, and while it runs by this machine's clock."""
-    if job.get("state") in (JobState.RUNNING.value, JobState.STOPPING.value) and job.get("started_at"):
-        running = datetime.now(UTC) - datetime.fromisoformat(job["started_at"])
+    """Return how long a job has held its nodes: as settled, and while it runs its attempt by this machine's clock."""
+    if job.get("state") in (JobState.RUNNING.value, JobState.STOPPING.value) and job.get("running_at"):
+        running = datetime.now(UTC) - datetime.fromisoformat(job["running_at"])
         return max(int(job.get("charged_ms") or 0), int(running.total_seconds() * 1000))
     return int(job.get("charged_ms") or 0)
 

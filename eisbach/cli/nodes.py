@@ -14,7 +14,7 @@ Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
 
 
 def list_nodes(output_format: Output = Format.TABLE) -> None:
-    """List the nodes and what they hold."""
+    """List the nodes and what each offers."""
     found = list(Session().client.pages("/v1/nodes", limit=1000))
     rows = [
         [

@@ -445,3 +445,11 @@ def test_alternatives_are_taken_in_their_order(tmp_path):
     assert charged == [(36_000 + 3_600_000) // 60, 4 * 36_000 // 60]
     caps = {factory.job(job)["cap"] for job in jobs}
     assert caps == {36_000 + 3_600_000}, "the ceiling is that of the dearest alternative"
+
+
+def test_a_retried_job_started_when_its_first_attempt_did(factory):
+    job = factory.submit(a_job("sleep 10; false", attempts=2))
+    began = factory.job(job)["started_ms"]
+    factory.pass_time(12_000)
+    assert factory.attempts(job)[1]["running_ms"] == factory.job(job)["running_ms"] > began
+    assert factory.job(job)["started_ms"] == began

@@ -67,7 +67,7 @@ class History:
         tasks = ((0, "n1", 1000, 1024, (0,)), (1, "n2", 1000, 1024, ()))
         planned = e.AttemptPlanned(attempt=attempt, job=job, number=1, shape=0, tasks=tasks, limit_ms=9, epoch=1)
         self._add(batch, planned)
-        self._add(batch, e.AttemptRunning(attempt=attempt, job=job, since_ms=START_MS + 1))
+        self._add(batch, e.AttemptRunning(attempt=attempt, job=job, since_ms=START_MS + 1, job_since_ms=START_MS + 1))
         charge = self._move("reserved", "charged", 600, "settle")
         settled = e.UsageSettled(
             attempt=attempt, job=job, held_ms=60, charged_ms=60, charged=600, job_charged=600, job_charged_ms=60,

@@ -16,7 +16,8 @@ class ActiveJob:
     """A job that has not ended, as the scheduler knows it.
 
     `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
-    ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran.
+    ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
+    one at which the first attempt did.
     """
 
     job: str
@@ -41,6 +42,7 @@ class ActiveJob:
     shares: tuple[Share, ...] = ()
     planned_ms: int = 0
     running_ms: int | None = None
+    started_ms: int | None = None
     stop_cause: StopCause | None = None
     stop_grace_ms: int = 0
 

@@ -166,6 +166,7 @@ jobs = Table(
     _text("submitted_by"),
     _int("submitted_ms"),
     _int("started_ms", null=True),
+    _int("running_ms", null=True),
     _int("ended_ms", null=True),
     _int("exit_code", null=True),
     _text("last_attempt", null=True),

@@ -185,6 +185,7 @@ def _make_jobs() -> None:
         _column("submitted_by", TEXT),
         _column("submitted_ms", INT),
         _column("started_ms", INT, null=True),
+        _column("running_ms", INT, null=True),
         _column("ended_ms", INT, null=True),
         _column("exit_code", INT, null=True),
         _column("last_attempt", TEXT, null=True),
