@@ -164,7 +164,7 @@ def test_the_engine_works_for_an_unprivileged_user_also_against_a_fork_bomb(tmp_
         timeout=60,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "exited timed_out 0 left" in done.stdout
+    assert "exited timed_out exited 0 left 0 closed" in done.stdout
 
 
 def test_held_time_agrees_with_an_observer(local: LocalHarness) -> None:

@@ -49,6 +49,8 @@ def main() -> None:
     first = harness.run(an_order("att_1", run="test $(id -u) = 65534"))
     bomb = harness.run(an_order("att_2", run=BOMB, limit_ms=1_500, grace_ms=300, memory_mib=2048))
     fresh = [row for row in all_processes() if row.lives and (row.pid, row.start) not in before]
+    closed = harness.run(an_order("att_3", run="mkdir -p a/b; echo x > a/b/c; chmod 0 a/b a ../tmp ."))
+    work_left = len(list((engine.scratch / "attempts").glob("att_3*")))
     left = [row for row in fresh if owner_of(row.pid) == USER]
     agent_pid = engine.agent_pid()
     ours = [row for row in left if (row.pid, row.start) not in before]
@@ -57,8 +59,8 @@ def main() -> None:
     engine.shut_agent_down()
     engine.close()
     shutil.rmtree(home)
-    endings = [seen.ending.value for seen in (first, bomb) if seen.ending is not None]
-    sys.stdout.write(f"{' '.join(endings)} {len(others)} left\n{sentence}\n")
+    endings = [seen.ending.value for seen in (first, bomb, closed) if seen.ending is not None]
+    sys.stdout.write(f"{' '.join(endings)} {len(others)} left {work_left} closed\n{sentence}\n")
 
 
 if __name__ == "__main__":

@@ -60,6 +60,19 @@ def make_workspace(plan: TaskPlan) -> None:
         os.chmod(folder, 0o711)
 
 
+def remove_workplace(folder: str) -> None:
+    """Remove what a task left; without root also folders that it closed to itself."""
+    if os.geteuid() != 0:
+        with suppress(OSError):
+            os.chmod(folder, 0o700)
+        for parent, folders, _ in os.walk(folder):
+            for path in (os.path.join(parent, name) for name in folders):
+                if not os.path.islink(path):
+                    with suppress(OSError):
+                        os.chmod(path, 0o700)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def _parents_inside(path: str, top: str) -> list[str]:
     parents = []
     while (path := os.path.dirname(path)) != top:

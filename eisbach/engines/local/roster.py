@@ -13,6 +13,7 @@ from eisbach.engines.local.environment import LOOPBACK
 from eisbach.engines.local.folder import AttemptFolder, Journal, Marker, OrderFile, Outcome
 from eisbach.engines.local.layout import PORTS
 from eisbach.engines.local.lost import end_leftovers
+from eisbach.engines.local.prepare import remove_workplace
 from eisbach.engines.local.supervisor import SupervisorSettings
 from eisbach.engines.local.users import ProjectUsers
 from eisbach.engines.local.workers import Job, Worker, Workers
@@ -183,7 +184,7 @@ class Roster:
         pid = os.fork()
         if pid == 0:
             for folder in self._rubbish:
-                shutil.rmtree(folder, ignore_errors=True)
+                remove_workplace(folder)
             os._exit(0)
         self._rubbish.clear()
         self._helpers.add(pid)

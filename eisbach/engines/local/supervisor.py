@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import signal
 import socket
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from eisbach.engines.local.gang import Gang
 from eisbach.engines.local.layout import PROCESSES_MAX, Layout
 from eisbach.engines.local.logbook import LogBook
 from eisbach.engines.local.outputs import Kept, are_inside, keep_outputs
-from eisbach.engines.local.prepare import Trouble, make_workspace, unpack_all
+from eisbach.engines.local.prepare import Trouble, make_workspace, remove_workplace, unpack_all
 from eisbach.engines.local.private_memory import PrivateMemory
 from eisbach.engines.local.protocol import SocketFolder, report_bytes
 from eisbach.engines.local.tasks import Starter, Task, TaskPlan, processes_limit
@@ -114,9 +113,12 @@ class Supervisor:
         """Free the disk at once where a job left files; empty folders wait for forget(), which removes many together."""
         for task in self._order.tasks:
             place = self._place(task.rank)
-            with suppress(FileNotFoundError):
-                if len(os.listdir(f"{place}/work")) > 1 or os.listdir(f"{place}/tmp"):
-                    shutil.rmtree(place, ignore_errors=True)
+            try:
+                is_used = len(os.listdir(f"{place}/work")) > 1 or bool(os.listdir(f"{place}/tmp"))
+            except OSError:
+                is_used = True  # the task closed, removed or replaced them
+            if is_used:
+                remove_workplace(place)
 
     def _place(self, rank: int) -> str:
         return str(self._settings.layout.workplace(self._order.attempt_id, rank))
