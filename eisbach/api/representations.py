@@ -12,10 +12,12 @@ from eisbach.core.vocabulary.money import euro_text
 from eisbach.ports.store import Page, Row
 
 Json = dict[str, Any]
+_euro = lru_cache(maxsize=4096)(euro_text)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 encode = msgspec.json.Encoder().encode
 
 
+@lru_cache(maxsize=4096)
 def instant_text(at_ms: int | None) -> str | None:
     """Return an instant as RFC 3339 text in UTC with milliseconds, such as `2026-11-22T03:55:42.000Z`."""
     if at_ms is None:
@@ -31,7 +33,7 @@ def _second_text(seconds: int) -> str:
 
 def money(name: str, amount: int) -> Json:
     """Return an amount twice: `<name>_micro_eur` as an integer, `<name>_eur` as exact decimal text."""
-    return {f"{name}_micro_eur": amount, f"{name}_eur": euro_text(amount)}
+    return {f"{name}_micro_eur": amount, f"{name}_eur": _euro(amount)}
 
 
 def with_money_text(value: Any) -> Any:

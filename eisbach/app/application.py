@@ -50,6 +50,7 @@ class Application:
         self._store, self.engine, self.clock, self.ids = store, engine, clock, ids
         self.signer, self.authoriser, self.archives, self.secrets = signer, authoriser, archives, secrets
         self.isolation = isolation
+        self._projects: dict[str, Resource] = {}
         self._clock_offset_ms = clock.wall() - clock.uptime_ms()
         reached("recover.before_leadership")
         self.applier = Applier(store, clock, ids, signer, self._after_commit)
@@ -106,7 +107,7 @@ class Application:
 
     def actor_of(self, secret: str) -> Actor | None:
         """Return who holds a token's secret, or None where it is unknown, expired or revoked; from any thread."""
-        return issue_token.actor_of(self.applier.state, secret, self.clock.now())
+        return issue_token.actor_of(self.applier.state, secret, self.clock.wall())
 
     def resource_of(self, kind: str, name: str) -> Resource | None:
         """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Node`), or None without it."""
@@ -114,8 +115,7 @@ class Application:
         if kind == "Organisation":
             return Resource(kind, self._ancestors(name)) if name in state.organisations else None
         if kind == "Project":
-            project = state.projects.get(name)
-            return Resource(kind, self._ancestors(project.organisation), name) if project is not None else None
+            return self._project(name)
         if kind == "Token":
             token = state.tokens.get(name)
             return Resource(kind, self._ancestors(token.organisation), token.project) if token is not None else None
@@ -143,6 +143,16 @@ class Application:
             return 0  # the store takes nothing now: the next round says it
         self._clock_offset_ms = offset
         return jump
+
+    def _project(self, name: str) -> Resource | None:
+        """Return where a project belongs, which never changes; asked at each submission."""
+        known = self._projects.get(name)
+        if known is None:
+            project = self.applier.state.projects.get(name)
+            if project is None:
+                return None
+            known = self._projects[name] = Resource("Project", self._ancestors(project.organisation), name)
+        return known
 
     def _is_held(self, attempt: str) -> bool:
         return attempt in self.applier.state.scheduler.holding

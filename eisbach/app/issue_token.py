@@ -92,7 +92,12 @@ def actor_of(state: FactoryState, secret: str, now: int) -> Actor | None:
     token = state.tokens.get(state.token_of_digest.get(digest_of(secret), ""))
     if token is None or token.is_revoked or token.expires_ms <= now:
         return None
-    return Actor(token=token.token, role=Role(token.role), organisation=token.organisation, project=token.project)
+    actor: Actor | None = state.actors.get(token.token)
+    if actor is None:
+        role = Role(token.role)
+        actor = Actor(token=token.token, role=role, organisation=token.organisation, project=token.project)
+        state.actors[token.token] = actor
+    return actor
 
 
 def _check(

@@ -99,6 +99,8 @@ class FactoryState:
     gpu_milli_ms: dict[str, int] = field(default_factory=dict)
     """project -> thousandths of a GPU x held milliseconds: the scheduler's own count of usage"""
 
+    actors: dict[str, Any] = field(default_factory=dict)
+    """memo of app/issue_token.py: token id -> who its holder is; what may change is asked of the token each time"""
     priced: dict[object, Any] = field(default_factory=dict)
     """memo of app/submit_job.py: emptied whenever the fleet or the tariff changes"""
 
