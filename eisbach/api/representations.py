@@ -17,7 +17,6 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 encode = msgspec.json.Encoder().encode
 
 
-@lru_cache(maxsize=4096)
 def instant_text(at_ms: int | None) -> str | None:
     """Return an instant as RFC 3339 text in UTC with milliseconds, such as `2026-11-22T03:55:42.000Z`."""
     if at_ms is None:

@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 class LoopMailbox:
-    """Takes a batch of answers to one event loop (an app.applier.Mailbox); its tickets are the loop's futures.
+    """Takes a batch of answers to one event loop (an app.mailbox.Mailbox); its tickets are the loop's futures.
 
     asyncio.wrap_future would wake the loop once for each answer, a system call each; this wakes it once for a batch.
     """
