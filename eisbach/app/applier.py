@@ -27,7 +27,7 @@ from eisbach.app.state import FactoryState
 from eisbach.core.log.head import Head, VerifierKey, sign_head
 from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
-from eisbach.core.vocabulary.reasons import Reason, Refusal
+from eisbach.core.vocabulary.reasons import Reason, Refusal, logged_at
 from eisbach.ports.clock import Clock
 from eisbach.ports.crash import armed, reached
 from eisbach.ports.ids import Ids
@@ -256,7 +256,10 @@ class Applier:
             for _ in range(AGAIN_MAX):
                 if isinstance(decision, Refusal):
                     return decision
+                position = self.state.next_seq
                 draft.take(decision)
+                if decision.refusal is not None:
+                    return logged_at(decision.refusal, position)
                 if not decision.again:
                     return self._replied(draft, decision, item.key)
                 decision = item.command(self.state, draft.context)

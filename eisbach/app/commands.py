@@ -72,6 +72,8 @@ class Decision:
     status: int = 200
     replies_kept_from_ms: int | None = None
     """answers kept under idempotency keys before this instant are deleted"""
+    refusal: Refusal | None = None
+    """the answer is this refusal, and it stands in the log: its values get `log_position`, the seq of the first event"""
     again: bool = False
     """decide the same command once more after these events have become true (a month was opened, say)"""
 

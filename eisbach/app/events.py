@@ -1,21 +1,25 @@
-"""Every kind of event: the bodies that stand in the log.
+"""Every kind of event: the bodies that stand in the log, and those of its areas (`events_AREA.py`) joined to them.
 
 A body holds ids, amounts and commitments, never a tenant's text or personal data. Text stands in the table `texts`
 and may be erased; the body holds its salted commitment. `transfers` are ledger transfers
 `[debit account, credit account, micro-euro, kind]`, posted by the event that carries them.
 """
 
-import msgspec
+from eisbach.app import (
+    events_billing,
+    events_data,
+    events_energy,
+    events_exit,
+    events_policy,
+    events_promises,
+)
+from eisbach.app.event_body import Body as Body
+from eisbach.app.event_body import TransferTuple as TransferTuple
 
-TransferTuple = tuple[str, str, int, str]
 ShapeTuple = tuple[int, int, int, str | None]
 """cpu_milli, memory_mib, gpus, flavour"""
 TaskTuple = tuple[int, str, int, int, tuple[int, ...]]
 """rank, node id, cpu_milli, memory_mib, GPU indices"""
-
-
-class Body(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
-    """What every kind has in common: nothing but being a body."""
 
 
 class FactoryOpened(Body, frozen=True):
@@ -293,6 +297,12 @@ KINDS: dict[str, type[Body]] = {
     "attempt.running": AttemptRunning,
     "usage.settled": UsageSettled,
     "attempt.ended": AttemptEnded,
+    **events_policy.KINDS,
+    **events_data.KINDS,
+    **events_energy.KINDS,
+    **events_billing.KINDS,
+    **events_promises.KINDS,
+    **events_exit.KINDS,
 }
 KIND_OF: dict[type[Body], str] = {body: kind for kind, body in KINDS.items()}
 SCHEMA_VERSION = 1

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from eisbach.app import events as e
+from eisbach.app import fold_billing, fold_data, fold_energy, fold_exit, fold_policy, fold_promises
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.tariff import Tariff
@@ -264,6 +265,12 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     e.AttemptRunning: _attempt_running,
     e.UsageSettled: _usage_settled,
     e.AttemptEnded: _attempt_ended,
+    **fold_policy.CHANGES,
+    **fold_data.CHANGES,
+    **fold_energy.CHANGES,
+    **fold_billing.CHANGES,
+    **fold_promises.CHANGES,
+    **fold_exit.CHANGES,
 }
 _PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished})
 """Kinds after which the same task may get another price or another refusal."""

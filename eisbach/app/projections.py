@@ -5,33 +5,24 @@ whole log and compares. Text columns come from the table `texts` (erasable), all
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from eisbach.app import events as e
+from eisbach.app import (
+    rows_billing,
+    rows_data,
+    rows_energy,
+    rows_exit,
+    rows_policy,
+    rows_promises,
+)
+from eisbach.app.row_operations import Insert as Insert
+from eisbach.app.row_operations import Op as Op
+from eisbach.app.row_operations import Row as Row
+from eisbach.app.row_operations import Update as Update
 from eisbach.core.jobs.lifecycle import StopCause
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Insert:
-    """A new row."""
-
-    table: str
-    row: Row
-
-
-@dataclass(frozen=True, slots=True)
-class Update:
-    """Columns of one existing row, found by its primary key."""
-
-    table: str
-    key: str
-    changes: Row
-
-
-Op = Insert | Update
+_AREAS = (rows_policy, rows_data, rows_energy, rows_billing, rows_promises, rows_exit)
 
 PRIMARY_KEYS = {
     "sites": "site",
@@ -44,12 +35,20 @@ PRIMARY_KEYS = {
     "jobs": "job",
     "attempts": "attempt",
     "transfers": "transfer",
+    **{table: key for area in _AREAS for table, key in area.PRIMARY_KEYS.items()},
 }
-TEXT_COLUMNS = {"organisations": "name", "projects": "name", "tokens": "label", "jobs": "name", "attempts": "detail"}
+TEXT_COLUMNS = {
+    "organisations": "name",
+    "projects": "name",
+    "tokens": "label",
+    "jobs": "name",
+    "attempts": "detail",
+    **{table: column for area in _AREAS for table, column in area.TEXT_COLUMNS.items()},
+}
 """table -> its column that shows the text `<primary key>/<column>`, and is emptied when that text is erased"""
 
 
-SUBJECT_FIELDS = ("job", "token", "node", "project", "organisation")
+SUBJECT_FIELDS = ("job", "token", "node", "invoice", "data_set", "upload", "promise", "project", "organisation", "site")
 """What an event can be about, the first one that it names wins: the log of a job is read by the job's id."""
 _SUBJECT_FIELD = {
     body: next((name for name in SUBJECT_FIELDS if name in body.__struct_fields__), None) for body in e.KIND_OF
@@ -334,4 +333,5 @@ _ROWS: dict[type[e.Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]
     e.AttemptRunning: _attempt_running,
     e.UsageSettled: _usage_settled,
     e.AttemptEnded: _attempt_ended,
+    **{body: rows for area in _AREAS for body, rows in area.ROWS.items()},
 }

@@ -5,6 +5,12 @@ from hashlib import sha256
 import msgspec
 
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
+from eisbach.app.state_billing import BillingState
+from eisbach.app.state_data import DataState
+from eisbach.app.state_energy import EnergyState
+from eisbach.app.state_exit import ExitState
+from eisbach.app.state_policy import PolicyState
+from eisbach.app.state_promises import PromiseState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
@@ -57,9 +63,15 @@ class Saved(msgspec.Struct, frozen=True):
     totals: dict[str, int]
     gpu_milli_ms: dict[str, int]
     archives: dict[str, list[str]]
+    policy: PolicyState
+    data: DataState
+    energy: EnergyState
+    billing: BillingState
+    promises: PromiseState
+    exit: ExitState
 
 
-FORMAT = 2
+FORMAT = 3
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
 
@@ -88,6 +100,12 @@ def encode_state(state: FactoryState) -> bytes:
         totals=state.totals,
         gpu_milli_ms=state.gpu_milli_ms,
         archives={project: sorted(archives) for project, archives in state.archives.items()},
+        policy=state.policy,
+        data=state.data,
+        energy=state.energy,
+        billing=state.billing,
+        promises=state.promises,
+        exit=state.exit,
     )
     return _encoder.encode(saved)
 
@@ -115,6 +133,12 @@ def decode_state(data: bytes) -> FactoryState:
         totals=saved.totals,
         gpu_milli_ms=saved.gpu_milli_ms,
         archives={project: set(archives) for project, archives in saved.archives.items()},
+        policy=saved.policy,
+        data=saved.data,
+        energy=saved.energy,
+        billing=saved.billing,
+        promises=saved.promises,
+        exit=saved.exit,
     )
     for record in saved.nodes:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))

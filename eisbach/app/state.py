@@ -3,6 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from eisbach.app.state_billing import BillingState
+from eisbach.app.state_data import DataState
+from eisbach.app.state_energy import EnergyState
+from eisbach.app.state_exit import ExitState
+from eisbach.app.state_policy import PolicyState
+from eisbach.app.state_promises import PromiseState
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.ledger.post import Ledger
@@ -98,6 +104,13 @@ class FactoryState:
     """outcome -> number of jobs that ended so, and `submitted`"""
     gpu_milli_ms: dict[str, int] = field(default_factory=dict)
     """project -> thousandths of a GPU x held milliseconds: the scheduler's own count of usage"""
+
+    policy: PolicyState = field(default_factory=PolicyState)
+    data: DataState = field(default_factory=DataState)
+    energy: EnergyState = field(default_factory=EnergyState)
+    billing: BillingState = field(default_factory=BillingState)
+    promises: PromiseState = field(default_factory=PromiseState)
+    exit: ExitState = field(default_factory=ExitState)
 
     actors: dict[str, Any] = field(default_factory=dict)
     """memo of app/issue_token.py: token id -> who its holder is; what may change is asked of the token each time"""

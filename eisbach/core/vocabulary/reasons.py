@@ -1,7 +1,7 @@
 """Every reason why something is refused, waits or ended: one closed enum."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 
@@ -99,3 +99,8 @@ class Refusal:
 
     def __str__(self) -> str:
         return f"{self.what}. {self.do}" if self.do else self.what
+
+
+def logged_at(refusal: Refusal, position: int) -> Refusal:
+    """Return a refusal that says at which position of the log it stands (`log_position`)."""
+    return replace(refusal, values={**refusal.values, "log_position": position})

@@ -4,172 +4,156 @@ No column counts by itself and no row refers to another by a database key: ids a
 replies, heads, snapshots and the leader follows from the log. Texts sort by their bytes on both databases.
 """
 
-from typing import Any
-
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    CheckConstraint,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-)
-from sqlalchemy.dialects.postgresql import BYTEA
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import CheckConstraint, Index, Table
 
 from eisbach.app.projections import PRIMARY_KEYS
-
-metadata = MetaData()
-
-TEXT: TypeEngine[str] = Text().with_variant(Text(collation="C"), "postgresql")
-INT: TypeEngine[int] = BigInteger().with_variant(Integer(), "sqlite")  # SQLite's INTEGER has 64 bits
-BLOB: TypeEngine[bytes] = LargeBinary().with_variant(BYTEA(), "postgresql")
-FLAG = Boolean()
-
-
-def _key(name: str, of: TypeEngine[Any] = TEXT) -> Column[Any]:
-    return Column(name, of, primary_key=True, autoincrement=False)
-
-
-def _text(name: str, *, null: bool = False) -> Column[str]:
-    return Column(name, TEXT, nullable=null)
-
-
-def _int(name: str, *, null: bool = False) -> Column[int]:
-    return Column(name, INT, nullable=null)
-
-
-def _blob(name: str) -> Column[bytes]:
-    return Column(name, BLOB, nullable=False)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, FLAG, nullable=False)
-
+from eisbach.stores.sql import (
+    tables_billing as tables_billing,
+)
+from eisbach.stores.sql import (
+    tables_data as tables_data,
+)
+from eisbach.stores.sql import (
+    tables_energy as tables_energy,
+)
+from eisbach.stores.sql import (
+    tables_exit as tables_exit,
+)
+from eisbach.stores.sql import (
+    tables_policy as tables_policy,
+)
+from eisbach.stores.sql import (
+    tables_promises as tables_promises,
+)
+from eisbach.stores.sql.columns import (
+    INT,
+    blob_column,
+    flag_column,
+    int_column,
+    key_column,
+    metadata,
+    text_column,
+)
 
 events = Table(
     "events",
     metadata,
-    _key("seq", INT),
-    _int("at_ms"),
-    _text("kind"),
-    _int("version"),
-    _blob("data"),
-    _blob("leaf"),
+    key_column("seq", INT),
+    int_column("at_ms"),
+    text_column("kind"),
+    int_column("version"),
+    blob_column("data"),
+    blob_column("leaf"),
 )
-subjects = Table("subjects", metadata, _key("subject"), _key("seq", INT), sqlite_with_rowid=False)
-texts = Table("texts", metadata, _key("id"), _blob("salt"), _blob("content"))
+subjects = Table("subjects", metadata, key_column("subject"), key_column("seq", INT), sqlite_with_rowid=False)
+texts = Table("texts", metadata, key_column("id"), blob_column("salt"), blob_column("content"))
 replies = Table(
     "replies",
     metadata,
-    _key("scope"),
-    _key("key"),
-    _text("body_digest"),
-    _int("at_ms"),
-    _int("status"),
-    _blob("content"),
+    key_column("scope"),
+    key_column("key"),
+    text_column("body_digest"),
+    int_column("at_ms"),
+    int_column("status"),
+    blob_column("content"),
 )
 tree_nodes = Table(
-    "tree_nodes", metadata, _key("level", INT), _key("idx", INT), _blob("digest"), sqlite_with_rowid=False
+    "tree_nodes", metadata, key_column("level", INT), key_column("idx", INT), blob_column("digest"), sqlite_with_rowid=False
 )
-heads = Table("heads", metadata, _key("size", INT), _text("note"))
-snapshots = Table("snapshots", metadata, _key("seq", INT), _blob("state"))
-leader = Table("leader", metadata, _key("one", INT), _int("epoch"), CheckConstraint("one = 1", name="one_leader"))
+heads = Table("heads", metadata, key_column("size", INT), text_column("note"))
+snapshots = Table("snapshots", metadata, key_column("seq", INT), blob_column("state"))
+leader = Table("leader", metadata, key_column("one", INT), int_column("epoch"), CheckConstraint("one = 1", name="one_leader"))
 
 sites = Table(
     "sites",
     metadata,
-    _key("site"),
-    _text("country"),
-    _text("operator"),
-    _text("operator_country"),
-    _flag("simulated"),
+    key_column("site"),
+    text_column("country"),
+    text_column("operator"),
+    text_column("operator_country"),
+    flag_column("simulated"),
 )
 nodes = Table(
     "nodes",
     metadata,
-    _key("node"),
-    _text("pool"),
-    _text("site"),
-    _text("flavour"),
-    _int("cpu_milli"),
-    _int("memory_mib"),
-    _int("gpus"),
-    _flag("drained"),
-    _flag("removed"),
+    key_column("node"),
+    text_column("pool"),
+    text_column("site"),
+    text_column("flavour"),
+    int_column("cpu_milli"),
+    int_column("memory_mib"),
+    int_column("gpus"),
+    flag_column("drained"),
+    flag_column("removed"),
 )
-tariffs = Table("tariffs", metadata, _key("version"), _text("label"), _int("valid_from_ms"), _int("seq"))
+tariffs = Table("tariffs", metadata, key_column("version"), text_column("label"), int_column("valid_from_ms"), int_column("seq"))
 organisations = Table(
     "organisations",
     metadata,
-    _key("organisation"),
-    _text("parent", null=True),
-    _text("name"),
-    _text("segment"),
-    _int("created_ms"),
+    key_column("organisation"),
+    text_column("parent", null=True),
+    text_column("name"),
+    text_column("segment"),
+    int_column("created_ms"),
 )
 projects = Table(
     "projects",
     metadata,
-    _key("project"),
-    _text("organisation"),
-    _text("name"),
-    _int("budget"),
-    _int("created_ms"),
+    key_column("project"),
+    text_column("organisation"),
+    text_column("name"),
+    int_column("budget"),
+    int_column("created_ms"),
     Index("projects_by_organisation", "organisation", "project"),
 )
 tokens = Table(
     "tokens",
     metadata,
-    _key("token"),
-    _text("role"),
-    _text("organisation", null=True),
-    _text("project", null=True),
-    _text("digest"),
-    _text("label"),
-    _int("created_ms"),
-    _int("expires_ms"),
-    _int("revoked_ms", null=True),
+    key_column("token"),
+    text_column("role"),
+    text_column("organisation", null=True),
+    text_column("project", null=True),
+    text_column("digest"),
+    text_column("label"),
+    int_column("created_ms"),
+    int_column("expires_ms"),
+    int_column("revoked_ms", null=True),
     Index("tokens_by_digest", "digest"),
 )
 archives = Table(
     "archives",
     metadata,
-    _key("archive"),
-    _text("project"),
-    _text("digest"),
-    _int("size"),
-    _int("created_ms"),
+    key_column("archive"),
+    text_column("project"),
+    text_column("digest"),
+    int_column("size"),
+    int_column("created_ms"),
     Index("archives_by_project", "project", "archive"),
 )
 jobs = Table(
     "jobs",
     metadata,
-    _key("job"),
-    _text("project"),
-    _text("name"),
-    _text("state"),
-    _text("outcome"),
-    _text("reason"),
-    _text("capacity_class"),
-    _int("nodes"),
-    _text("tariff"),
-    _int("limit_ms"),
-    _int("cap"),
-    _int("charged"),
-    _int("charged_ms"),
-    _int("attempts"),
-    _text("submitted_by"),
-    _int("submitted_ms"),
-    _int("started_ms", null=True),
-    _int("running_ms", null=True),
-    _int("ended_ms", null=True),
-    _int("exit_code", null=True),
-    _text("last_attempt", null=True),
+    key_column("job"),
+    text_column("project"),
+    text_column("name"),
+    text_column("state"),
+    text_column("outcome"),
+    text_column("reason"),
+    text_column("capacity_class"),
+    int_column("nodes"),
+    text_column("tariff"),
+    int_column("limit_ms"),
+    int_column("cap"),
+    int_column("charged"),
+    int_column("charged_ms"),
+    int_column("attempts"),
+    text_column("submitted_by"),
+    int_column("submitted_ms"),
+    int_column("started_ms", null=True),
+    int_column("running_ms", null=True),
+    int_column("ended_ms", null=True),
+    int_column("exit_code", null=True),
+    text_column("last_attempt", null=True),
     Index("jobs_by_project", "project", "job"),
     Index("jobs_by_name", "project", "name", "job"),
     Index("jobs_by_state", "state", "job"),
@@ -178,43 +162,43 @@ jobs = Table(
 attempts = Table(
     "attempts",
     metadata,
-    _key("attempt"),
-    _text("job"),
-    _int("number"),
-    _text("state"),
-    _text("nodes"),
-    _int("planned_ms"),
-    _int("running_ms", null=True),
-    _int("ended_ms", null=True),
-    _int("held_ms"),
-    _int("charged_ms"),
-    _int("charged"),
-    _text("ending"),
-    _text("outcome"),
-    _text("fault"),
-    _text("reason"),
-    _int("exit_code", null=True),
-    _int("rank", null=True),
-    _int("cpu_ms"),
-    _int("memory_peak_mib"),
-    _flag("memory_is_polled"),
-    _int("log_bytes"),
-    _text("detail"),
+    key_column("attempt"),
+    text_column("job"),
+    int_column("number"),
+    text_column("state"),
+    text_column("nodes"),
+    int_column("planned_ms"),
+    int_column("running_ms", null=True),
+    int_column("ended_ms", null=True),
+    int_column("held_ms"),
+    int_column("charged_ms"),
+    int_column("charged"),
+    text_column("ending"),
+    text_column("outcome"),
+    text_column("fault"),
+    text_column("reason"),
+    int_column("exit_code", null=True),
+    int_column("rank", null=True),
+    int_column("cpu_ms"),
+    int_column("memory_peak_mib"),
+    flag_column("memory_is_polled"),
+    int_column("log_bytes"),
+    text_column("detail"),
     Index("attempts_by_job", "job", "attempt"),
     sqlite_with_rowid=False,
 )
 transfers = Table(
     "transfers",
     metadata,
-    _key("transfer"),
-    _int("seq"),
-    _int("at_ms"),
-    _text("debit"),
-    _text("credit"),
-    _int("amount"),
-    _text("kind"),
-    _text("job", null=True),
-    _text("attempt", null=True),
+    key_column("transfer"),
+    int_column("seq"),
+    int_column("at_ms"),
+    text_column("debit"),
+    text_column("credit"),
+    int_column("amount"),
+    text_column("kind"),
+    text_column("job", null=True),
+    text_column("attempt", null=True),
     Index("transfers_by_job", "job", "transfer"),
     Index("transfers_by_debit", "debit", "transfer"),
     Index("transfers_by_credit", "credit", "transfer"),

@@ -1,0 +1,8 @@
+"""The part of the factory's state that follows from events about exports and imports of organisations."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class ExitState:
+    """What decisions about exports and imports of organisations read. Saved in snapshots as it stands: plain values, no indexes."""

@@ -1,0 +1,1 @@
+"""Tables about invoices and who they go to: rows of app/rows_billing.py."""

@@ -1,0 +1,1 @@
+"""Tables about energy, water and heat: rows of app/rows_energy.py."""

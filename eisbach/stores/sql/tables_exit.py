@@ -1,0 +1,1 @@
+"""Tables about exports and imports of organisations: rows of app/rows_exit.py."""

@@ -1,0 +1,1 @@
+"""Tables about placement rules: rows of app/rows_policy.py."""

@@ -1,0 +1,1 @@
+"""Tables about public promises: rows of app/rows_promises.py."""
