@@ -15,19 +15,15 @@ from eisbach.adapters.archives import ArchiveFolder
 from eisbach.adapters.backup_archive import NoBackup
 from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import SystemClock
+from eisbach.adapters.home_files import HomeFileError
 from eisbach.adapters.home_lock import HomeLock, HomeLocked
 from eisbach.adapters.identifiers import SystemIds
 from eisbach.adapters.log_keys import head_reader, read_keys, remember_key
+from eisbach.adapters.price_file import read_price_file, write_price_file
 from eisbach.adapters.private_files import write_private
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
-from eisbach.adapters.site_file import (
-    SiteFileError,
-    read_price_file,
-    read_site_file,
-    write_price_file,
-    write_site_file,
-)
+from eisbach.adapters.site_file import read_site_file, write_site_file
 from eisbach.app import issue_token, record_observation
 from eisbach.app.application import Application
 from eisbach.app.check_store import check_store
@@ -117,7 +113,7 @@ def open_home(home: Path) -> Factory:
         except BaseException:
             lock.release()
             raise
-    except (HomeLocked, SiteFileError, KeyFileError, UnknownPoint) as error:
+    except (HomeLocked, HomeFileError, KeyFileError, UnknownPoint) as error:
         raise CannotStart(str(error)) from error
     except (StoreUnavailable, StoreDamaged, NewerStore, StoreFull, EngineUnavailable) as error:
         raise CannotStart(str(error)) from error

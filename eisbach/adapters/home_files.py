@@ -1,0 +1,52 @@
+"""Files of a home that the operator edits: TOML, read strictly, refused with the file and the key that is wrong."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eisbach.adapters.private_files import write_private
+
+
+class HomeFileError(Exception):
+    """A file of the home cannot be used; the message says which, what is wrong in it, and what would be right."""
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return what a TOML file of the home says; raise HomeFileError."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise HomeFileError(f"{path} is missing; remove nothing else and start once more to have it written") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise HomeFileError(f"{path} is not valid TOML: {error}") from error
+    except OSError as error:
+        raise HomeFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def table_of(path: Path, value: object, name: str) -> Mapping[str, Any]:
+    """Return a value that has to be a table."""
+    if not isinstance(value, Mapping):
+        raise HomeFileError(f"{path}: {name} is missing or is not a table")
+    return value
+
+
+def known_keys(path: Path, table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+    """Refuse keys that nothing reads: a misspelt one would silently be without effect."""
+    for key in table:
+        if key not in known:
+            raise HomeFileError(f"{path}: {where}{key!r} is not known; known are {', '.join(known)}")
+
+
+def text_of(path: Path, table: Mapping[str, Any], key: str, where: str) -> str:
+    """Return a text of 1 to 63 printable characters."""
+    value = table.get(key)
+    if not isinstance(value, str) or not value.strip() or not value.isprintable() or len(value) > 63:
+        raise HomeFileError(f"{path}: {where} {key} is {value!r}, but must be a text of 1 to 63 printable characters")
+    return value
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write a first version of a file; one that is there is left alone."""
+    if not path.exists():
+        write_private(path, text)
