@@ -4,7 +4,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo test prove bench map lock clean
+.PHONY: help demo demo-train test prove bench map lock clean
 
 PYTHON_IN := .venv/bin/python
 # `yes` installs torch as well and runs the tests that train.
@@ -12,11 +12,13 @@ EISBACH_TEST_TRAIN ?= no
 TEST_EXTRAS := test $(if $(filter yes,$(EISBACH_TEST_TRAIN)),train)
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: ## install into .venv and play the story: sign up, quote, run, pay (TRAIN=no: without torch)
+demo: demo-train ## the story (today the language model's)
+
+demo-train: ## the story of a language model: two workers, a kill, the rest of the training (TRAIN=no: without torch)
 	@scripts/setup-venv $(if $(filter no,$(TRAIN)),,train)
-	@$(PYTHON_IN) scripts/demo.py $(if $(filter no,$(TRAIN)),--no-train)
+	@$(PYTHON_IN) scripts/demo_train.py $(if $(filter no,$(TRAIN)),--no-train)
 
 test: ## linters, type checker, import contracts and all tests (EISBACH_TEST_TRAIN=yes: also those that train)
 	@scripts/setup-venv $(TEST_EXTRAS)

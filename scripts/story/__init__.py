@@ -1,1 +1,1 @@
-"""The story that `make demo` plays: its steps, what they check, and the observer who stands outside the factory."""
+"""The stories that `make demo` and `make demo-train` play: their steps, what they check, and the observer who stands outside the factory."""

@@ -1,4 +1,4 @@
-"""The story that `make demo` plays, without torch, as a newcomer starts it; and that it leaves nothing behind."""
+"""The story that `make demo-train` plays, without torch, as a newcomer starts it; and that it leaves nothing behind."""
 
 import json
 import os
@@ -16,7 +16,7 @@ import pytest
 from tests.faces.cli_tools import ROOT
 
 sys.path.insert(0, str(ROOT / "scripts"))
-import demo
+import demo_train as demo
 from story.checks import Record, StepFailed
 
 STEPS = ("factory up", "customer", "offers", "plan", "training", "results", "bill", "budget", "proof", "store", "factory down")
@@ -27,7 +27,7 @@ def story(tmp_path):
     """The demo on its way, ended with the test."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "demo.py", "--no-train"],
+        [sys.executable, ROOT / "scripts" / "demo_train.py", "--no-train"],
         cwd=tmp_path,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -112,9 +112,9 @@ def test_interrupted_it_ends_what_it_started(story):
 def test_without_torch_it_says_what_to_do(monkeypatch, capsys):
     has = demo.importlib.util.find_spec
     monkeypatch.setattr(demo.importlib.util, "find_spec", lambda name: None if name == "torch" else has(name))
-    monkeypatch.setattr(sys, "argv", ["demo.py"])
+    monkeypatch.setattr(sys, "argv", ["demo_train.py"])
     assert demo.main() == 2
-    assert "make demo TRAIN=no" in capsys.readouterr().err
+    assert "make demo-train TRAIN=no" in capsys.readouterr().err
 
 
 def test_a_failed_check_is_in_the_summary_and_the_story_goes_on(capsys):
