@@ -23,7 +23,7 @@ from eisbach.adapters.price_file import read_price_file, write_price_file
 from eisbach.adapters.private_files import write_private
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
-from eisbach.adapters.site_file import read_site_file, write_site_file
+from eisbach.adapters.site_file import check_machine, read_site_file, write_site_file
 from eisbach.app import issue_token, record_observation
 from eisbach.app.application import Application
 from eisbach.app.check_store import check_store
@@ -128,7 +128,8 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     machine = detect()
     write_site_file(home / SITE_FILE, [_node_of(machine)])
     write_price_file(home / PRICE_FILE)
-    site, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
+    sites, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
+    check_machine(home / SITE_FILE, sites, _node_of(machine))
     signer = _signer(home)
     store = open_sqlite(home / DATABASE)
     archives = _Archives(home / "archives")
@@ -152,12 +153,12 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     held = [attempt for attempt in application.applier.state.scheduler.holding if attempt not in known]
     application.start()
     try:
-        _begin(application, home, site, signer, tariff, held)
+        _begin(application, home, sites, signer, tariff, held)
     except BaseException:
         application.stop()
         application.close()
         raise
-    site_round = Round("site-file", 10 * SECOND_MS, lambda app: apply_site_changes(app, [site]))
+    site_round = Round("site-file", 10 * SECOND_MS, lambda app: apply_site_changes(app, sites))
     kept_ms = RETENTION.replies_days * DAY_MS
     replies_round = Round("forget-replies", HOUR_MS, lambda app: forget_replies(app, kept_ms))
     late_round = Round("refuse-late", 60 * SECOND_MS, refuse_late)
@@ -169,7 +170,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     ]
     for thread in rounds:
         thread.start()
-    flavours = sorted({node.flavour for node in site.nodes})
+    flavours = sorted({node.flavour for site in sites for node in site.nodes})
     gpus = [gpu.name for gpu in machine.gpus]
     return Factory(application, home, home / OPERATOR_TOKEN, gpus, flavours, lock, rounds)
 
@@ -187,7 +188,7 @@ def _expire_files(application: Application) -> None:
 def _begin(
     application: Application,
     home: Path,
-    site: SiteFacts,
+    sites: Sequence[SiteFacts],
     signer: Ed25519Signer,
     tariff: TariffFacts,
     held: Sequence[str],
@@ -198,7 +199,7 @@ def _begin(
         application,
         origin=signer.name,
         software=__version__,
-        sites=[site],
+        sites=sites,
         tariff=tariff,
         follows_head=follows_head,
     )

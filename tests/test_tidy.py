@@ -35,6 +35,7 @@ ONLY_IN = {
     "alembic": ("stores/",),
     "psycopg": ("stores/",),
     "cedarpy": ("adapters/",),
+    "babel": ("adapters/",),
     "pynvml": ("meters/", "engines/"),
     "typer": ("cli/",),
 }

@@ -50,3 +50,24 @@ def write_once(path: Path, text: str) -> None:
     """Write a first version of a file; one that is there is left alone."""
     if not path.exists():
         write_private(path, text)
+
+
+def optional_text_of(path: Path, table: Mapping[str, Any], key: str, where: str) -> str:
+    """Return a text of up to 63 printable characters, the empty one where the key is absent."""
+    return text_of(path, table, key, where) if key in table else ""
+
+
+def whole_number_of(path: Path, table: Mapping[str, Any], key: str, where: str, *, low: int, high: int) -> int:
+    """Return a whole number between two bounds, both allowed."""
+    value = table.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise HomeFileError(f"{path}: {where} {key} is {value!r}, but must be a whole number from {low} to {high}")
+    return value
+
+
+def flag_of(path: Path, table: Mapping[str, Any], key: str, where: str) -> bool:
+    """Return true or false, false where the key is absent."""
+    value = table.get(key, False)
+    if not isinstance(value, bool):
+        raise HomeFileError(f"{path}: {where} {key} is {value!r}, but must be true or false")
+    return value

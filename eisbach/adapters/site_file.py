@@ -1,16 +1,18 @@
 """The site file of a home: written at the first start, edited by the operator, read at each start."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eisbach.adapters.home_files import HomeFileError, known_keys, read_toml, table_of, text_of, write_once
+from eisbach.adapters.countries import UNKNOWN_COUNTRY, is_country
+from eisbach.adapters.home_files import HomeFileError, flag_of, known_keys, read_toml, table_of, text_of, write_once
+from eisbach.adapters.site_nodes import read_nodes
 from eisbach.app.site_facts import NodeFacts, SiteFacts
 
-UNKNOWN_COUNTRY = "ZZ"
-"""ISO 3166-1 leaves ZZ to its users; here it says that nobody has told the factory where it stands."""
-SITE_KEYS = ("name", "country", "operator", "operator_country")
-NODE_KEYS = ("name", "pool", "flavour", "cores", "memory_mib", "gpus")
+SITE_KEYS = ("name", "country", "operator", "operator_country", "parent_country", "simulated")
+SUB_TABLES: dict[str, Callable[[Path, Mapping[str, Any], str], Any]] = {}
+"""`[site.NAME]` -> what reads it, from the file, the table and how messages call it, into the field NAME of SiteFacts"""
 
 
 def write_site_file(path: Path, nodes: Sequence[NodeFacts]) -> None:
@@ -18,7 +20,8 @@ def write_site_file(path: Path, nodes: Sequence[NodeFacts]) -> None:
     lines = [
         "# What this factory is made of. Edit it and restart; a node in use is drained first.",
         "# country and operator_country are ISO 3166-1 codes. ZZ means that nobody has said yet where this is:",
-        "# Eisbach cannot find that out by itself, so please set both.",
+        "# Eisbach cannot find that out by itself, so please set both. parent_country is the country of the operator's",
+        "# ultimate parent; left out, it is operator_country. Several sites: docs/operations.md.",
         "",
         "[site]",
         'name = "here"',
@@ -40,50 +43,84 @@ def write_site_file(path: Path, nodes: Sequence[NodeFacts]) -> None:
     write_once(path, "\n".join(lines) + "\n")
 
 
-def read_site_file(path: Path) -> SiteFacts:
-    """Return what a site file says; raise HomeFileError."""
+def read_site_file(path: Path) -> tuple[SiteFacts, ...]:
+    """Return the sites that a site file names, in its order; raise HomeFileError."""
     raw = read_toml(path)
     known_keys(path, raw, ("site", "node"), "")
-    site = table_of(path, raw.get("site"), "[site]")
-    known_keys(path, site, SITE_KEYS, "[site] ")
-    nodes = raw.get("node")
-    if not isinstance(nodes, list) or not nodes:
-        raise HomeFileError(f"{path}: there is no [[node]]; a factory has at least one node")
-    facts = tuple(_node(path, table_of(path, node, "[[node]]")) for node in nodes)
-    names = [node.node for node in facts]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise HomeFileError(f"{path}: two nodes are named {twice!r}; names are unique")
+    said = raw.get("site")
+    if not said:
+        raise HomeFileError(f"{path}: there is no [site]; a factory stands somewhere")
+    tables = said if isinstance(said, list) else [said]
+    names = [_name_of(path, table_of(path, one, "[site]")) for one in tables]
+    _once(path, names, "sites")
+    nodes = read_nodes(path, raw.get("node"), names)
+    _once(path, [node.node for of in nodes.values() for node in of], "nodes")
+    _pools_stay_at_their_site(path, nodes)
+    return tuple(_site(path, one, tuple(nodes[one["name"]])) for one in tables)
+
+
+def check_machine(path: Path, sites: Sequence[SiteFacts], machine: NodeFacts) -> None:
+    """Refuse GPUs that this machine lacks, unless a simulation stands in for them; raise HomeFileError."""
+    real = [site for site in sites if not site.is_simulated]
+    gpus = sum(node.gpus for site in real for node in site.nodes)
+    if gpus > machine.gpus:
+        where = ", ".join(repr(site.site) for site in real)
+        raise HomeFileError(
+            f"{path}: the nodes of {where} have {gpus} GPUs, and this machine has {machine.gpus}. Work of a real site "
+            "runs on this machine: lower gpus, or say simulated = true at a site that is only an example"
+        )
+
+
+def _name_of(path: Path, said: Mapping[str, Any]) -> str:
+    known_keys(path, said, (*SITE_KEYS, *SUB_TABLES), "[site] ")
+    return text_of(path, said, "name", "[site]")
+
+
+def _site(path: Path, said: Mapping[str, Any], nodes: tuple[NodeFacts, ...]) -> SiteFacts:
+    where = f"[site] {said['name']!r}:"
+    operator_country = _country(path, said, "operator_country", where)
+    parts = {
+        name: read(path, table_of(path, said[name], f"[site.{name}]"), f"{where} [{name}]")
+        for name, read in SUB_TABLES.items()
+        if name in said
+    }
+    if not nodes:
+        raise HomeFileError(f"{path}: {where} there is no [[node]] at it; a site has at least one node")
     return SiteFacts(
-        site=text_of(path, site, "name", "[site]"),
-        country=_country(path, site, "country"),
-        operator=text_of(path, site, "operator", "[site]"),
-        operator_country=_country(path, site, "operator_country"),
-        nodes=facts,
+        site=said["name"],
+        country=_country(path, said, "country", where),
+        operator=text_of(path, said, "operator", where),
+        operator_country=operator_country,
+        parent_country=_country(path, said, "parent_country", where) if "parent_country" in said else operator_country,
+        nodes=nodes,
+        is_simulated=flag_of(path, said, "simulated", where),
+        **parts,
     )
 
 
-def _node(path: Path, node: Mapping[str, Any]) -> NodeFacts:
-    known_keys(path, node, NODE_KEYS, "[[node]] ")
-    cores, memory, gpus = node.get("cores"), node.get("memory_mib"), node.get("gpus", 0)
-    if isinstance(cores, bool) or not isinstance(cores, int | float) or not 0 < cores <= 100_000:
-        raise HomeFileError(f"{path}: cores is {cores!r}, but must be a number above 0 such as 8 or 0.5")
-    if isinstance(memory, bool) or not isinstance(memory, int) or not 0 < memory <= 2**31:
-        raise HomeFileError(f"{path}: memory_mib is {memory!r}, but must be a whole number of MiB above 0")
-    if isinstance(gpus, bool) or not isinstance(gpus, int) or not 0 <= gpus <= 1024:
-        raise HomeFileError(f"{path}: gpus is {gpus!r}, but must be a whole number from 0 to 1024")
-    return NodeFacts(
-        node=text_of(path, node, "name", "[[node]]"),
-        pool=text_of(path, node, "pool", "[[node]]"),
-        flavour=text_of(path, node, "flavour", "[[node]]"),
-        cpu_milli=round(cores * 1000),
-        memory_mib=memory,
-        gpus=gpus,
-    )
-
-
-def _country(path: Path, table: Mapping[str, Any], key: str) -> str:
-    value = table.get(key)
-    if not isinstance(value, str) or len(value) != 2 or not (value.isascii() and value.isalpha() and value.isupper()):
-        raise HomeFileError(f"{path}: [site] {key} is {value!r}, but must be an ISO 3166-1 code such as DE")
+def _country(path: Path, said: Mapping[str, Any], key: str, where: str) -> str:
+    value = said.get(key)
+    if not isinstance(value, str) or not is_country(value):
+        raise HomeFileError(
+            f"{path}: {where} {key} is {value!r}, but must be a code of ISO 3166-1 such as DE, "
+            f"or {UNKNOWN_COUNTRY} where nobody has said it"
+        )
     return value
+
+
+def _once(path: Path, names: Sequence[str], what: str) -> None:
+    twice = next((name for name, times in Counter(names).items() if times > 1), None)
+    if twice is not None:
+        raise HomeFileError(f"{path}: two {what} are named {twice!r}; names are unique")
+
+
+def _pools_stay_at_their_site(path: Path, nodes: Mapping[str, Sequence[NodeFacts]]) -> None:
+    """A pool is of one site: rules about places are compiled to pools."""
+    site_of: dict[str, str] = {}
+    for site, of in nodes.items():
+        for pool in {node.pool for node in of}:
+            if site_of.setdefault(pool, site) != site:
+                raise HomeFileError(
+                    f"{path}: the pool {pool!r} has nodes at {site_of[pool]!r} and at {site!r}; "
+                    "a pool is at one site, so give them different names"
+                )

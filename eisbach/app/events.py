@@ -45,6 +45,7 @@ class SiteDeclared(Body, frozen=True):
     operator: str
     operator_country: str
     simulated: bool = False
+    parent_country: str = ""
 
 
 class SiteChanged(Body, frozen=True):
@@ -53,6 +54,7 @@ class SiteChanged(Body, frozen=True):
     operator: str
     operator_country: str
     simulated: bool = False
+    parent_country: str = ""
 
 
 class NodeDeclared(Body, frozen=True):
@@ -63,10 +65,16 @@ class NodeDeclared(Body, frozen=True):
     cpu_milli: int
     memory_mib: int
     gpus: int
+    hall: str = ""
+    row: str = ""
+    rack: str = ""
 
 
 class NodeChanged(Body, frozen=True):
-    """An idle node offers something else from now on; one that a person drained stays `drained`."""
+    """An idle node offers something else, or stands elsewhere, from now on; one that a person drained stays `drained`.
+
+    Older logs name no `site` here: a node stayed where it was declared.
+    """
 
     node: str
     pool: str
@@ -75,6 +83,10 @@ class NodeChanged(Body, frozen=True):
     memory_mib: int
     gpus: int
     drained: bool = False
+    site: str = ""
+    hall: str = ""
+    row: str = ""
+    rack: str = ""
 
 
 class NodeDrained(Body, frozen=True):

@@ -39,7 +39,14 @@ def _opened(state: FactoryState, seq: int, at_ms: int, body: e.FactoryOpened) ->
 
 
 def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared | e.SiteChanged) -> None:
-    state.sites[body.site] = Site(body.site, body.country, body.operator, body.operator_country, body.simulated)
+    state.sites[body.site] = Site(
+        site=body.site,
+        country=body.country,
+        operator=body.operator,
+        operator_country=body.operator_country,
+        parent_country=body.parent_country or body.operator_country,
+        is_simulated=body.simulated,
+    )
 
 
 def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> None:
@@ -52,6 +59,9 @@ def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> No
             cpu_milli=body.cpu_milli,
             memory_mib=body.memory_mib,
             gpus=body.gpus,
+            hall=body.hall,
+            row=body.row,
+            rack=body.rack,
         )
     )
 
@@ -62,11 +72,14 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
     changed = Node(
         node=body.node,
         pool=body.pool,
-        site=before.site,
+        site=body.site or before.site,
         flavour=body.flavour,
         cpu_milli=body.cpu_milli,
         memory_mib=body.memory_mib,
         gpus=body.gpus,
+        hall=body.hall,
+        row=body.row,
+        rack=body.rack,
         drained=body.drained,
         drained_by=before.drained_by if body.drained else "",
     )

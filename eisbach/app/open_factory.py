@@ -87,44 +87,35 @@ def _site_changes(known: Site | None, facts: SiteFacts) -> list[Body]:
         "country": facts.country,
         "operator": facts.operator,
         "operator_country": facts.operator_country,
+        "parent_country": facts.parent_country or facts.operator_country,
         "simulated": facts.is_simulated,
     }
     if known is None:
         return [SiteDeclared(site=facts.site, **said)]
-    before = (known.country, known.operator, known.operator_country, known.is_simulated)
+    before = (known.country, known.operator, known.operator_country, known.parent_country, known.is_simulated)
     return [] if before == tuple(said.values()) else [SiteChanged(site=facts.site, **said)]
 
 
 def _node_changes(node: Node | None, facts: NodeFacts, site: str) -> list[Body]:
+    said: dict[str, Any] = {
+        "pool": facts.pool,
+        "site": site,
+        "flavour": facts.flavour,
+        "cpu_milli": facts.cpu_milli,
+        "memory_mib": facts.memory_mib,
+        "gpus": facts.gpus,
+        "hall": facts.hall,
+        "row": facts.row,
+        "rack": facts.rack,
+    }
     if node is None:
-        return [
-            NodeDeclared(
-                node=facts.node,
-                pool=facts.pool,
-                site=site,
-                flavour=facts.flavour,
-                cpu_milli=facts.cpu_milli,
-                memory_mib=facts.memory_mib,
-                gpus=facts.gpus,
-            )
-        ]
-    before = (node.pool, node.flavour, node.cpu_milli, node.memory_mib, node.gpus)
-    after = (facts.pool, facts.flavour, facts.cpu_milli, facts.memory_mib, facts.gpus)
-    if before == after and not node.removed:
+        return [NodeDeclared(node=facts.node, **said)]
+    if not node.removed and all(getattr(node, name) == value for name, value in said.items()):
         return []
     if not node.is_idle:
         return [] if node.drained else [NodeDrained(node=node.node, drained=True, by=BY_SITE_FILE)]
-    return [
-        NodeChanged(
-            node=facts.node,
-            pool=facts.pool,
-            flavour=facts.flavour,
-            cpu_milli=facts.cpu_milli,
-            memory_mib=facts.memory_mib,
-            gpus=facts.gpus,
-            drained=node.drained and node.drained_by != BY_SITE_FILE,
-        )
-    ]
+    drained = node.drained and node.drained_by != BY_SITE_FILE
+    return [NodeChanged(node=facts.node, drained=drained, **said)]
 
 
 def _removal(node: Node) -> list[Body]:

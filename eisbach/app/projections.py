@@ -91,6 +91,7 @@ def _site(seq: int, at_ms: int, body: e.SiteDeclared, texts: Mapping[str, str]) 
         "country": body.country,
         "operator": body.operator,
         "operator_country": body.operator_country,
+        "parent_country": body.parent_country or body.operator_country,
         "simulated": body.simulated,
     }
     return [Insert("sites", row)]
@@ -101,6 +102,7 @@ def _site_changed(seq: int, at_ms: int, body: e.SiteChanged, texts: Mapping[str,
         "country": body.country,
         "operator": body.operator,
         "operator_country": body.operator_country,
+        "parent_country": body.parent_country or body.operator_country,
         "simulated": body.simulated,
     }
     return [Update("sites", body.site, changes)]
@@ -115,6 +117,9 @@ def _node(seq: int, at_ms: int, body: e.NodeDeclared, texts: Mapping[str, str]) 
         "cpu_milli": body.cpu_milli,
         "memory_mib": body.memory_mib,
         "gpus": body.gpus,
+        "hall": body.hall,
+        "row": body.row,
+        "rack": body.rack,
         "drained": False,
         "removed": False,
     }
@@ -128,9 +133,14 @@ def _node_changed(seq: int, at_ms: int, body: e.NodeChanged, texts: Mapping[str,
         "cpu_milli": body.cpu_milli,
         "memory_mib": body.memory_mib,
         "gpus": body.gpus,
+        "hall": body.hall,
+        "row": body.row,
+        "rack": body.rack,
         "drained": body.drained,
         "removed": False,
     }
+    if body.site:
+        changes["site"] = body.site
     return [Update("nodes", body.node, changes)]
 
 

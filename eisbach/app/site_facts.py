@@ -8,7 +8,7 @@ BY_SITE_FILE = "site-file"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """A node: one machine's share for work."""
+    """A node: one machine's share for work, and where in the site it stands, as far as that is known."""
 
     node: str
     pool: str
@@ -16,16 +16,24 @@ class NodeFacts:
     cpu_milli: int
     memory_mib: int
     gpus: int = 0
+    hall: str = ""
+    row: str = ""
+    rack: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteFacts:
-    """A site: a place with a country and an operator, and its nodes."""
+    """A site: a place with a country and an operator, and its nodes.
+
+    Countries are ISO 3166-1 alpha-2 codes; `parent_country` is that of the operator's ultimate parent, empty
+    where that is the operator's own.
+    """
 
     site: str
     country: str
     operator: str
     operator_country: str
+    parent_country: str = ""
     nodes: tuple[NodeFacts, ...]
     is_simulated: bool = False
 

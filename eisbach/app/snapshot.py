@@ -27,6 +27,9 @@ class NodeRecord(msgspec.Struct, frozen=True):
     cpu_milli: int
     memory_mib: int
     gpus: int
+    hall: str
+    row: str
+    rack: str
     drained: bool
     drained_by: str
     removed: bool
@@ -71,7 +74,7 @@ class Saved(msgspec.Struct, frozen=True):
     exit: ExitState
 
 
-FORMAT = 3
+FORMAT = 4
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
 

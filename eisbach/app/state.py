@@ -48,14 +48,15 @@ class Token:
     is_revoked: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Site:
-    """A place with a country and an operator."""
+    """A place with a country and an operator; `parent_country` is that of the operator's ultimate parent."""
 
     site: str
     country: str
     operator: str
     operator_country: str
+    parent_country: str
     is_simulated: bool
 
 

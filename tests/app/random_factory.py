@@ -270,7 +270,7 @@ class RandomFactory:
 
     def change_site(self) -> str:
         """A node gets another size, or one more node comes, or one goes."""
-        site, kind = self.factory.site, self.chance.choice(["size", "more", "less", "country"])
+        site, kind = self.factory.site, self.chance.choice(["size", "more", "less", "country", "rack"])
         nodes = list(site.nodes)
         if kind == "size":
             at = self.chance.randrange(len(nodes))
@@ -279,6 +279,8 @@ class RandomFactory:
             nodes.append(NodeFacts(node=f"m{len(self.trace)}", pool="p", flavour="cpu", cpu_milli=4000, memory_mib=16_384))
         elif kind == "less" and len(nodes) > 1:
             nodes.pop()
+        elif kind == "rack":
+            nodes[0] = replace(nodes[0], hall="hall-01", rack=self.chance.choice(["rack-01", "rack-02"]))
         country = self.chance.choice(["DE", "AT"]) if kind == "country" else site.country
         self.factory.site = replace(site, nodes=tuple(nodes), country=country)
         self.factory.run_rounds(Round("site-file", 1, lambda app: apply_site_changes(app, [self.factory.site])))

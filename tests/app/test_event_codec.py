@@ -8,7 +8,7 @@ import pytest
 from eisbach.app import events as e
 from eisbach.app.event_codec import UndecodableEvent, decode, open_event, seal
 from eisbach.app.merge_rows import merge_rows
-from eisbach.app.projections import Insert, Update
+from eisbach.app.projections import Insert, Update, rows_of
 from eisbach.ports.store import Batch
 
 FUNDED = e.JobFunded(job="job_1", period="2025-07", transfers=(("a/available", "job_1/reserved", 5, "reserve"),))
@@ -34,6 +34,17 @@ def test_what_is_sealed_is_read_back():
     opened = open_event(seal(7, 8, FUNDED, b"salt").data)
     assert (opened.seq, opened.at_ms, opened.kind, opened.version, opened.salt) == (7, 8, "job.funded", 1, b"salt")
     assert opened.body == decode(seal(7, 8, FUNDED, b"salt")) == FUNDED
+
+
+def test_events_of_logs_from_before_halls_and_parents_are_read():
+    old = b'{"at":1,"body":%b,"kind":"%b","salt":"00","seq":1,"v":1}'
+    site = b'{"country":"DE","operator":"O","operator_country":"AT","simulated":false,"site":"s"}'
+    node = b'{"cpu_milli":1,"drained":false,"flavour":"cpu","gpus":0,"memory_mib":1,"node":"n","pool":"p"}'
+    (row,) = rows_of(1, 1, open_event(old % (site, b"site.declared")).body, {})
+    assert row.row["parent_country"] == "AT"
+    (changed,) = rows_of(1, 1, open_event(old % (node, b"node.changed")).body, {})
+    assert "site" not in changed.changes, "such a node stayed at its site"
+    assert changed.changes["hall"] == ""
 
 
 @pytest.mark.parametrize(

@@ -180,6 +180,27 @@ def test_a_site_that_moves_to_another_operator_says_so_in_the_log(two):
     check_all(two)
 
 
+def test_an_operator_who_was_sold_abroad_says_so_in_the_log(two):
+    assert two.store.row("sites", "here")["parent_country"] == "DE", "left out, it is the operator's own"
+    change_site(two, parent_country="US")
+    assert two.store.row("sites", "here")["parent_country"] == "US"
+    assert two.app.applier.state.sites["here"].parent_country == "US"
+    assert kinds(two)[-1] == "site.changed"
+    check_all(two)
+
+
+def test_a_node_that_moves_to_another_rack_is_changed_once_it_is_idle(two):
+    two.submit(a_job("sleep 60", cpus=4))
+    moved = replace(N1, hall="hall-01", row="row-02", rack="rack-07")
+    change_site(two, moved, N2)
+    assert two.store.row("nodes", "n1")["rack"] == "", "it is in use: drained first"
+    two.pass_time(60 * SECOND_MS)
+    change_site(two)
+    row = two.store.row("nodes", "n1")
+    assert (row["hall"], row["row"], row["rack"], row["drained"]) == ("hall-01", "row-02", "rack-07", False)
+    check_all(two)
+
+
 def versions(factory):
     return [row["version"] for row in reversed(factory.store.rows("tariffs", {}).rows)]
 

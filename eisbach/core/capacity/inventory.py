@@ -8,7 +8,7 @@ class Node:
     """A node: its place, what it offers, and how much of that is free now.
 
     `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new;
-    `drained_by` says on whose word.
+    `drained_by` says on whose word. `hall`, `row` and `rack` are empty where nobody said them.
     """
 
     node: str
@@ -18,6 +18,9 @@ class Node:
     cpu_milli: int
     memory_mib: int
     gpus: int
+    hall: str = ""
+    row: str = ""
+    rack: str = ""
     drained: bool = False
     drained_by: str = ""
     removed: bool = False

@@ -71,6 +71,7 @@ sites = Table(
     text_column("country"),
     text_column("operator"),
     text_column("operator_country"),
+    text_column("parent_country"),
     flag_column("simulated"),
 )
 nodes = Table(
@@ -83,6 +84,9 @@ nodes = Table(
     int_column("cpu_milli"),
     int_column("memory_mib"),
     int_column("gpus"),
+    text_column("hall"),
+    text_column("row"),
+    text_column("rack"),
     flag_column("drained"),
     flag_column("removed"),
 )

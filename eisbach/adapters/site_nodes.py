@@ -1,0 +1,109 @@
+"""The nodes of a site file: one by one, or many equal ones with the racks, rows and halls that they stand in."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from eisbach.adapters.home_files import HomeFileError, known_keys, optional_text_of, table_of, text_of, whole_number_of
+from eisbach.app.site_facts import NodeFacts
+
+PLACES = ("hall", "row", "rack")
+SPREADS = ("rows_per_hall", "racks_per_row", "nodes_per_rack")
+"""How many of the next level each level holds; each stands for the place of the same rank in PLACES."""
+NODE_KEYS = ("name", "site", "count", "pool", "flavour", "cores", "memory_mib", "gpus", *PLACES, *SPREADS)
+COUNT_MAX = 100_000
+SPREAD_MAX = 1_000
+
+
+def read_nodes(path: Path, said: object, sites: Sequence[str]) -> dict[str, list[NodeFacts]]:
+    """Return site -> its nodes, for every site; raise HomeFileError."""
+    if not isinstance(said, list) or not said:
+        raise HomeFileError(f"{path}: there is no [[node]]; a factory has at least one node")
+    found: dict[str, list[NodeFacts]] = {site: [] for site in sites}
+    for one in said:
+        node = table_of(path, one, "[[node]]")
+        where = f"[[node]] {text_of(path, node, 'name', '[[node]]')!r}:"
+        known_keys(path, node, NODE_KEYS, f"{where} ")
+        found[_site_of(path, node, sites, where)] += _equal_nodes(path, node, where)
+    return found
+
+
+def _site_of(path: Path, node: Mapping[str, Any], sites: Sequence[str], where: str) -> str:
+    if "site" not in node and len(sites) == 1:
+        return sites[0]
+    site = node.get("site")
+    if site not in sites:
+        wrong = "there are several sites, and site is missing" if site is None else f"there is no site {site!r}"
+        raise HomeFileError(f"{path}: {where} {wrong}; say one of {', '.join(sites)}")
+    return str(site)
+
+
+def _equal_nodes(path: Path, node: Mapping[str, Any], where: str) -> list[NodeFacts]:
+    one = _node(path, node, where)
+    if "count" not in node:
+        extra = next((key for key in SPREADS if key in node), None)
+        if extra is not None:
+            raise HomeFileError(f"{path}: {where} {extra} spreads several nodes; say their count too")
+        return [_placed(one, one.node, *(optional_text_of(path, node, place, where) for place in PLACES))]
+    count = whole_number_of(path, node, "count", where, low=1, high=COUNT_MAX)
+    digits = max(4, len(str(count)))
+    place_of = _Spread(path, node, where)
+    return [_placed(one, f"{one.node}-{nth + 1:0{digits}}", *place_of(nth)) for nth in range(count)]
+
+
+class _Spread:
+    """Where the nth of many nodes stands: racks are filled one after the other, then rows, then halls."""
+
+    def __init__(self, path: Path, node: Mapping[str, Any], where: str) -> None:
+        self._named = [optional_text_of(path, node, place, where) for place in PLACES]
+        self._sizes: list[int] = []
+        for level, (place, spread) in enumerate(zip(PLACES, SPREADS, strict=True)):
+            if spread not in node:
+                self._sizes.append(0)
+                continue
+            if node.get(place) is not None:
+                raise HomeFileError(f"{path}: {where} {place} names one, and {spread} counts several; say one of them")
+            missing = next((inner for inner in SPREADS[level + 1 :] if inner not in node), None)
+            if missing is not None:
+                raise HomeFileError(f"{path}: {where} {spread} needs {missing} too")
+            self._sizes.append(whole_number_of(path, node, spread, where, low=1, high=SPREAD_MAX))
+
+    def __call__(self, nth: int) -> tuple[str, ...]:
+        """Return hall, row and rack of the nth node, counted from 0; numbers begin with 1 in each row and each hall."""
+        places = list(self._named)
+        index = nth
+        for level in range(len(PLACES) - 1, -1, -1):
+            if not self._sizes[level]:
+                break
+            index //= self._sizes[level]
+            outer = self._sizes[level - 1] if level else 0
+            places[level] = f"{PLACES[level]}-{(index % outer if outer else index) + 1:02}"
+        return tuple(places)
+
+
+def _placed(node: NodeFacts, name: str, hall: str, row: str, rack: str) -> NodeFacts:
+    return NodeFacts(
+        node=name,
+        pool=node.pool,
+        flavour=node.flavour,
+        cpu_milli=node.cpu_milli,
+        memory_mib=node.memory_mib,
+        gpus=node.gpus,
+        hall=hall,
+        row=row,
+        rack=rack,
+    )
+
+
+def _node(path: Path, node: Mapping[str, Any], where: str) -> NodeFacts:
+    cores = node.get("cores")
+    if isinstance(cores, bool) or not isinstance(cores, int | float) or not 0 < cores <= 100_000:
+        raise HomeFileError(f"{path}: {where} cores is {cores!r}, but must be a number above 0 such as 8 or 0.5")
+    return NodeFacts(
+        node=text_of(path, node, "name", where),
+        pool=text_of(path, node, "pool", where),
+        flavour=text_of(path, node, "flavour", where),
+        cpu_milli=round(cores * 1000),
+        memory_mib=whole_number_of(path, node, "memory_mib", where, low=1, high=2**31),
+        gpus=whole_number_of(path, {"gpus": 0, **node}, "gpus", where, low=0, high=1024),
+    )

@@ -1,0 +1,22 @@
+"""Where nodes stand within a site, and under whose law its operator is in the end.
+
+Revision ID: 0008
+"""
+
+from alembic import op
+from sqlalchemy import Column, Text
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+TEXT = Text().with_variant(Text(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    """Add the columns; what older logs do not say is what their events are read as."""
+    op.add_column("sites", Column("parent_country", TEXT, nullable=False, server_default=""))
+    op.execute("UPDATE sites SET parent_country = operator_country")
+    for name in ("hall", "row", "rack"):
+        op.add_column("nodes", Column(name, TEXT, nullable=False, server_default=""))
