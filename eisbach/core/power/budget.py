@@ -1,0 +1,187 @@
+"""How much the racks of a site may draw now: the least of grid connection, hot-day derating and cooling permit."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from eisbach.core.power.cooling import Cooling, CoolingLoad, Limits, Permit, Water, heat_allowed_mw, rise_mk
+from eisbach.core.power.heat import HeatExport, HeatFlow
+from eisbach.core.power.series import Series
+from eisbach.core.power.supply import Supply
+from eisbach.core.vocabulary.interval import month_end
+
+
+class CapCause(Enum):
+    """What limits a site's power."""
+
+    NONE = "none"
+    GRID = "grid connection"
+    HOT_DAY = "hot day"
+    STREAM = "cooling permit"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Derating:
+    """On hot days switchgear, transformers and chillers give less: `permille_per_k` of the connection for each kelvin above."""
+
+    above_mc: int = 30_000
+    permille_per_k: int = 20
+    least_permille: int = 500
+
+    def permille(self, air_mc: int) -> int:
+        """Return how much of the grid connection may be used at this temperature of the air, in thousandths."""
+        return max(self.least_permille, 1000 - max(0, air_mc - self.above_mc) * self.permille_per_k // 1000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carbon:
+    """Where the electricity comes from: grams of CO2 equivalent a kWh of the grid, and the share with cancelled certificates."""
+
+    grid_g_per_kwh: int
+    residual_g_per_kwh: int
+    renewable_permille: int = 0
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePower:
+    """A site's plant as its site file says it. Without a stream, heat goes to chillers of any size (air)."""
+
+    grid_mw: int
+    supply: Supply
+    cooling: Cooling
+    air: Series
+    derating: Derating = Derating()
+    stream_flow: Series | None = None
+    stream_temperature: Series | None = None
+    permit: Permit | None = None
+    heat: HeatExport | None = None
+    heat_demand: Series | None = None
+    carbon: Carbon
+
+    def water(self, instant: int) -> Water | None:
+        """Return the stream above the site at an instant, or None where there is none."""
+        if self.stream_flow is None or self.stream_temperature is None:
+            return None
+        return Water(max(0, self.stream_flow.at(instant)), self.stream_temperature.at(instant))
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """The state of a site under a load of its racks."""
+
+    it_mw: int
+    losses_mw: int
+    cooling: CoolingLoad
+    heat: HeatFlow | None
+    water: Water | None
+    limits: Limits | None
+    stream_allowed_mw: int
+    grid_allowed_mw: int
+    air_mc: int
+
+    @property
+    def cooling_mw(self) -> int:
+        """Return what pumps, chillers and the heat pump draw."""
+        return self.cooling.electricity_mw + (self.heat.electricity_mw if self.heat is not None else 0)
+
+    @property
+    def total_mw(self) -> int:
+        """Return what the site draws from the grid."""
+        return self.it_mw + self.losses_mw + self.cooling_mw
+
+    @property
+    def rise_mk(self) -> int:
+        """Return by how much the stream is warmed."""
+        if self.water is None or self.cooling.stream_mw == 0:
+            return 0
+        return rise_mk(self.cooling.stream_mw, self.water.flow_litres_s)
+
+    @property
+    def is_allowed(self) -> bool:
+        """Return whether grid and cooling carry the load."""
+        return self.total_mw <= self.grid_allowed_mw and self.cooling.excess_mw == 0
+
+
+def operate(site: SitePower, it_mw: int, instant: int) -> Operation:
+    """Return how a site runs while its racks draw so much.
+
+    All that the racks and the supply draw becomes heat; what the quarter takes is not the stream's.
+    """
+    losses = site.supply.losses_mw(it_mw)
+    heat_mw = it_mw + losses
+    flow = None
+    if site.heat is not None and site.heat_demand is not None:
+        flow = site.heat.flow(heat_mw, site.heat_demand.at(instant))
+    left = heat_mw - (flow.taken_mw if flow is not None else 0)
+    water, air = site.water(instant), site.air.at(instant)
+    limits = site.permit.at(instant) if site.permit is not None and water is not None else None
+    allowed = heat_allowed_mw(water, limits) if water is not None and limits is not None else 0
+    return Operation(
+        it_mw=it_mw,
+        losses_mw=losses,
+        cooling=site.cooling.split(left, allowed),
+        heat=flow,
+        water=water,
+        limits=limits,
+        stream_allowed_mw=allowed,
+        grid_allowed_mw=site.grid_mw * site.derating.permille(air) // 1000,
+        air_mc=air,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """How much racks may draw, and what stands in the way of more."""
+
+    it_mw: int
+    cause: CapCause
+
+
+def allowed_at(site: SitePower, instant: int) -> Allowed:
+    """Return the largest load of the racks that grid and cooling carry at an instant, by bisection.
+
+    Nobody has to take the heat: the permit must hold without the quarter, the connection also with its heat pump.
+    """
+    alone = replace(site, heat=None)
+
+    def is_allowed(it_mw: int) -> bool:
+        with_quarter = operate(site, it_mw, instant)
+        return operate(alone, it_mw, instant).is_allowed and with_quarter.total_mw <= with_quarter.grid_allowed_mw
+
+    most = _largest(is_allowed, site.grid_mw)
+    beyond = operate(alone, most + 1, instant)
+    if beyond.cooling.excess_mw > 0:
+        return Allowed(most, CapCause.STREAM)
+    return Allowed(most, CapCause.HOT_DAY if beyond.grid_allowed_mw < site.grid_mw else CapCause.GRID)
+
+
+def allowed_within(site: SitePower, start: int, end: int) -> Allowed:
+    """Return the least that is allowed between two instants.
+
+    Work needs time to save itself: whoever looks ahead has it stopped before the limit falls. Between the breaks of
+    its series the limit has its least value at an end.
+    """
+    known = (site.air, site.stream_flow, site.stream_temperature, site.heat_demand)
+    breaks = {at for series in known if series is not None for at in series.breaks(start, end)}
+    if site.permit is not None and (turn := month_end(start)) < end:
+        breaks |= {turn - 1, turn}
+    return min((allowed_at(site, instant) for instant in sorted({start, end, *breaks})), key=lambda one: one.it_mw)
+
+
+def allowed_for_grid(site: SitePower, draw_mw: int, instant: int) -> int:
+    """Return the largest load of the racks with which the whole site draws at most `draw_mw`."""
+    return _largest(lambda it_mw: operate(site, it_mw, instant).total_mw <= draw_mw, max(0, draw_mw))
+
+
+def _largest(is_allowed: Callable[[int], bool], most: int) -> int:
+    """Return the largest load up to `most` that is allowed, 0 where none is: what a load allows, a smaller one does."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        if is_allowed(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
