@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from eisbach.core.power import draw
 from eisbach.core.power.budget import CapCause, Carbon, SitePower, allowed_at, allowed_for_grid, allowed_within, operate
-from eisbach.core.power.cooling import Cooling, FishCommunity, Limits, Permit, Water, heat_allowed_mw, permit_for, rise_mk
+from eisbach.core.power.cooling import (
+    Cooling,
+    FishCommunity,
+    Limits,
+    Permit,
+    Water,
+    heat_allowed_mw,
+    permit_for,
+    rise_mk,
+)
 from eisbach.core.power.heat import HeatExport
 from eisbach.core.power.series import Series, constant
 from eisbach.core.power.supply import Supply
@@ -55,7 +64,8 @@ def test_ratings_are_those_of_the_data_sheets():
 
 @given(st.integers(0, 1000), st.integers(0, 1000))
 def test_more_activity_never_draws_less(one, other):
-    assert (draw.curve(min(one, other)) <= draw.curve(max(one, other))) and 0 <= draw.curve(one) <= 1000
+    assert draw.curve(min(one, other)) <= draw.curve(max(one, other))
+    assert 0 <= draw.curve(one) <= 1000
 
 
 @given(st.lists(st.integers(1, 1000), min_size=1, max_size=8), st.sampled_from(["b200.8", "cpu"]), st.integers(0, 1000))
