@@ -1,9 +1,56 @@
-"""Folding events about public promises into the state."""
+"""Folding events about public promises into the state, and counting what they are held against."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from eisbach.app.event_body import Body
+from eisbach.app.events_promises import PromiseDropped, PromiseRecorded, PromiseRestated
+from eisbach.app.promise_register import as_tuple, key_of
 from eisbach.app.state import FactoryState
+from eisbach.app.state_promises import PromiseRecord, SiteGpus
+from eisbach.core.capacity.fleet import Share
 
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {}
+
+def _recorded(state: FactoryState, seq: int, at_ms: int, body: PromiseRecorded) -> None:
+    _reworded(state.promises.records.setdefault(body.promise, PromiseRecord()), body)
+
+
+def _restated(state: FactoryState, seq: int, at_ms: int, body: PromiseRestated) -> None:
+    _reworded(state.promises.records[body.promise], body)
+
+
+def _reworded(record: PromiseRecord, body: PromiseRecorded | PromiseRestated) -> None:
+    wording = as_tuple(body)
+    record.wordings.append(wording)
+    record.current[key_of(body)] = wording
+
+
+def _dropped(state: FactoryState, seq: int, at_ms: int, body: PromiseDropped) -> None:
+    state.promises.records[body.promise].is_dropped = body.dropped
+
+
+CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
+    PromiseRecorded: _recorded,
+    PromiseRestated: _restated,
+    PromiseDropped: _dropped,
+}
+
+
+def commission(state: FactoryState, site: str, gpus: int, at_ms: int) -> None:
+    """Count GPUs that a site gained, or lost where `gpus` is negative."""
+    if not gpus:
+        return
+    counted = state.promises.gpus_at.setdefault(site, SiteGpus(counted_ms=at_ms))
+    counted.commissioned_gpu_ms += counted.gpus * (at_ms - counted.counted_ms)
+    counted.gpus += gpus
+    counted.counted_ms = at_ms
+    if counted.first_ms is None:
+        counted.first_ms = at_ms
+
+
+def hold(state: FactoryState, shares: Iterable[Share], held_ms: int) -> None:
+    """Count the GPU time that an attempt held, at the sites of its nodes."""
+    for share in shares:
+        if share.gpus:
+            site = state.scheduler.fleet.nodes[share.node].site
+            state.promises.gpus_at[site].held_gpu_ms += len(share.gpus) * held_ms
