@@ -21,10 +21,11 @@ from eisbach.adapters.identifiers import SystemIds
 from eisbach.adapters.log_keys import head_reader, read_keys, remember_key
 from eisbach.adapters.price_file import read_price_file, write_price_file
 from eisbach.adapters.private_files import write_private
+from eisbach.adapters.promise_file import read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
 from eisbach.adapters.site_file import check_machine, read_site_file, write_site_file
-from eisbach.app import issue_token, record_observation
+from eisbach.app import issue_token, promise_register, record_observation
 from eisbach.app.application import Application
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM, Role
@@ -32,6 +33,7 @@ from eisbach.app.expire_files import expire_archives, expire_remains
 from eisbach.app.forget_replies import forget_replies
 from eisbach.app.issue_token import LIFETIME_MAX_MS, SECRET_PREFIX
 from eisbach.app.open_factory import apply_site_changes, open_factory
+from eisbach.app.promise_register import PromiseFacts
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.recover_state import recover
 from eisbach.app.refuse_late import refuse_late
@@ -58,10 +60,11 @@ EARLIER_KEYS = "log-keys-before-restores"
 OPERATOR_TOKEN = "operator.token"
 SITE_FILE = "site.toml"
 PRICE_FILE = "prices.toml"
+PROMISE_FILE = "promises.toml"
 FOLLOWS_HEAD = "follows-head"
 _TOKEN = re.compile(re.escape(SECRET_PREFIX).encode() + rb"[A-Za-z0-9_-]{32,128}")
 UNFINISHED_RESTORE = "restore-unfinished"
-KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, "archives", "secrets")
+KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, PROMISE_FILE, "archives", "secrets")
 SYSTEM_SHARE = 10
 """Percent of the machine's memory that stays with the system, at least SYSTEM_MIB."""
 SYSTEM_MIB = 512
@@ -130,6 +133,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     write_price_file(home / PRICE_FILE)
     sites, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
     check_machine(home / SITE_FILE, sites, _node_of(machine))
+    promises = read_promise_file(home / PROMISE_FILE)
     signer = _signer(home)
     store = open_sqlite(home / DATABASE)
     archives = _Archives(home / "archives")
@@ -154,6 +158,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     application.start()
     try:
         _begin(application, home, sites, signer, tariff, held)
+        _take_promises(application, promises)
     except BaseException:
         application.stop()
         application.close()
@@ -209,6 +214,12 @@ def _begin(
     reached("recover.before_token")
     _operator_token(application, home)
     reconcile(application)
+
+
+def _take_promises(application: Application, promises: Sequence[PromiseFacts]) -> None:
+    answer = application.perform(promise_register.command(promises)).result()
+    if isinstance(answer, Refusal):
+        raise CannotStart(f"{PROMISE_FILE}: {answer.what}. {answer.do}")
 
 
 def stop_agent(home: Path) -> int:

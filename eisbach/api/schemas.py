@@ -25,6 +25,7 @@ Cursor = Annotated[
 Period = Annotated[str | None, Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="A month such as 2026-11.")]
 
 ProjectPath = Annotated[str, Path(description="The project's id.")]
+PromisePath = Annotated[str, Path(description="The promise's id, as the register names it.")]
 OrganisationPath = Annotated[str, Path(description="The organisation's id.")]
 TokenPath = Annotated[str, Path(description="The token's id.")]
 JobPath = Annotated[str, Path(description="The job's id.")]
@@ -377,3 +378,15 @@ class SecretNames(Paged):
 
 class Offers(Paged):
     items: list[dict[str, Any]]
+
+
+class Promises(Paged):
+    items: list[dict[str, Any]]
+
+
+class Promise(BaseModel):
+    promise: str
+    verdict: str
+    promised: dict[str, Any]
+    now: dict[str, Any]
+    history: list[dict[str, Any]]

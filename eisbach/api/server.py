@@ -18,7 +18,19 @@ from eisbach.api.errors import PROBLEM_JSON, handle_problems
 from eisbach.api.host import Host
 from eisbach.api.hot_route import HotRoute
 from eisbach.api.representations import encode
-from eisbach.api.routes import archives, artifacts, audit, factory, jobs, nodes, organisations, output, projects, tokens
+from eisbach.api.routes import (
+    archives,
+    artifacts,
+    audit,
+    factory,
+    jobs,
+    nodes,
+    organisations,
+    output,
+    projects,
+    promises,
+    tokens,
+)
 from eisbach.api.routes import secrets as secret_routes
 from eisbach.api.schemas import ProblemDetails
 from eisbach.app.application import Application
@@ -34,6 +46,7 @@ ROUTERS: Sequence[APIRouter] = (
     tokens.router,
     secret_routes.router,
     nodes.router,
+    promises.router,
     audit.router,
     factory.router,
 )
@@ -118,7 +131,7 @@ def _problems_of(route: GuardedRoute) -> dict[int, str]:
     takes_body = route.body_field is not None or access.raw or access.takes_stream
     if not access.is_public:
         problems |= {401: "No valid token.", 403: "Not permitted."}
-    if access.named_by or access.located_by is not None:
+    if access.named_by or access.located_by is not None or "{" in route.path:
         problems |= {404: "Nothing under this id, or it may not be seen."}
     if takes_body:
         problems |= {400: "The body is not JSON.", 413: "The body is too large.", 415: "The body is not sent as JSON."}

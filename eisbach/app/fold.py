@@ -64,6 +64,7 @@ def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> No
             rack=body.rack,
         )
     )
+    fold_promises.commission(state, body.site, body.gpus, at_ms)
 
 
 def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged) -> None:
@@ -84,10 +85,12 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
         drained_by=before.drained_by if body.drained else "",
     )
     state.scheduler.fleet.replace(changed)
+    fold_promises.commission(state, before.site, body.gpus - (0 if before.removed else before.gpus), at_ms)
 
 
 def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained) -> None:
     node = state.scheduler.fleet.nodes[body.node]
+    fold_promises.commission(state, node.site, node.gpus * (node.removed - body.removed), at_ms)
     node.drained, node.removed = body.drained, body.removed
     node.drained_by = body.by if body.drained else ""
 
@@ -240,6 +243,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     if gpus:
         held = state.gpu_milli_ms.get(job.project, 0)
         state.gpu_milli_ms[job.project] = held + gpus * 1000 * body.held_ms
+        fold_promises.hold(state, job.shares, body.held_ms)
     _charge(account, job, body.charged_ms, body.charged)
     account.reserved += _reserved_by(body.transfers)
     job.used_ms += body.charged_ms

@@ -46,15 +46,15 @@ class Measured:
 
 def gpus_commissioned(asked: Asked) -> Measured:
     """GPUs of nodes that the site file declares and has not removed, drained ones included; by site."""
-    real, simulated = _by_reality(asked.state)
-    values = {"gpus": _count(real), "simulated": _count(simulated)}
+    real, apart = _by_reality(asked.state)
+    values = {"gpus": _count(real), "simulated": _count(apart)}
     says = f"{values['gpus']} GPUs are commissioned here"
-    if simulated:
+    if apart:
         says += f"; {values['simulated']} simulated ones do not count"
     return Measured(
         value_milli=1000 * _sum(real),
-        simulated_milli=1000 * _sum(simulated),
-        finding="gpus-commissioned-and-simulated" if simulated else "gpus-commissioned",
+        simulated_milli=1000 * _sum(apart),
+        finding="gpus-commissioned-and-simulated" if apart else "gpus-commissioned",
         says=says,
         values=values,
     )
@@ -109,7 +109,7 @@ def gpu_utilisation(asked: Asked) -> Measured:
 
     Held is from the first task running to the attempt's end, busy or not; commissioned includes drained nodes.
     """
-    real, simulated = _by_reality(asked.state)
+    real, apart = _by_reality(asked.state)
     running = _held_by_running(asked.state, asked.now)
     share, hours = _share(real, running, asked.now)
     if share is None:
@@ -117,9 +117,9 @@ def gpu_utilisation(asked: Asked) -> Measured:
         return Measured(value_milli=None, finding="no-gpu-time", says=says)
     values = {"percent": f"{share // 10}.{share % 10}", "hours": str(hours)}
     says = f"{values['percent']} % of {hours} GPU hours commissioned here were held by jobs"
-    simulated_share, _ = _share(simulated, running, asked.now)
+    share_apart, _ = _share(apart, running, asked.now)
     return Measured(
-        value_milli=share, simulated_milli=simulated_share or 0, finding="gpu-time-held", says=says, values=values
+        value_milli=share, simulated_milli=share_apart or 0, finding="gpu-time-held", says=says, values=values
     )
 
 
@@ -150,11 +150,11 @@ LESS_IS_BETTER = frozenset({"months_to_operation"})
 
 
 def _by_reality(state: FactoryState) -> tuple[dict[str, SiteGpus], dict[str, SiteGpus]]:
-    real: dict[str, SiteGpus] = {}
-    simulated: dict[str, SiteGpus] = {}
+    """Return what real sites have, and apart from it what simulated ones have."""
+    sites: dict[bool, dict[str, SiteGpus]] = {False: {}, True: {}}
     for site, gpus in sorted(state.promises.gpus_at.items()):
-        (simulated if state.sites[site].is_simulated else real)[site] = gpus
-    return real, simulated
+        sites[state.sites[site].is_simulated][site] = gpus
+    return sites[False], sites[True]
 
 
 def _sum(sites: Mapping[str, SiteGpus]) -> int:

@@ -72,7 +72,7 @@ def command(promises: Sequence[PromiseFacts]) -> Command:
             if unknown is not None:
                 what = f"The promise {facts.promise} is measured by {unknown!r}, which this factory has no measure for"
                 do = f"Known measures: {', '.join(sorted(MEASURES))}"
-                return Refusal(Reason.INVALID_REQUEST, what, do, f"promise.{facts.promise}.metric")
+                return Refusal(Reason.INVALID_ARGUMENT, what, do, f"promise.{facts.promise}.metric")
         events = _changes(state, promises)
         return Decision(events=tuple(events), reply={"changes": len(events)})
 

@@ -99,3 +99,11 @@ def judge(wording: WordingFacts, measured: Measured, today: str) -> tuple[Verdic
         return Verdict.KEPT, "as-promised"
     is_open = today <= wording.due if wording.due else measured.may_grow and is_kept
     return (Verdict.OPEN, "until-due") if is_open else (Verdict.NOT_KEPT, "not-as-promised")
+
+
+def figure(milli: int | None) -> str | None:
+    """Return thousandths as exact decimal text, such as `0.5`."""
+    if milli is None:
+        return None
+    whole, rest = divmod(milli, 1000)
+    return f"{whole}.{rest:03d}".rstrip("0").rstrip(".") if rest else str(whole)

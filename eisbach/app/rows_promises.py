@@ -9,8 +9,9 @@ from eisbach.app.row_operations import Insert, Op, Update
 
 PRIMARY_KEYS: dict[str, str] = {"promises": "promise", "promise_wordings": "wording"}
 TEXT_COLUMNS: dict[str, str] = {}
-_WORDING = ("metric", "title", "title_de", "counted_from", "due", "quote", "language", "date", "speaker") + (
-    "source", "url", "evidence", "comparison", "value_milli", "unit",
+_WORDING = (
+    "metric", "title", "title_de", "counted_from", "due", "quote", "language", "date", "speaker", "source", "url",
+    "evidence", "comparison", "value_milli", "unit",
 )  # fmt: skip
 
 

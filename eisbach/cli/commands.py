@@ -30,6 +30,7 @@ SECTIONS = (
             Entry("up", "up:up", "Start a factory on this machine."),
             Entry("down", "down:down", "Stop the factory here; work that runs goes on."),
             Entry("offers", "offers:offers", "List what can be had here, where, and at what price."),
+            Entry("promises", "promises:promises", "Show public promises and whether they are kept."),
             Entry("node list", "nodes:list_nodes", "List the nodes and what each offers."),
             Entry("node drain", "nodes:drain", "Start nothing more on a node; what runs there moves."),
             Entry("node resume", "nodes:resume", "Use a drained node again."),

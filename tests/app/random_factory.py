@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.app import (
     cancel_job,
     create_project,
     drain_node,
     issue_token,
     keep_secret,
+    promise_register,
     receive_archive,
     set_budget,
     submit_job,
@@ -111,6 +113,7 @@ class RandomFactory:
             self.tokens: 1,
             self.secrets: 1,
             self.archive: 1,
+            self.promises: 2,
             self.change_site: 2,
             self.jump_clock: 1,
         }
@@ -267,6 +270,18 @@ class RandomFactory:
         for _ in range(2):
             self.factory.perform(receive_archive.command(SYSTEM, project=self.projects[0], archive=digest, size=9))
         return digest
+
+    def promises(self) -> str:
+        """The register of promises as shipped, with a promise less, or with a figure that somebody made smaller."""
+        shipped = list(read_promise_file(SHIPPED))
+        kind = self.chance.choice(["shipped", "less", "edited"])
+        if kind == "less":
+            shipped.pop(self.chance.randrange(len(shipped)))
+        elif kind == "edited":
+            first = shipped[0].wordings[0]
+            shipped[0] = replace(shipped[0], wordings=(replace(first, value_milli=first.value_milli // 2),))
+        self.factory.perform(promise_register.command(shipped))
+        return kind
 
     def change_site(self) -> str:
         """A node gets another size, or one more node comes, or one goes."""

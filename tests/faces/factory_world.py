@@ -16,10 +16,11 @@ from eisbach.adapters.archives import ArchiveFolder
 from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
+from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer
 from eisbach.api.server import create_app
-from eisbach.app import issue_token
+from eisbach.app import issue_token, promise_register
 from eisbach.app.application import Application
 from eisbach.app.commands import SYSTEM
 from eisbach.app.open_factory import open_factory
@@ -216,6 +217,7 @@ def make_world(folder: Path) -> World:
     )
     application.start()
     open_factory(application, origin="factory.test/log", software="test", sites=[SITE], tariff=TARIFF)
+    application.perform(promise_register.command(read_promise_file(SHIPPED))).result()
     issue = issue_token.command(SYSTEM, role="operator", label="first", lifetime_ms=300 * DAY_MS)
     operator = application.perform(issue).result(timeout=10)["secret"]
     world = World(application, engine, clock, TestClient(create_app(application)), operator)

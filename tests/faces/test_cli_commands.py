@@ -24,6 +24,8 @@ def operator(shared_world, module_patch):
 
 READS = {
     "offers": "eisbach.offers/1",
+    "promises": "eisbach.promises/1",
+    "promises exaflops": "eisbach.promise/1",
     "node list": "eisbach.nodes/1",
     "org list": "eisbach.organisations/1",
     "project list": "eisbach.projects/1",
