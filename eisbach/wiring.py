@@ -32,27 +32,26 @@ from eisbach.app.commands import SYSTEM, Role
 from eisbach.app.expire_files import expire_archives, expire_remains
 from eisbach.app.forget_replies import forget_replies
 from eisbach.app.issue_token import LIFETIME_MAX_MS, SECRET_PREFIX
-from eisbach.app.open_factory import apply_site_changes, open_factory
+from eisbach.app.open_factory import apply_site_changes, changed_nature, open_factory
 from eisbach.app.promise_register import PromiseFacts
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.recover_state import recover
 from eisbach.app.refuse_late import refuse_late
 from eisbach.app.rounds import ROUNDS, Round, RoundsThread
-from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
+from eisbach.app.site_facts import SiteFacts, TariffFacts
 from eisbach.app.snapshot import fingerprint
 from eisbach.core.log.head import MalformedHead
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.engines.local.engine import LocalEngine
-from eisbach.engines.local.inventory import Inventory, detect
-from eisbach.engines.local.layout import SCRATCH_ROOT
+from eisbach.engines.local.inventory import detect
 from eisbach.ports.crash import ENVIRONMENT_VARIABLE, UnknownPoint, arm, reached
 from eisbach.ports.engine import Ending, EngineUnavailable, Observation, Remains
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
-from eisbach.settings import RETENTION, own_environment, scratch_root
+from eisbach.settings import RETENTION, own_environment
 from eisbach.stores.sql.backup import BackupRefused, backup_database
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.sql.store import SqlStore
+from eisbach.wiring_engines import engine_of_sites, local_engine, machine_as_node
 
 DATABASE = "eisbach.db"
 LOG_KEY = "log.key"
@@ -65,9 +64,6 @@ FOLLOWS_HEAD = "follows-head"
 _TOKEN = re.compile(re.escape(SECRET_PREFIX).encode() + rb"[A-Za-z0-9_-]{32,128}")
 UNFINISHED_RESTORE = "restore-unfinished"
 KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, PROMISE_FILE, "archives", "secrets")
-SYSTEM_SHARE = 10
-"""Percent of the machine's memory that stays with the system, at least SYSTEM_MIB."""
-SYSTEM_MIB = 512
 
 
 class CannotStart(Exception):
@@ -129,32 +125,34 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         raise CannotStart(f"A restore into {home} was not finished; empty the folder and restore once more")
     _check_operator_token(home / OPERATOR_TOKEN)
     machine = detect()
-    write_site_file(home / SITE_FILE, [_node_of(machine)])
+    write_site_file(home / SITE_FILE, [machine_as_node(machine)])
     write_price_file(home / PRICE_FILE)
     sites, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
-    check_machine(home / SITE_FILE, sites, _node_of(machine))
+    check_machine(home / SITE_FILE, sites, machine_as_node(machine))
     promises = read_promise_file(home / PROMISE_FILE)
     signer = _signer(home)
     store = open_sqlite(home / DATABASE)
     archives = _Archives(home / "archives")
     archives.discard_unfinished()  # what a killed server left half uploaded: up to 2 GiB each
-    engine = _engine(home)
+    clock, local = SystemClock(), local_engine(home)
+    engine = engine_of_sites(home, local, sites, store, clock)
     engine.recover()
     application = Application(
         store=store,
         engine=engine,
-        clock=SystemClock(),
+        clock=clock,
         ids=SystemIds(),
         signer=signer,
         authoriser=CedarAuthoriser(),
         archives=archives,
         secrets=SecretFolder(home / "secrets"),
-        isolation=engine.isolation,
+        isolation=local.isolation,
     )
     # After a restore: what ran at the backup may have ended long ago, and nothing of it is started again. What the
     # engine of this home knows was planned since.
     known = {seen.attempt_id for seen in engine.observe()} if (home / FOLLOWS_HEAD).exists() else set()
     held = [attempt for attempt in application.applier.state.scheduler.holding if attempt not in known]
+    _check_nature(application, sites)
     application.start()
     try:
         _begin(application, home, sites, signer, tariff, held)
@@ -178,6 +176,16 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     flavours = sorted({node.flavour for site in sites for node in site.nodes})
     gpus = [gpu.name for gpu in machine.gpus]
     return Factory(application, home, home / OPERATOR_TOKEN, gpus, flavours, lock, rounds)
+
+
+def _check_nature(application: Application, sites: Sequence[SiteFacts]) -> None:
+    site = changed_nature(application.applier.state, sites)
+    if site is not None:
+        application.close()
+        raise CannotStart(
+            f"The site {site!r} cannot change between real and simulated: the log would tell wrong what ran there. "
+            f"Give it another name in {SITE_FILE}, and leave the old one out"
+        )
 
 
 def _expire_files(application: Application) -> None:
@@ -226,7 +234,7 @@ def stop_agent(home: Path) -> int:
     """End the resident agent of a home; return how many attempts go on without it. A folder that is no home stays as it is."""
     if not (home / DATABASE).exists():
         return 0
-    engine = _engine(home)
+    engine = local_engine(home)
     try:
         running = sum(1 for seen in engine.observe() if seen.ending is None)
         engine.shut_agent_down()
@@ -372,25 +380,8 @@ def _issue_operator_token(application: Application, path: Path) -> None:
     application.perform(command).result()
 
 
-def _engine(home: Path) -> LocalEngine:
-    return LocalEngine(home, scratch_root=scratch_root() or SCRATCH_ROOT)
-
-
 def _signer(home: Path) -> Ed25519Signer:
     path = home / LOG_KEY
     if path.exists():
         return load_key_file(path)
     return create_key_file(path, f"eisbach.local/{secrets.token_hex(5)}")
-
-
-def _node_of(machine: Inventory) -> NodeFacts:
-    """Return the machine as one node; a part of its memory stays with the system."""
-    kept = max(SYSTEM_MIB, machine.memory_mib * SYSTEM_SHARE // 100)
-    return NodeFacts(
-        node="node-1",
-        pool="local",
-        flavour=machine.flavour,
-        cpu_milli=machine.cpu_milli,
-        memory_mib=max(256, machine.memory_mib - kept),
-        gpus=len(machine.gpus),
-    )

@@ -39,6 +39,7 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bo
     for start in plan.starts:
         job = state.scheduler.jobs[start.job]
         tasks = tuple((s.rank, s.node, s.cpu_milli, s.memory_mib, s.gpus) for s in start.shares)
+        site = state.sites[state.scheduler.fleet.nodes[start.shares[0].node].site]
         events.append(
             AttemptPlanned(
                 attempt=context.ids.new("att", context.now),
@@ -48,6 +49,8 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bo
                 tasks=tasks,
                 limit_ms=job.remaining_ms,
                 epoch=context.epoch,
+                site=site.site,
+                simulated=site.is_simulated,
             )
         )
     return events, len(plan.starts) >= STARTS_MAX

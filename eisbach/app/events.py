@@ -223,6 +223,9 @@ class AttemptPlanned(Body, frozen=True):
     tasks: tuple[TaskTuple, ...]
     limit_ms: int
     epoch: int
+    site: str = ""
+    simulated: bool = False
+    """nothing is executed at that site"""
 
 
 class AttemptRunning(Body, frozen=True):

@@ -53,6 +53,12 @@ def open_factory(
     application.perform(decide).result()
 
 
+def changed_nature(state: FactoryState, sites: Sequence[SiteFacts]) -> str | None:
+    """Return a site that was simulated and would be real, or the reverse: what ran there would be told wrong."""
+    known = state.sites
+    return next((one.site for one in sites if one.site in known and known[one.site].is_simulated != one.is_simulated), None)
+
+
 def apply_site_changes(application: Application, sites: Sequence[SiteFacts]) -> int:
     """Declare, change or drain nodes until the fleet is what the site file says; return how many events that took."""
 

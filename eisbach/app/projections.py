@@ -228,6 +228,8 @@ def _job(seq: int, at_ms: int, body: e.JobSubmitted, texts: Mapping[str, str]) -
         "ended_ms": None,
         "exit_code": None,
         "last_attempt": None,
+        "site": "",
+        "simulated": False,
     }
     return [Insert("jobs", row)]
 
@@ -273,8 +275,11 @@ def _attempt_planned(seq: int, at_ms: int, body: e.AttemptPlanned, texts: Mappin
         "memory_is_polled": False,
         "log_bytes": 0,
         "detail": "",
+        "site": body.site,
+        "simulated": body.simulated,
     }
     changes = {"state": "starting", "reason": "STARTING", "attempts": body.number, "last_attempt": body.attempt}
+    changes |= {"site": body.site, "simulated": body.simulated}
     return [Insert("attempts", row), Update("jobs", body.job, changes)]
 
 

@@ -179,7 +179,7 @@ def check_history(factory: Factory) -> None:
             assert row["charged"] <= weights[job] // HOUR_MS, "out of money: never more than held time"
         else:
             assert row["charged"] == weights[job] // HOUR_MS, f"{job}: every chargeable millisecond once"
-    orders = {name for name, one in factory.engine._attempts.items() if one.order is not None}
+    orders = {name for name, one in factory.engine._attempts.items() if one.ranks}
     assert orders <= set(planned), "the engine runs only what the log planned"
 
 

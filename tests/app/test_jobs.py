@@ -1,6 +1,7 @@
 """A job from its submission to its end: what is refused, what waits and why, what is tried again and what it costs."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 
@@ -13,7 +14,8 @@ from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
-from eisbach.ports.engine import Ending, Observation
+from eisbach.engines.simulated import SimulatedEngine
+from eisbach.ports.engine import Ending, Observation, StartOrder
 from tests.app.factory import a_job, a_site, new_factory
 from tests.app.invariants import check_all
 
@@ -97,10 +99,21 @@ def test_a_quote_of_what_has_to_wait_says_when_and_what_for(factory):
     assert quote(factory, a_job(cpus=8, limit_s=1000 * 3600))["waits_for"] == "BUDGET_RESERVED"
 
 
-def test_the_same_spec_is_read_back_for_the_engine(factory):
+class RecordingEngine(SimulatedEngine):
+    """Keeps the orders that it was told."""
+
+    orders: ClassVar[dict[str, StartOrder]] = {}
+
+    def start(self, order):
+        self.orders[order.attempt_id] = order
+        super().start(order)
+
+
+def test_the_same_spec_is_read_back_for_the_engine(tmp_path):
+    factory = new_factory(tmp_path, engine_type=RecordingEngine)
     spec = a_job("sleep 5", envs=(("A", "ä"),), outputs=("out",), setup="echo x", nodes=2)
     job = factory.submit(spec)
-    order = factory.engine._attempts[factory.attempts(job)[0]["attempt"]].order
+    order = RecordingEngine.orders[factory.attempts(job)[0]["attempt"]]
     assert (order.run, order.setup, order.envs, order.outputs) == (spec.run, spec.setup, spec.envs, spec.outputs)
     assert [task.rank for task in order.tasks] == [0, 1]
     assert (order.job_name, order.limit_ms) == (spec.name, spec.time_limit_ms)

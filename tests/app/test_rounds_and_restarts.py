@@ -1,5 +1,7 @@
 """Rounds change nothing the second time; a factory that is opened again is the one that was closed."""
 
+from dataclasses import replace
+
 import pytest
 
 from eisbach.app import applier as applier_module
@@ -127,10 +129,7 @@ def test_work_that_only_the_engine_knows_is_stopped(factory):
     """A restored store does not know attempts that were planned after the backup."""
     job = factory.submit(a_job("sleep 600"))
     attempt = factory.attempts(job)[0]["attempt"]
-    known = factory.engine._attempts[attempt]
-    factory.engine._attempts["att_stranger"] = known.__class__(
-        known.order, known.course, known.running_ms, known.ends_ms, known.ending, known.exit_code
-    )
+    factory.engine._attempts["att_stranger"] = replace(factory.engine._attempts[attempt])
     factory.run_rounds()
     assert factory.engine._attempts["att_stranger"].ended_ms is not None
     assert factory.job(job)["state"] == "running"

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from eisbach.adapters.clocks import ManualClock
+from eisbach.adapters.clocks import ManualClock, SystemClock
+from eisbach.engines.by_site import EngineBySite
 from eisbach.engines.simulated.engine import SimulatedEngine
+from eisbach.engines.simulated.live import LiveSimulatedEngine
 from eisbach.ports.engine import Ending, Observation, StaleEpoch
 from tests.contracts.engine_contract import Harness, a_stop, an_order
-from tests.engines.local_harness import a_local_engine
+from tests.engines.local_harness import a_local_engine, wait_until
 
 
 @contextmanager
@@ -35,9 +37,28 @@ def a_simulated_engine(tmp_path: Path) -> Iterator[Harness]:
     engine.close()
 
 
+@contextmanager
+def engines_by_site(tmp_path: Path) -> Iterator[Harness]:
+    """Yield two sites behind one engine; the second one has the attempts."""
+    with a_simulated_engine(tmp_path) as here, a_live_simulated_engine(tmp_path) as there:
+        engine = EngineBySite([here.engine, there.engine], lambda attempt: there.engine)
+        yield Harness(engine, there.wait)
+
+
+@contextmanager
+def a_live_simulated_engine(tmp_path: Path) -> Iterator[Harness]:
+    """Yield the simulated engine on the machine's clock, with its journal."""
+    engine = LiveSimulatedEngine(SystemClock(), tmp_path / "simulated", start_ms=10)
+    engine.recover()
+    yield Harness(engine, wait_until)
+    engine.close()
+
+
 ENGINES: dict[str, Callable[[Path], AbstractContextManager[Harness]]] = {
     "local": a_local_engine,
     "simulated": a_simulated_engine,
+    "simulated live": a_live_simulated_engine,
+    "by site": engines_by_site,
 }
 
 

@@ -9,11 +9,11 @@ from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.vocabulary.quantities import HOUR_MS
 
 
-def a_node(name, *, cores=8, memory_mib=8192, gpus=0, flavour=None, drained=False, removed=False):
+def a_node(name, *, cores=8, memory_mib=8192, gpus=0, flavour=None, drained=False, removed=False, site="here"):
     return Node(
         node=name,
         pool="p",
-        site="here",
+        site=site,
         flavour=flavour or (f"h200.{gpus}" if gpus else "cpu"),
         cpu_milli=cores * 1000,
         memory_mib=memory_mib,
@@ -66,13 +66,17 @@ def free_of(fleet):
 
 
 nodes = st.builds(
-    lambda cores, gpus, drained: (cores, gpus, drained), st.integers(1, 6), st.integers(0, 3), st.sampled_from([False] * 4 + [True])
+    lambda cores, gpus, drained, site: (cores, gpus, drained, site),
+    st.integers(1, 6),
+    st.integers(0, 3),
+    st.sampled_from([False] * 4 + [True]),
+    st.sampled_from(["here", "there"]),
 )
 fleets = st.lists(nodes, min_size=1, max_size=4).map(
     lambda drawn: a_fleet(
         *(
-            a_node(f"n{number}", cores=cores, memory_mib=4096, gpus=gpus, drained=drained)
-            for number, (cores, gpus, drained) in enumerate(drawn)
+            a_node(f"n{number}", cores=cores, memory_mib=4096, gpus=gpus, drained=drained, site=site)
+            for number, (cores, gpus, drained, site) in enumerate(drawn)
         )
     )
 )

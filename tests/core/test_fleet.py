@@ -18,6 +18,15 @@ def test_a_gang_fills_nodes_in_their_order():
     assert [(share.rank, share.node) for share in placed] == [(0, "n1"), (1, "n1"), (2, "n2")]
 
 
+def test_a_gang_goes_to_the_first_site_that_holds_it_whole():
+    fleet = a_fleet(a_node("n1", cores=2, site="here"), a_node("n2", cores=2, site="there"), a_node("n3", cores=2, site="here"))
+    placed = fleet.place(a_shape(cores=1), 3)
+    assert placed is not None
+    assert [share.node for share in placed] == ["n1", "n1", "n3"]
+    assert fleet.place(a_shape(cores=1), 5) is None
+    assert not fleet.could_ever(a_shape(cores=1), 5), "six cores at two sites are no gang of five"
+
+
 def test_tasks_on_one_node_get_different_gpus():
     placed = a_fleet(a_node("n1", gpus=4)).place(a_shape(gpus=2), 2)
     assert placed is not None
@@ -43,6 +52,7 @@ def test_what_is_taken_is_given_back_exactly(fleet, wanted):
         if placed is None:
             continue
         assert [share.rank for share in placed] == list(range(count)), "a gang is placed whole"
+        assert len({fleet.nodes[share.node].site for share in placed}) == 1, "a gang never spans sites"
         assert all(len(share.gpus) == shape.gpus for share in placed)
         assert all(not fleet.nodes[share.node].drained for share in placed)
         assert all(shape.flavour is None or is_flavour(fleet.nodes[share.node].flavour, shape.flavour) for share in placed)

@@ -110,6 +110,7 @@ class SchedulerState:
         check_transition(job.state, JobState.STARTING)
         require(job.is_funded, "nothing starts without its cap reserved")
         require(len(shares) == job.nodes, "a gang starts whole or not at all")
+        require(len({self.fleet.nodes[share.node].site for share in shares}) == 1, "a gang is at one site")
         self.queue.remove(job.job)
         self.fleet.take(shares)
         job.state = JobState.STARTING

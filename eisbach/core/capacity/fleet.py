@@ -47,9 +47,13 @@ class Fleet:
                 yield node
 
     def place(self, shape: NodeShape, count: int) -> tuple[Share, ...] | None:
-        """Return shares for a gang of `count`, all or none, on as few nodes as their order allows; takes nothing."""
-        shares: list[Share] = []
+        """Return shares for a gang of `count`, all at one site or none; takes nothing.
+
+        It is the first site in the order of nodes that holds the gang, and as few of its nodes as that order allows.
+        """
+        shares_at: dict[str, list[Share]] = {}
         for node in self.usable(shape):
+            shares = shares_at.setdefault(node.site, [])
             fitting = min(count - len(shares), _how_many(node, shape))
             for nth in range(fitting):
                 gpus = tuple(node.free_gpus[nth * shape.gpus : (nth + 1) * shape.gpus])
@@ -60,16 +64,16 @@ class Fleet:
 
     def could_ever(self, shape: NodeShape, count: int) -> bool:
         """Return whether the gang would fit if nothing else ran, drained nodes included."""
-        fitting = (
-            _how_many_when_idle(node, shape)
+        nodes = (
+            node
             for node in self.nodes.values()
             if not node.removed and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
         )
-        return sum(fitting) >= count
+        return _fit_at_one_site(nodes, shape, count)
 
     def could_without_drained(self, shape: NodeShape, count: int) -> bool:
         """Return whether the gang would fit if nothing else ran, on the nodes that take work now."""
-        return sum(_how_many_when_idle(node, shape) for node in self.usable(shape)) >= count
+        return _fit_at_one_site(self.usable(shape), shape, count)
 
     def take(self, shares: Sequence[Share]) -> None:
         """Take shares; raise BrokenInvariant where any of it is not free."""
@@ -99,6 +103,15 @@ class Fleet:
                 and len(set(node.free_gpus)) == len(node.free_gpus) <= node.gpus,
                 f"nothing is given back twice: {share.node}",
             )
+
+
+def _fit_at_one_site(nodes: Iterable[Node], shape: NodeShape, count: int) -> bool:
+    fitting: dict[str, int] = {}
+    for node in nodes:
+        fitting[node.site] = fitting.get(node.site, 0) + _how_many_when_idle(node, shape)
+        if fitting[node.site] >= count:
+            return True
+    return False
 
 
 def _how_many(node: Node, shape: NodeShape) -> int:

@@ -2,39 +2,32 @@
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from threading import RLock
 
+from eisbach.engines.simulated.journal import Journal, NoJournal, SimulatedAttempt
 from eisbach.engines.simulated.script import Course, course_of
 from eisbach.ports.clock import Clock
-from eisbach.ports.engine import Ending, LogLine, Observation, StaleEpoch, StartOrder, StopOrder
+from eisbach.ports.engine import Ending, IsOver, LogLine, Observation, Remains, StaleEpoch, StartOrder, StopOrder
 
-
-@dataclass(slots=True)
-class _Attempt:
-    """What the engine knows of an attempt; `order` is None for one that was stopped before it was started."""
-
-    order: StartOrder | None
-    course: Course
-    running_ms: int
-    ends_ms: int
-    ending: Ending
-    exit_code: int
-    ended_ms: int | None = None
-    is_forgotten: bool = False
+NOTICE = "simulated: nothing was executed"
+"""The first line of every log, by the engine itself: nobody shall take a simulated result for a real one."""
+NO_COURSE = Course(0, 0)
 
 
 class SimulatedEngine:
-    """Runs attempts on a clock. `advance` makes true whatever is due; live, a round calls it.
+    """Runs attempts on a clock. `advance` makes true whatever is due; live, a thread calls it (live.py).
 
-    `start_ms` is the time between an order and all tasks running.
+    `start_ms` is the time between an order and all tasks running. What the journal keeps goes on after a restart: time
+    passes for simulated work also while nobody looks.
     """
 
     isolation = "simulated: nothing is executed"
 
-    def __init__(self, clock: Clock, *, start_ms: int = 0) -> None:
+    def __init__(self, clock: Clock, *, start_ms: int = 0, journal: Journal | None = None) -> None:
         self._clock, self._start_ms = clock, start_ms
-        self._attempts: dict[str, _Attempt] = {}
+        self._journal: Journal = journal if journal is not None else NoJournal()
+        self._attempts: dict[str, SimulatedAttempt] = {}
         self._due: list[tuple[int, str]] = []
         self._callbacks: list[Callable[[Observation], None]] = []
         self._epoch = 0
@@ -53,7 +46,16 @@ class SimulatedEngine:
                 ends, ending, code = running + order.limit_ms, Ending.TIMED_OUT, 143
             elif code != 0:
                 ending = Ending.FAILED
-            self._attempts[order.attempt_id] = _Attempt(order, course, running, ends, ending, code)
+            attempt = SimulatedAttempt(
+                job=order.job_id,
+                ranks=tuple(task.rank for task in order.tasks),
+                course=course,
+                running_ms=running,
+                ends_ms=ends,
+                ending=ending,
+                exit_code=code,
+            )
+            self._keep(order.attempt_id, attempt)
             heapq.heappush(self._due, (running, order.attempt_id))
             heapq.heappush(self._due, (ends, order.attempt_id))
         self.advance()
@@ -65,20 +67,21 @@ class SimulatedEngine:
             now = self._clock.now()
             attempt = self._attempts.get(order.attempt_id)
             if attempt is None:
-                stopped = _Attempt(None, Course(0, 0), now, now, Ending.STOPPED, 143, ended_ms=now)
-                self._attempts[order.attempt_id] = stopped
+                never = SimulatedAttempt(
+                    job="", ranks=(), course=NO_COURSE, running_ms=now, ends_ms=now, ending=Ending.STOPPED,
+                    exit_code=143, ended_ms=now,
+                )  # fmt: skip
+                self._keep(order.attempt_id, never)
                 self._tell(order.attempt_id)
             elif attempt.ended_ms is None and attempt.ends_ms > now:
-                attempt.ends_ms, attempt.ending, attempt.exit_code = now, Ending.STOPPED, 143
-                heapq.heappush(self._due, (now, order.attempt_id))
+                self._end_now(order.attempt_id, attempt, Ending.STOPPED, 143)
         self.advance()
 
     def lose(self, attempt_id: str) -> None:
         """Make an attempt fail as if its node had died: for tests and the twin's faults."""
         with self._lock:
             attempt = self._attempts[attempt_id]
-            attempt.ends_ms, attempt.ending = self._clock.now(), Ending.LOST
-            heapq.heappush(self._due, (attempt.ends_ms, attempt_id))
+            self._end_now(attempt_id, attempt, Ending.LOST, attempt.exit_code)
         self.advance()
 
     def next_instant(self) -> int | None:
@@ -107,7 +110,16 @@ class SimulatedEngine:
             return [self._observation(name) for name in known]
 
     def recover(self) -> None:
-        """There is nothing to take over: what it knows lives in memory."""
+        """Take over what the journal kept: it went on meanwhile, and what is over by now has ended then."""
+        with self._lock:
+            for name, attempt in self._journal.attempts():
+                if name in self._attempts:
+                    continue
+                self._attempts[name] = attempt
+                if attempt.ended_ms is None:
+                    heapq.heappush(self._due, (attempt.running_ms, name))
+                    heapq.heappush(self._due, (attempt.ends_ms, name))
+        self.advance()
 
     def subscribe(self, callback: Callable[[Observation], None]) -> None:
         """Call `callback` when an attempt runs or has ended."""
@@ -116,29 +128,54 @@ class SimulatedEngine:
     def forget(self, attempt_id: str) -> None:
         """The outcome is stored; the id is remembered so that a late start does nothing."""
         with self._lock:
-            if attempt_id in self._attempts:
-                self._attempts[attempt_id].is_forgotten = True
+            attempt = self._attempts.get(attempt_id)
+            if attempt is not None and not attempt.is_forgotten:
+                self._keep(attempt_id, replace(attempt, is_forgotten=True))
 
     def close(self) -> None:
         """Stop reporting."""
         self._callbacks.clear()
 
     def read_log(self, attempt_id: str, offset: int = 0, lines_max: int = 1000) -> tuple[Sequence[LogLine], int]:
-        """Return the lines a task would have printed by now; each task of the gang prints the same."""
+        """Return the notice and the lines a task would have printed by now; each task of the gang prints the same."""
         with self._lock:
             attempt = self._attempts.get(attempt_id)
-            if attempt is None or attempt.order is None:
+            if attempt is None or not attempt.ranks:
                 return [], offset
             until = attempt.ended_ms if attempt.ended_ms is not None else self._clock.now()
+            said = [(0, NOTICE, attempt.ranks[0], "notice")]
+            said += [(at_ms, text, rank, "stdout") for at_ms, text in attempt.course.lines for rank in attempt.ranks]
             lines = [
-                LogLine(number, attempt.running_ms + at_ms, task.rank, "stdout", text)
-                for number, (at_ms, text, task) in enumerate(
-                    (at_ms, text, task) for at_ms, text in attempt.course.lines for task in attempt.order.tasks
-                )
+                LogLine(number, attempt.running_ms + at_ms, rank, stream, text)
+                for number, (at_ms, text, rank, stream) in enumerate(said)
                 if attempt.running_ms + at_ms <= until
             ]
         page = lines[offset : offset + lines_max]
         return page, offset + len(page)
+
+    def expire(self, kind: Remains, is_over: IsOver) -> int:
+        """Delete the lines of attempts whose job is over; there is nothing else."""
+        if kind is not Remains.LOGS:
+            return 0
+        count = 0
+        with self._lock:
+            kept = [(name, one) for name, one in self._attempts.items() if one.is_forgotten and one.course.lines]
+        for name, attempt in kept:
+            if is_over(attempt.job, attempt.ends_ms):
+                with self._lock:
+                    course = Course(attempt.course.run_ms, attempt.course.exit_code)
+                    self._keep(name, replace(attempt, course=course))
+                count += 1
+        return count
+
+    def _keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
+        self._journal.keep(attempt_id, attempt)
+        self._attempts[attempt_id] = attempt
+
+    def _end_now(self, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
+        now = self._clock.now()
+        self._keep(attempt_id, replace(attempt, ends_ms=now, ending=ending, exit_code=exit_code))
+        heapq.heappush(self._due, (now, attempt_id))
 
     def _check(self, epoch: int) -> None:
         if epoch < self._epoch:
@@ -152,13 +189,13 @@ class SimulatedEngine:
 
     def _observation(self, name: str) -> Observation:
         attempt, now = self._attempts[name], self._clock.now()
-        runs = attempt.order is not None and attempt.running_ms <= now
+        runs = bool(attempt.ranks) and attempt.running_ms <= now
         if attempt.ended_ms is None:
             held = max(0, now - attempt.running_ms) if runs else 0
             return Observation(
                 attempt_id=name, running_since_ms=attempt.running_ms if runs else None, held_ms=held
             )
-        has_run = attempt.order is not None and attempt.ended_ms >= attempt.running_ms
+        has_run = bool(attempt.ranks) and attempt.ended_ms >= attempt.running_ms
         return Observation(
             attempt_id=name,
             running_since_ms=attempt.running_ms if has_run else None,

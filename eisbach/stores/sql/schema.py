@@ -158,6 +158,8 @@ jobs = Table(
     int_column("ended_ms", null=True),
     int_column("exit_code", null=True),
     text_column("last_attempt", null=True),
+    text_column("site"),
+    flag_column("simulated"),
     Index("jobs_by_project", "project", "job"),
     Index("jobs_by_name", "project", "name", "job"),
     Index("jobs_by_state", "state", "job"),
@@ -188,6 +190,8 @@ attempts = Table(
     flag_column("memory_is_polled"),
     int_column("log_bytes"),
     text_column("detail"),
+    text_column("site"),
+    flag_column("simulated"),
     Index("attempts_by_job", "job", "attempt"),
     sqlite_with_rowid=False,
 )

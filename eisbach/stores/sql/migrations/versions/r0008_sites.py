@@ -1,10 +1,10 @@
-"""Where nodes stand within a site, and under whose law its operator is in the end.
+"""Where nodes stand within a site, under whose law its operator is in the end, and where attempts were.
 
 Revision ID: 0008
 """
 
 from alembic import op
-from sqlalchemy import Column, Text
+from sqlalchemy import Boolean, Column, Text, false
 
 revision = "0008"
 down_revision = "0007"
@@ -20,3 +20,6 @@ def upgrade() -> None:
     op.execute("UPDATE sites SET parent_country = operator_country")
     for name in ("hall", "row", "rack"):
         op.add_column("nodes", Column(name, TEXT, nullable=False, server_default=""))
+    for table in ("jobs", "attempts"):
+        op.add_column(table, Column("site", TEXT, nullable=False, server_default=""))
+        op.add_column(table, Column("simulated", Boolean(), nullable=False, server_default=false()))

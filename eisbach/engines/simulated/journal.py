@@ -1,0 +1,87 @@
+"""What the simulated engine knows of each attempt, and the files in which it outlives the server."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from eisbach.engines.simulated.script import Course
+from eisbach.ports.engine import Ending
+
+SUFFIX = ".json"
+
+
+@dataclass(slots=True, kw_only=True)
+class SimulatedAttempt:
+    """An attempt and how it will go on, in UTC milliseconds.
+
+    `job` is empty and `ranks` are none for one that was stopped before it was started. `is_forgotten` keeps the id of
+    one whose outcome is stored, so that a late start does nothing; its lines stay until they expire.
+    """
+
+    job: str
+    ranks: tuple[int, ...]
+    course: Course
+    running_ms: int
+    ends_ms: int
+    ending: Ending
+    exit_code: int
+    ended_ms: int | None = None
+    is_forgotten: bool = False
+
+
+class Journal(Protocol):
+    """Where attempts are kept between two processes."""
+
+    def attempts(self) -> Iterator[tuple[str, SimulatedAttempt]]:
+        """Yield each attempt id with what was kept last."""
+
+    def keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
+        """Keep an attempt as it is now, durably."""
+
+
+class NoJournal:
+    """Keeps nothing: for worlds that live in memory."""
+
+    def attempts(self) -> Iterator[tuple[str, SimulatedAttempt]]:
+        """Yield nothing."""
+        return iter(())
+
+    def keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
+        """Keep nothing."""
+
+
+class JournalFolder:
+    """One file for each attempt, of mode 0600, replaced as a whole."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder = folder
+        self._decode = msgspec.json.Decoder(SimulatedAttempt).decode
+
+    def attempts(self) -> Iterator[tuple[str, SimulatedAttempt]]:
+        """Yield each attempt id with what was kept last; what a crash left half written was never kept."""
+        for file in sorted(self._folder.glob(f"*{SUFFIX}")):
+            yield file.name.removesuffix(SUFFIX), self._decode(file.read_bytes())
+
+    def keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
+        """Replace the file of an attempt."""
+        file = self._folder / f"{attempt_id}{SUFFIX}"
+        unfinished = file.with_suffix(".unfinished")
+        with open(unfinished, "wb", opener=_private) as opened:
+            opened.write(msgspec.json.encode(attempt))
+            opened.flush()
+            os.fsync(opened.fileno())
+        unfinished.rename(file)
+        folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
