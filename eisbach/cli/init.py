@@ -11,7 +11,7 @@ from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.output import Format, Output, document, show
 
-TEMPLATES = {"train-language-model": "train_language_model"}
+TEMPLATES = {"train-language-model": "train_language_model", "predictive-maintenance": "predictive_maintenance"}
 """Names as typed, and the folders of package data that hold them."""
 IGNORED = {"__pycache__", "__init__.py"}
 
