@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON_IN := .venv/bin/python
 # `yes` installs torch as well and runs the tests that train.
 EISBACH_TEST_TRAIN ?= no
-TEST_EXTRAS := test $(if $(filter yes,$(EISBACH_TEST_TRAIN)),train)
+TEST_EXTRAS := test industry $(if $(filter yes,$(EISBACH_TEST_TRAIN)),train)
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -363,7 +363,7 @@ def test_the_template_runs_as_a_job(river, factory, tmp_path):
     ran = run_cli("run", "-y", "--env", "LANGUAGE=de", str(tmp_path / "pm" / "task.yaml"))
     assert ran.code == 0, ran.err
     assert "found=4 missed=0 false_alarms=0" in ran.out
-    job = json.loads(run_cli("ps", "--all", "-o", "json").out)["jobs"][0]["id"]
+    job = json.loads(run_cli("ps", "--all", "-o", "json").out)["jobs"][0]["job"]
     got = run_cli("artifacts", "get", job, "--into", str(tmp_path / "got"))
     assert got.code == 0, got.err
     assert "4 von 4" in next((tmp_path / "got").rglob("report.html")).read_text(encoding="utf-8")

@@ -20,7 +20,6 @@ NICE = (1, 2, 2.5, 5, 10)
 class Span:
     start_ms: int
     end_ms: int
-    title: str
     label: str = ""
 
 
@@ -188,8 +187,7 @@ def _lane(frame: Frame, y: float, spans: Sequence[Span], name: str, kind: str) -
             continue
         start, end = frame.x(span.start_ms), frame.x(span.end_ms)
         parts.append(
-            f'<rect class="{kind}" x="{start:.1f}" width="{max(3.0, end - start):.1f}" y="{y:.1f}" height="{LANE - 4}">'
-            f"<title>{escape(span.title)}</title></rect>"
+            f'<rect class="{kind}" x="{start:.1f}" width="{max(3.0, end - start):.1f}" y="{y:.1f}" height="{LANE - 4}"/>'
         )
         if span.label:
             parts.append(f'<text class="mark" x="{start:.1f}" y="{y + 12:.1f}" dx="-3" text-anchor="end">{escape(span.label)}</text>')

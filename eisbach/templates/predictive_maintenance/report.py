@@ -39,9 +39,10 @@ class Report:
     def __init__(self, figures: dict[str, Any], trace: Trace, data_texts: dict[str, str], language: str, zone: ZoneInfo) -> None:
         self.figures, self.trace, self.data_texts, self.zone = figures, trace, data_texts, zone
         self.say = Texts(language)
-        self.documented = [_span(one["from"], one["to"], str(number), str(number)) for number, one in enumerate(figures["segments"], 1)]
+        last = round(figures["data"]["step_s"] * 1000)  # the last step of a segment belongs to it
+        self.documented = [_span(one["from"], one["to"], str(number), last) for number, one in enumerate(figures["segments"], 1)]
         end = figures["data"]["to"]
-        self.alarms = [_span(one["raised"], one["ended"] or end, f"{one['raised']} {one['worst_deviation_percent']} %") for one in figures["alarms"]]
+        self.alarms = [_span(one["raised"], one["ended"] or end) for one in figures["alarms"]]
 
     def page(self) -> str:
         say, title = self.say, self.say("title")
@@ -231,8 +232,8 @@ def _ms(instant: str) -> int:
     return round(datetime.fromisoformat(instant).timestamp() * 1000)
 
 
-def _span(start: str, end: str, title: str, label: str = "") -> Span:
-    return Span(_ms(start), _ms(end), title, label)
+def _span(start: str, end: str, label: str = "", last_ms: int = 0) -> Span:
+    return Span(_ms(start), _ms(end) + last_ms, label)
 
 
 def _only(figures: dict[str, Any], *keys: str) -> dict[str, Any]:
