@@ -3,8 +3,10 @@
 from eisbach.app import money
 from eisbach.app.commands import Context
 from eisbach.app.events import AttemptPlanned, Body, JobEnded, JobFunded
+from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import STARTS_MAX, decide
+from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Outcome
 from eisbach.core.vocabulary.reasons import Reason
 
@@ -51,6 +53,14 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bo
                 epoch=context.epoch,
                 site=site.site,
                 simulated=site.is_simulated,
+                policy_version=state.policy.version,
+                rules=_rules(state, job),
             )
         )
     return events, len(plan.starts) >= STARTS_MAX
+
+
+def _rules(state: FactoryState, job: ActiveJob) -> tuple[int, ...]:
+    """Return where the rules stand in the log that hold for a job; its own stands in its submission."""
+    rules = compiled_for(state, job.project, job.placement).rules
+    return tuple(scoped.position if scoped.position >= 0 else job.seq for scoped in rules)

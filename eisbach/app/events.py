@@ -15,6 +15,7 @@ from eisbach.app import (
 )
 from eisbach.app.event_body import Body as Body
 from eisbach.app.event_body import TransferTuple as TransferTuple
+from eisbach.core.jobs.placement import LimitTuple
 
 ShapeTuple = tuple[int, int, int, str | None]
 """cpu_milli, memory_mib, gpus, flavour"""
@@ -181,6 +182,8 @@ class JobSubmitted(Body, frozen=True):
     funded: bool
     period: str
     by: str
+    placement: tuple[LimitTuple, ...] = ()
+    """the job's own rule"""
     transfers: tuple[TransferTuple, ...] = ()
 
 
@@ -226,6 +229,10 @@ class AttemptPlanned(Body, frozen=True):
     site: str = ""
     simulated: bool = False
     """nothing is executed at that site"""
+    policy_version: int = -1
+    """position of the last change of a rule or of a site's facts when this was planned (-1: older logs, none yet)"""
+    rules: tuple[int, ...] = ()
+    """positions of the events that set the rules which held for it, its job's own among them"""
 
 
 class AttemptRunning(Body, frozen=True):

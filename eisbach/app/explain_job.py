@@ -4,6 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from eisbach.app import money
+from eisbach.app.check_place import finding_text
+from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.state import ActiveJob
@@ -77,13 +79,15 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
     if any(start.job == job.job for start in plan.starts):
         text = f"It needs {job.nodes} x ({each}), which are free: it starts with the next cycle"
         return {"reason": Reason.STARTING.value, "text": text, "start_estimated_ms": now}
-    fitting = any(scheduler.fleet.place(one, job.nodes) is not None for one in job.shapes)
-    if not any(scheduler.fleet.could_without_drained(one, job.nodes) for one in job.shapes):
+    fitting = any(scheduler.fleet.place(one, job.nodes, job.where) is not None for one in job.shapes)
+    if not any(scheduler.fleet.could_without_drained(one, job.nodes, job.where) for one in job.shapes):
+        if forbidden := _forbidden(state, job):
+            return {"reason": Reason.PLACEMENT_FORBIDDEN.value, "text": f"It needs {job.nodes} x ({each}). {forbidden}"}
         is_there = any(scheduler.fleet.could_ever(one, job.nodes) for one in job.shapes)
         why = "of the nodes that could take it too many are drained" if is_there else "the site has no such nodes any more"
         return {"reason": Reason.NODES_UNAVAILABLE.value, "text": f"It needs {job.nodes} x ({each}), and {why}"}
     releases = [(one.releases_ms, one.shares) for one in scheduler.holding.values()]
-    shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now)
+    shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now, job.where)
     estimate = shadow.at_ms if shadow is not None else None
     if fitting and plan.head is not None and plan.head != job.job:
         # whose job it is, is nobody's business but its project's
@@ -99,8 +103,23 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
 
 
 def _free_text(state: FactoryState, job: ActiveJob) -> str:
-    nodes = {node.node: node for one in job.shapes for node in state.scheduler.fleet.usable(one)}.values()
+    nodes = {node.node: node for one in job.shapes for node in state.scheduler.fleet.usable(one, job.where)}.values()
     cores = sum(node.free_cpu_milli for node in nodes) / 1000
     memory = sum(node.free_memory_mib for node in nodes)
     gpus = sum(len(node.free_gpus) for node in nodes)
     return f"{cores:g} cores, {memory} MiB and {gpus} GPUs are"
+
+
+def _forbidden(state: FactoryState, job: ActiveJob) -> str:
+    """Return how many sites rules forbid and why, where nodes that would do exist at these alone; empty elsewhere."""
+    fleet = state.scheduler.fleet
+    if any(fleet.could_ever(one, job.nodes, job.where) for one in job.shapes):
+        return ""
+    compiled = compiled_for(state, job.project, job.placement)
+    if compiled.sites is None or not any(fleet.could_ever(one, job.nodes) for one in job.shapes):
+        return ""
+    why = ". ".join(finding_text(one) for found in compiled.forbidden.values() for one in found)
+    return (
+        f"Rules leave {len(compiled.sites)} of {len(state.sites)} sites to it, and none of those has such nodes. {why}. "
+        "It starts when a rule or a site changes"
+    )

@@ -5,12 +5,14 @@ from typing import Any
 
 from eisbach.app import events as e
 from eisbach.app import fold_billing, fold_data, fold_energy, fold_exit, fold_policy, fold_promises
+from eisbach.app.places import compile_again, where_for
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause, check_transition
+from eisbach.core.jobs.placement import rule_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.ledger.transfer import Transfer, TransferKind
 from eisbach.core.vocabulary.invariant import require
@@ -39,6 +41,7 @@ def _opened(state: FactoryState, seq: int, at_ms: int, body: e.FactoryOpened) ->
 
 
 def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared | e.SiteChanged) -> None:
+    state.policy.facts[body.site] = seq
     state.sites[body.site] = Site(
         site=body.site,
         country=body.country,
@@ -47,6 +50,7 @@ def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared | e.Si
         parent_country=body.parent_country or body.operator_country,
         is_simulated=body.simulated,
     )
+    compile_again(state, seq)
 
 
 def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> None:
@@ -139,6 +143,7 @@ def _archive(state: FactoryState, seq: int, at_ms: int, body: e.ArchiveReceived)
 
 
 def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
+    placement = rule_of(body.placement)
     job = ActiveJob(
         job=body.job,
         project=body.project,
@@ -154,6 +159,8 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
         grace_ms=body.grace_ms,
         attempts_max=body.attempts_max,
         is_funded=body.funded,
+        placement=placement,
+        where=where_for(state, body.project, placement),
     )
     state.accounts[body.job] = JobAccount(
         body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
@@ -193,8 +200,13 @@ def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> N
 
 
 def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptPlanned) -> None:
-    shares = tuple(Share(rank, node, cpu, memory, tuple(gpus)) for rank, node, cpu, memory, gpus in body.tasks)
     job = state.scheduler.jobs[body.job]
+    where, nodes = job.where, state.scheduler.fleet.nodes
+    require(body.policy_version in (-1, state.policy.version), "an attempt is planned by the rules that hold")
+    require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
+    shares = tuple(
+        Share(rank, node, cpu, memory, tuple(gpus), where.tenant) for rank, node, cpu, memory, gpus in body.tasks
+    )
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
     account.attempt_weight = account.attempt_charged = account.attempt_ms = account.attempt_settled_ms = 0

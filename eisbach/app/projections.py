@@ -48,7 +48,7 @@ TEXT_COLUMNS = {
 """table -> its column that shows the text `<primary key>/<column>`, and is emptied when that text is erased"""
 
 
-SUBJECT_FIELDS = ("job", "token", "node", "invoice", "data_set", "upload", "promise", "project", "organisation", "site")
+SUBJECT_FIELDS = ("job", "token", "node", "invoice", "data_set", "upload", "promise", "project", "organisation", "site", "owner")
 """What an event can be about, the first one that it names wins: the log of a job is read by the job's id."""
 _SUBJECT_FIELD = {
     body: next((name for name in SUBJECT_FIELDS if name in body.__struct_fields__), None) for body in e.KIND_OF
@@ -58,7 +58,8 @@ _SUBJECT_FIELD = {
 def subjects_of(body: e.Body) -> tuple[str, ...]:
     """Return the ids that an event is found by."""
     name = _SUBJECT_FIELD[type(body)]
-    return (getattr(body, name),) if name is not None else ()
+    subject = getattr(body, name) if name is not None else ""
+    return (subject,) if subject else ()
 
 
 def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> list[Op]:

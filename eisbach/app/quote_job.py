@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from eisbach.app.check_place import Forbidden, finding_text, refused
+from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.create_project import figures
+from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
-from eisbach.app.submit_job import over_budget, price_job
+from eisbach.app.submit_job import over_budget, price_in_project
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.jobs.request import JobSpec
+from eisbach.core.policy.compile import Compiled
+from eisbach.core.policy.rules import finding_values
 from eisbach.core.scheduling.backfill import find_shadow
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -18,25 +23,28 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
     def ask(state: FactoryState, now: int) -> dict[str, Any] | Refusal:
         if project not in state.projects:
             return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
-        priced = price_job(state, spec)
+        priced = price_in_project(state, project, spec)
+        if isinstance(priced, Forbidden):
+            return priced.refusal
         if isinstance(priced, Refusal):
             return priced
         refusal = over_budget(state, project, priced.cap)
         if refusal is not None:
             return refusal
         fleet = state.scheduler.fleet
-        index = next((i for i, one in enumerate(priced.shapes) if fleet.place(one, spec.nodes) is not None), 0)
+        where, compiled = where_for(state, project, spec.placement), compiled_for(state, project, spec.placement)
+        index = next((i for i, one in enumerate(priced.shapes) if fleet.place(one, spec.nodes, where) is not None), 0)
         shape = priced.shapes[index]
-        is_free = fleet.place(shape, spec.nodes) is not None and not len(state.scheduler.queue)
+        is_free = fleet.place(shape, spec.nodes, where) is not None and not len(state.scheduler.queue)
         releases = [(job.releases_ms, job.shares) for job in state.scheduler.holding.values()]
-        shadow = None if is_free else find_shadow(fleet, priced.shapes, spec.nodes, releases, now)
+        shadow = None if is_free else find_shadow(fleet, priced.shapes, spec.nodes, releases, now, where)
         money = figures(state, project, now)
         is_funded = priced.cap <= int(money["available"]) and project not in state.scheduler.unfunded
         sites = sorted(
             {
                 node.site
                 for node in fleet.nodes.values()
-                if not node.removed and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
+                if not node.removed and where.allows(node) and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
             }
         )
         return {
@@ -62,7 +70,36 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
                 for site in sites
                 if site in state.sites
             ],
+            "forbidden_places": _forbidden(state, compiled),
+            "dedicated": compiled.dedicated.value,
+            "policy_version": compiled.version,
             "budget": money,
         }
 
     return ask
+
+
+def refuse(actor: Actor, *, project: str, spec: JobSpec) -> Command:
+    """Return the command that puts the refusal of a place, which a quote has found, into the log and answers with it."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        priced = price_in_project(state, project, spec) if project in state.projects else None
+        if not isinstance(priced, Forbidden):
+            return Decision()  # a rule has changed meanwhile
+        return refused(state, actor, priced.refusal, priced.findings, project=project)
+
+    return decide
+
+
+def _forbidden(state: FactoryState, compiled: Compiled) -> list[dict[str, Any]]:
+    """Return the places that rules forbid, each with what they have against it."""
+    return [
+        {
+            "site": site,
+            "country": state.sites[site].country,
+            "operator": state.sites[site].operator,
+            "reasons": [finding_text(one) for one in found],
+            "findings": [dict(finding_values(one)) for one in found],
+        }
+        for site, found in compiled.forbidden.items()
+    ]

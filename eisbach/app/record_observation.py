@@ -44,6 +44,7 @@ _STOPPED = {
     StopCause.BUDGET: Verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, StopCause.BUDGET.reason),
     StopCause.PREEMPTION: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.PREEMPTION.reason),
     StopCause.DRAIN: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.DRAIN.reason),
+    StopCause.PLACEMENT: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.PLACEMENT.reason),
 }
 
 

@@ -36,7 +36,7 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
 
 
 def _could_ever(fleet: Fleet, group: GroupKey) -> bool:
-    shapes, nodes = group
+    shapes, nodes, _ = group  # without its place: rules and sites may change again, and meanwhile it waits and says why
     return any(fleet.could_ever(shape, nodes) for shape in shapes)
 
 

@@ -115,6 +115,8 @@ class FactoryState:
 
     actors: dict[str, Any] = field(default_factory=dict)
     """memo of app/issue_token.py: token id -> who its holder is; what may change is asked of the token each time"""
+    compiled: dict[object, Any] = field(default_factory=dict)
+    """memo of app/places.py: emptied whenever a rule or the facts of a site change"""
     priced: dict[object, Any] = field(default_factory=dict)
     """memo of app/submit_job.py: emptied whenever the fleet or the tariff changes"""
 

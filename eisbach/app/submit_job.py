@@ -5,13 +5,17 @@ from dataclasses import dataclass
 import msgspec
 
 from eisbach.app import money
+from eisbach.app.check_place import Forbidden, forbidden_job, refused, unknown_site
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events import JobSubmitted
+from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
 from eisbach.core.billing.charge import cap_of
 from eisbach.core.capacity.resolve import resolve_shapes
+from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.frozen_spec import spec_to_mapping
+from eisbach.core.jobs.placement import limits_of
 from eisbach.core.jobs.request import JobSpec, NodeShape
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -31,20 +35,39 @@ class Priced:
     tariff: str
 
 
-def price_job(state: FactoryState, spec: JobSpec) -> Priced | Refusal:
+def price_in_project(state: FactoryState, project: str, spec: JobSpec) -> Priced | Refusal | Forbidden:
+    """Return the price of a task where the rules that hold in a project let it be, or why there is none."""
+    where = where_for(state, project, spec.placement)
+    if where.sites is None:
+        return price_job(state, spec, where)
+    compiled = compiled_for(state, project, spec.placement)
+    refusal = unknown_site(state, spec.placement.sites, "placement.sites")
+    if refusal is not None:
+        return refusal
+    if compiled.is_nowhere:
+        return forbidden_job(compiled, spec.placement.sites)
+    priced = price_job(state, spec, where)
+    if not isinstance(priced, Refusal) or isinstance(price_job(state, spec), Refusal):
+        return priced
+    # What it needs exists, but only where it may not be.
+    able = [site for site in compiled.forbidden if not isinstance(price_job(state, spec, Where(frozenset({site}))), Refusal)]
+    return forbidden_job(compiled, spec.placement.sites, able)
+
+
+def price_job(state: FactoryState, spec: JobSpec, where: Where = ANYWHERE) -> Priced | Refusal:
     """Return the price of a task for this fleet, or why there is none. The cap is that of the dearest alternative."""
-    question = (spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms)
+    question = (spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms, where)
     known = state.priced.get(question)
     if known is None:
-        known = _price(state, spec)
+        known = _price(state, spec, where)
         if len(state.priced) >= PRICED_MAX:
             state.priced.clear()
         state.priced[question] = known
     return known
 
 
-def _price(state: FactoryState, spec: JobSpec) -> Priced | Refusal:
-    shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes)
+def _price(state: FactoryState, spec: JobSpec, where: Where) -> Priced | Refusal:
+    shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where)
     if isinstance(shapes, Refusal):
         return shapes
     tariff = state.tariff
@@ -82,7 +105,9 @@ def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if project not in state.projects:
             return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
-        priced = price_job(state, spec)
+        priced = price_in_project(state, project, spec)
+        if isinstance(priced, Forbidden):
+            return refused(state, actor, priced.refusal, priced.findings, project=project)
         if isinstance(priced, Refusal):
             return priced
         opened = money.open_period(state, project, context.now)
@@ -120,6 +145,7 @@ def _accept(
         funded=is_funded,
         period=period,
         by=actor.token,
+        placement=limits_of(spec.placement),
         transfers=transfers if is_funded else (),
     )
     reply = {

@@ -33,7 +33,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
             closed.add(group)
             # 4. The first job that does not fit keeps the start that the limits allow it, if ever there is one.
             if shadow is None:
-                shadow = find_shadow(state.fleet, job.shapes, job.nodes, _releases(state, starts, now), now)
+                shadow = find_shadow(state.fleet, job.shapes, job.nodes, _releases(state, starts, now), now, job.where)
                 head = name if shadow is not None else None
             continue
         # 5. Everything behind it may start only where that start stays possible.
@@ -53,7 +53,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
 
 def _place(state: SchedulerState, job: ActiveJob) -> tuple[int, tuple[Share, ...]] | None:
     for index, shape in enumerate(job.shapes):
-        shares = state.fleet.place(shape, job.nodes)
+        shares = state.fleet.place(shape, job.nodes, job.where)
         if shares is not None:
             return index, shares
     return None

@@ -5,7 +5,9 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
 from eisbach.core.capacity.fleet import Fleet, Share
+from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
+from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
 from eisbach.core.vocabulary.invariant import require
@@ -17,7 +19,7 @@ class ActiveJob:
 
     `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
     ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
-    one at which the first attempt did.
+    one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
     """
 
     job: str
@@ -31,6 +33,8 @@ class ActiveJob:
     grace_ms: int
     attempts_max: int
     is_funded: bool
+    placement: PlacementRule = NO_RULE
+    where: Where = ANYWHERE
     state: JobState = JobState.WAITING
     used_ms: int = 0
     attempts: int = 0
@@ -54,7 +58,7 @@ class ActiveJob:
     @property
     def group(self) -> GroupKey:
         """Return what makes jobs interchangeable for the question whether they fit."""
-        return (self.shapes, self.nodes)
+        return (self.shapes, self.nodes, self.where)
 
     @property
     def key(self) -> OrderKey:
@@ -140,6 +144,14 @@ class SchedulerState:
         if not job.is_funded:
             self._leave_unfunded(job)
         self.jobs.pop(job.job)
+
+    def move(self, job: ActiveJob, where: Where) -> None:
+        """The rules that hold for a job, or the places they speak of, have changed: it may be elsewhere from now on."""
+        is_queued = job.job in self.queue
+        self.queue.remove(job.job)
+        job.where = where
+        if is_queued:
+            self.queue.push(job.job, job.key, job.group)
 
     def wake(self, now: int) -> None:
         """Move jobs whose delay is over into the queue."""

@@ -4,19 +4,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
 from eisbach.core.vocabulary.invariant import require
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one task of a gang holds of one node."""
+    """What one task of a gang holds of one node; `tenant` is for whom the node is dedicated meanwhile, if for anybody."""
 
     rank: int
     node: str
     cpu_milli: int
     memory_mib: int
     gpus: tuple[int, ...]
+    tenant: str = ""
 
 
 class Fleet:
@@ -36,44 +38,47 @@ class Fleet:
         """Put a node with everything free in the place of the one of the same name."""
         node.free_cpu_milli, node.free_memory_mib = node.cpu_milli, node.memory_mib
         node.free_gpus = list(range(node.gpus))
+        node.tenant = ""
         self.nodes[node.node] = node
 
-    def usable(self, shape: NodeShape) -> Iterable[Node]:
-        """Yield the nodes that may take this shape, whether free or not."""
+    def usable(self, shape: NodeShape, where: Where = ANYWHERE) -> Iterable[Node]:
+        """Yield the nodes that may take this shape there, whether free or not."""
         for node in self.nodes.values():
-            if node.drained or node.removed:
+            if node.drained or node.removed or not where.allows(node):
                 continue
             if shape.flavour is None or is_flavour(node.flavour, shape.flavour):
                 yield node
 
-    def place(self, shape: NodeShape, count: int) -> tuple[Share, ...] | None:
-        """Return shares for a gang of `count`, all at one site or none; takes nothing.
+    def place(self, shape: NodeShape, count: int, where: Where = ANYWHERE) -> tuple[Share, ...] | None:
+        """Return shares for a gang of `count`, all at one allowed site or none; takes nothing.
 
         It is the first site in the order of nodes that holds the gang, and as few of its nodes as that order allows.
         """
         shares_at: dict[str, list[Share]] = {}
-        for node in self.usable(shape):
+        for node in self.usable(shape, where):
+            if not where.may_join(node):
+                continue
             shares = shares_at.setdefault(node.site, [])
             fitting = min(count - len(shares), _how_many(node, shape))
             for nth in range(fitting):
                 gpus = tuple(node.free_gpus[nth * shape.gpus : (nth + 1) * shape.gpus])
-                shares.append(Share(len(shares), node.node, shape.cpu_milli, shape.memory_mib, gpus))
+                shares.append(Share(len(shares), node.node, shape.cpu_milli, shape.memory_mib, gpus, where.tenant))
             if len(shares) == count:
                 return tuple(shares)
         return None
 
-    def could_ever(self, shape: NodeShape, count: int) -> bool:
-        """Return whether the gang would fit if nothing else ran, drained nodes included."""
+    def could_ever(self, shape: NodeShape, count: int, where: Where = ANYWHERE) -> bool:
+        """Return whether the gang would fit there if nothing else ran, drained nodes included."""
         nodes = (
             node
             for node in self.nodes.values()
-            if not node.removed and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
+            if not node.removed and where.allows(node) and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
         )
         return _fit_at_one_site(nodes, shape, count)
 
-    def could_without_drained(self, shape: NodeShape, count: int) -> bool:
-        """Return whether the gang would fit if nothing else ran, on the nodes that take work now."""
-        return _fit_at_one_site(self.usable(shape), shape, count)
+    def could_without_drained(self, shape: NodeShape, count: int, where: Where = ANYWHERE) -> bool:
+        """Return whether the gang would fit there if nothing else ran, on the nodes that take work now."""
+        return _fit_at_one_site(self.usable(shape, where), shape, count)
 
     def take(self, shares: Sequence[Share]) -> None:
         """Take shares; raise BrokenInvariant where any of it is not free."""
@@ -83,6 +88,8 @@ class Fleet:
                 node.free_cpu_milli >= share.cpu_milli and node.free_memory_mib >= share.memory_mib,
                 f"no node share is held twice: {share.node} has too little left",
             )
+            require(share.tenant == node.tenant or node.is_idle, f"a dedicated node is never shared: {share.node}")
+            node.tenant = share.tenant
             node.free_cpu_milli -= share.cpu_milli
             node.free_memory_mib -= share.memory_mib
             for gpu in share.gpus:
@@ -103,6 +110,8 @@ class Fleet:
                 and len(set(node.free_gpus)) == len(node.free_gpus) <= node.gpus,
                 f"nothing is given back twice: {share.node}",
             )
+            if node.tenant and node.is_idle:
+                node.tenant = ""
 
 
 def _fit_at_one_site(nodes: Iterable[Node], shape: NodeShape, count: int) -> bool:

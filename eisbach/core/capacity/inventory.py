@@ -8,7 +8,8 @@ class Node:
     """A node: its place, what it offers, and how much of that is free now.
 
     `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new;
-    `drained_by` says on whose word. `hall`, `row` and `rack` are empty where nobody said them.
+    `drained_by` says on whose word. `hall`, `row` and `rack` are empty where nobody said them. `tenant` is for whom alone it
+    works while something dedicated is on it.
     """
 
     node: str
@@ -27,6 +28,7 @@ class Node:
     free_cpu_milli: int = 0
     free_memory_mib: int = 0
     free_gpus: list[int] = field(default_factory=list)
+    tenant: str = ""
 
     @property
     def is_idle(self) -> bool:

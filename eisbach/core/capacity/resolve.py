@@ -2,17 +2,23 @@
 
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
-def resolve_shapes(fleet: Fleet, shapes: tuple[NodeShape, ...], nodes: int) -> tuple[NodeShape, ...] | Refusal:
-    """Return the acceptable alternatives with flavours of this fleet, in the tenant's order; or why there are none."""
+def resolve_shapes(
+    fleet: Fleet, shapes: tuple[NodeShape, ...], nodes: int, where: Where = ANYWHERE
+) -> tuple[NodeShape, ...] | Refusal:
+    """Return the acceptable alternatives with flavours of this fleet, in the tenant's order; or why there are none.
+
+    Only what could be placed where it may be counts; the refusal names what the whole fleet has.
+    """
     resolved: list[NodeShape] = []
     refusal: Refusal | None = None
     for shape in shapes:
         found = _flavours_for(fleet, shape)
-        fitting = [one for one in found if fleet.could_ever(one, nodes)]
+        fitting = [one for one in found if fleet.could_ever(one, nodes, where)]
         resolved.extend(one for one in fitting if one not in resolved)
         if not fitting and refusal is None:
             refusal = _why_not(fleet, shape, nodes, found)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from eisbach.core.jobs.placement import limits_of, rule_of
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape, RetryRule
 from eisbach.core.vocabulary.invariant import require
 
@@ -39,6 +40,7 @@ def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
         "retry": {"max_attempts": spec.retry.max_attempts},
         "outputs": list(spec.outputs),
         "class": spec.capacity_class.value,
+        "placement": {key: list(values) for key, values in limits_of(spec.placement)},
     }
 
 
@@ -59,4 +61,6 @@ def spec_from_mapping(mapping: Mapping[str, Any]) -> JobSpec:
         retry=RetryRule(**mapping["retry"]),
         outputs=tuple(mapping["outputs"]),
         capacity_class=CapacityClass(mapping["class"]),
+        # older specifications have none
+        placement=rule_of(tuple((key, tuple(values)) for key, values in mapping.get("placement", {}).items())),
     )

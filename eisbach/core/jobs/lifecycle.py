@@ -52,6 +52,7 @@ class StopCause(Enum):
     BUDGET = "budget"
     PREEMPTION = "preemption"
     DRAIN = "drain"
+    PLACEMENT = "placement"
 
     @property
     def reason(self) -> Reason:
@@ -64,6 +65,7 @@ _REASON_OF_STOP = {
     StopCause.BUDGET: Reason.BUDGET_REACHED,
     StopCause.PREEMPTION: Reason.PREEMPTED,
     StopCause.DRAIN: Reason.NODE_DRAINED,
+    StopCause.PLACEMENT: Reason.PLACEMENT_FORBIDDEN,
 }
 
 TRANSITIONS: dict[JobState, frozenset[JobState]] = {

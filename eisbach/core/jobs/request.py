@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from eisbach.core.jobs.placement import NO_RULE, PlacementRule
+
 
 class CapacityClass(Enum):
     """How a job comes to its capacity."""
@@ -47,6 +49,7 @@ class JobSpec:
     `nodes` is the number of equal tasks of the gang; `shapes` are acceptable alternatives, best first.
     `workdir` is the archive id of the uploaded working directory (`sha256:<hex>`), None where there is none.
     `secrets` are names of the project's stored secrets that become environment variables; values never stand here.
+    `placement` is the job's own rule; those of its organisation, project and data sets hold as well.
     """
 
     name: str
@@ -62,3 +65,4 @@ class JobSpec:
     retry: RetryRule = RetryRule()
     outputs: tuple[str, ...] = ()
     capacity_class: CapacityClass = CapacityClass.ON_DEMAND
+    placement: PlacementRule = NO_RULE

@@ -7,6 +7,7 @@ from eisbach.core.jobs.amounts import DURATION, duration_text, is_digits, parse_
 from eisbach.core.jobs.environment import check_no_name_twice, parse_envs, parse_secrets
 from eisbach.core.jobs.findings import Findings, byte_length, is_text, shown
 from eisbach.core.jobs.inside_path import parse_inside_path, parse_outputs
+from eisbach.core.jobs.placement_request import parse_placement
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, RetryRule
 from eisbach.core.jobs.resource_request import ResourceDefaults, parse_resources
 from eisbach.core.jobs.task_keys import CHECKPOINT_KEYS, RETRY_KEYS, check_keys, check_task_keys
@@ -69,6 +70,7 @@ def parse_task(raw: object, *, defaults: TaskDefaults) -> JobSpec | tuple[Refusa
         retry=_retry(raw.get("retry"), defaults, findings),
         outputs=parse_outputs(raw.get("outputs"), findings),
         capacity_class=_capacity_class(raw.get("class"), resources.is_spot, defaults, findings),
+        placement=parse_placement(raw.get("placement"), "placement", findings),
     )
     return tuple(findings.refusals) if findings.refusals else spec
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from eisbach.core.capacity.fleet import Fleet, Share
+from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
 
 
@@ -16,12 +17,14 @@ from eisbach.core.jobs.request import NodeShape
 class Shadow:
     """The start kept for the head of the queue: when, where, and what later starts may hold beyond that instant.
 
-    `extra` is (milli-cores, MiB, GPUs) left on each node of the head's placement once the head runs.
+    `extra` is (milli-cores, MiB, GPUs) left on each node of the head's placement once the head runs. Who does not
+    share nodes with the head (`tenant`) gets nothing of it.
     """
 
     at_ms: int
     shares: tuple[Share, ...]
     extra: dict[str, tuple[int, int, int]]
+    tenant: str = ""
 
     def admits(self, shares: Sequence[Share], ends_by_ms: int) -> bool:
         """Return whether a start with these shares leaves the head's start alone; if so, account for it."""
@@ -30,6 +33,8 @@ class Shadow:
         left = dict(self.extra)
         for share in shares:
             if share.node in left:
+                if share.tenant != self.tenant:
+                    return False
                 cpu, memory, gpus = left[share.node]
                 cpu, memory, gpus = cpu - share.cpu_milli, memory - share.memory_mib, gpus - len(share.gpus)
                 if cpu < 0 or memory < 0 or gpus < 0:
@@ -40,7 +45,12 @@ class Shadow:
 
 
 def find_shadow(
-    fleet: Fleet, shapes: Sequence[NodeShape], nodes: int, releases: Iterable[tuple[int, Sequence[Share]]], now: int
+    fleet: Fleet,
+    shapes: Sequence[NodeShape],
+    nodes: int,
+    releases: Iterable[tuple[int, Sequence[Share]]],
+    now: int,
+    where: Where = ANYWHERE,
 ) -> Shadow | None:
     """Return the earliest start of a gang if everything that runs ends at its limit; None where it never fits.
 
@@ -53,9 +63,9 @@ def find_shadow(
         for _, shares in together:
             fleet.give_back(shares)
             given_back.append(shares)
-        placed = next((placed for shape in shapes if (placed := fleet.place(shape, nodes)) is not None), None)
+        placed = next((placed for shape in shapes if (placed := fleet.place(shape, nodes, where)) is not None), None)
         if placed is not None:
-            found = Shadow(max(at_ms, now), placed, _extra(fleet, placed))
+            found = Shadow(max(at_ms, now), placed, _extra(fleet, placed), where.tenant)
             break
     for shares in reversed(given_back):
         fleet.take(shares)

@@ -3,12 +3,13 @@
 import heapq
 from collections.abc import Iterator, Set
 
+from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.vocabulary.invariant import require
 
 OrderKey = tuple[int, int, int]
-GroupKey = tuple[tuple[NodeShape, ...], int]
-"""Jobs that ask for the same: when one does not fit, none of them does."""
+GroupKey = tuple[tuple[NodeShape, ...], int, Where]
+"""Jobs that ask for the same and may be at the same places: when one does not fit, none of them does."""
 
 Entry = tuple[OrderKey, str]
 

@@ -1,0 +1,109 @@
+"""What is refused because of where it would be: the refusal with rule, facts and, once it stands in the log, its position."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from eisbach.app.commands import Actor, Decision
+from eisbach.app.events_policy import FindingTuple, PlacementRefused
+from eisbach.app.state import FactoryState
+from eisbach.core.policy.compile import Compiled
+from eisbach.core.policy.rules import Finding, finding_values
+from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY, in_words
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+_FACT_WORDS = {
+    "country": "it stands in {value}",
+    "operator_country": "its operator's seat is in {value}",
+    "parent_country": "its operator's ultimate parent is in {value}",
+    "site": "it is the site {value}",
+}
+_SCOPE_WORDS = {
+    "organisation": "the organisation {name}",
+    "project": "the project {name}",
+    "data_set": "the data set {name}",
+    "job": "the job itself",
+}
+_OBJECTS = {"job": "The job", "copy": "The copy", "log": "The log", "backup": "The backup"}
+
+
+def finding_text(finding: Finding) -> str:
+    """Return a finding as an English sentence without its full stop."""
+    value = "a country that nobody has named (ZZ)" if finding.value == UNKNOWN_COUNTRY else finding.value
+    fact = _FACT_WORDS[finding.fact].format(value=value)
+    scope = _SCOPE_WORDS[finding.scope.value].format(name=finding.name)
+    allowed = ", ".join(finding.allowed) if finding.fact == "site" else in_words(finding.allowed)
+    where = f" (log position {finding.position})" if finding.position >= 0 else ""
+    return f"{finding.site}: {fact}; {scope} allows {allowed}{where}"
+
+
+def refusal_of(what: str, asked: Sequence[str], findings: Iterable[Finding], version: int, where: str = "placement") -> Refusal:
+    """Return the refusal of a place. `what` is `job`, `copy`, `log` or `backup`; `asked` the sites that were asked for."""
+    told = tuple(findings)
+    at = f" at {', '.join(asked)}" if asked else " at any site of this factory"
+    return Refusal(
+        Reason.RESIDENCY_FORBIDDEN,
+        f"{_OBJECTS[what]} may not be{at}. " + ". ".join(finding_text(one) for one in told),
+        "Choose a place that the rules allow, or have whoever owns the rule change it (`eisbach policy show`)",
+        where,
+        {
+            "what": what,
+            "asked": list(asked),
+            "findings": [dict(finding_values(one)) for one in told],
+            "policy_version": version,
+        },
+    )
+
+
+def as_tuples(findings: Iterable[Finding]) -> tuple[FindingTuple, ...]:
+    """Return findings as they stand in the log."""
+    return tuple(
+        (one.site, one.fact, one.value, one.allowed, one.scope.value, one.name, one.position) for one in findings
+    )
+
+
+def refused(
+    state: FactoryState, actor: Actor, refusal: Refusal, findings: Iterable[Finding], *, project: str = "", organisation: str = ""
+) -> Decision:
+    """Return the decision that puts a refusal of a place into the log and answers with it."""
+    owner = state.projects[project].organisation if project in state.projects else organisation
+    event = PlacementRefused(
+        what=str(refusal.values["what"]),
+        project=project,
+        organisation=owner,
+        asked=tuple(str(site) for site in refusal.values["asked"]),  # type: ignore[attr-defined]
+        findings=as_tuples(findings),
+        policy_version=state.policy.version,
+        by=actor.token,
+    )
+    return Decision(events=(event,), refusal=refusal)
+
+
+def against(compiled: Compiled, sites: Iterable[str] = ()) -> tuple[Finding, ...]:
+    """Return what rules have against the sites that were asked for, or against every place where none was."""
+    asked = tuple(sites)
+    return tuple(one for site, found in compiled.forbidden.items() if not asked or site in asked for one in found)
+
+
+@dataclass(frozen=True, slots=True)
+class Forbidden:
+    """A refusal of a place that has not been put into the log yet, with the findings behind it."""
+
+    refusal: Refusal
+    findings: tuple[Finding, ...]
+
+
+def unknown_site(state: FactoryState, sites: Iterable[str], where: str) -> Refusal | None:
+    """Return the refusal of the first site that this factory does not have, or None."""
+    absent = next((site for site in sites if site not in state.sites), None)
+    if absent is None:
+        return None
+    known = ", ".join(sorted(state.sites))
+    return Refusal(
+        Reason.NOT_FOUND, f"There is no site {absent!r}", f"Sites here: {known}", where, {"site": absent, "sites": sorted(state.sites)}
+    )
+
+
+def forbidden_job(compiled: Compiled, asked: Sequence[str], able: Iterable[str] = ()) -> Forbidden:
+    """Return the refusal of a job for which no place is left: of the sites it asked for, else of those `able` to run it."""
+    findings = against(compiled, asked) or against(compiled, able) or against(compiled)
+    return Forbidden(refusal_of("job", asked, findings, compiled.version), findings)

@@ -1,0 +1,100 @@
+"""Which places the rules leave to a job, a data set or the factory's own files: compiled once per set of rules and version."""
+
+from collections.abc import Iterable
+
+from eisbach.app.state import FactoryState
+from eisbach.core.capacity.where import ANYWHERE, Where
+from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule, rule_of
+from eisbach.core.policy.compile import Compiled, compile_rules
+from eisbach.core.policy.rules import Place, Scope, ScopedRule
+
+COMPILED_MAX = 4_096
+"""Different sets of rules whose places are remembered in one version of the policy."""
+
+
+def all_places(state: FactoryState) -> list[Place]:
+    """Return every site as rules see it."""
+    return [
+        Place(
+            site=site.site,
+            country=site.country,
+            operator_country=site.operator_country,
+            parent_country=site.parent_country,
+            operator=site.operator,
+            is_simulated=site.is_simulated,
+        )
+        for site in state.sites.values()
+    ]
+
+
+def rules_of_organisation(state: FactoryState, organisation: str | None) -> tuple[ScopedRule, ...]:
+    """Return the rules of an organisation and of all above it, the topmost first."""
+    found: list[ScopedRule] = []
+    while organisation is not None and (known := state.organisations.get(organisation)) is not None:
+        found += _owned(state, organisation)
+        organisation = known.parent
+    return tuple(reversed(found))
+
+
+def rules_of_project(state: FactoryState, project: str) -> tuple[ScopedRule, ...]:
+    """Return the rules that hold for everything in a project."""
+    return (*rules_of_organisation(state, state.projects[project].organisation), *_owned(state, project))
+
+
+def rules_of_job(
+    state: FactoryState, project: str, placement: PlacementRule, job: str = "", position: int = -1
+) -> tuple[ScopedRule, ...]:
+    """Return the rules that hold for a job: its organisations', its project's and its own."""
+    rules = rules_of_project(state, project)
+    return rules if placement is NO_RULE or placement == NO_RULE else (*rules, ScopedRule(Scope.JOB, job, placement, position))
+
+
+def rules_of_all(state: FactoryState) -> tuple[ScopedRule, ...]:
+    """Return the rules of all organisations and projects: what holds for files that have everybody's data in them."""
+    return tuple(rule for owner in state.policy.rules for rule in _owned(state, owner))
+
+
+def compiled_for(state: FactoryState, project: str, placement: PlacementRule = NO_RULE) -> Compiled:
+    """Return what the rules leave to work in a project; remembered until a rule or a site changes."""
+    question: object = project if placement is NO_RULE else (project, placement)
+    known: Compiled | None = state.compiled.get(question)
+    if known is None:
+        known = compile_rules(rules_of_job(state, project, placement), all_places(state), state.policy.version)
+        if len(state.compiled) >= COMPILED_MAX:
+            state.compiled.clear()
+        state.compiled[question] = known
+    return known
+
+
+def compiled_for_all(state: FactoryState) -> Compiled:
+    """Return what the rules of all organisations and projects leave."""
+    return compile_rules(rules_of_all(state), all_places(state), state.policy.version)
+
+
+def where_for(state: FactoryState, project: str, placement: PlacementRule = NO_RULE) -> Where:
+    """Return where the scheduler may place a job of a project."""
+    compiled = compiled_for(state, project, placement)
+    match compiled.dedicated:
+        case Dedicated.NO:
+            return ANYWHERE if compiled.sites is None else Where(compiled.sites)
+        case Dedicated.PROJECT:
+            return Where(compiled.sites, project)
+        case Dedicated.ORGANISATION:
+            return Where(compiled.sites, state.projects[project].organisation)
+
+
+def compile_again(state: FactoryState, position: int) -> None:
+    """A rule or the facts of a site have changed: this is a new version, and every job is where it may be from now on."""
+    state.policy.version = position
+    state.compiled.clear()
+    for job in state.scheduler.jobs.values():
+        where = where_for(state, job.project, job.placement)
+        if where != job.where:
+            state.scheduler.move(job, where)
+
+
+def _owned(state: FactoryState, owner: str) -> Iterable[ScopedRule]:
+    known = state.policy.rules.get(owner)
+    if known is None:
+        return ()
+    return (ScopedRule(Scope(known.scope), owner, rule_of(known.limits), known.position),)
