@@ -27,6 +27,7 @@ from eisbach.api.routes import (
     nodes,
     organisations,
     output,
+    policy,
     projects,
     promises,
     tokens,
@@ -47,6 +48,7 @@ ROUTERS: Sequence[APIRouter] = (
     secret_routes.router,
     nodes.router,
     promises.router,
+    policy.router,
     audit.router,
     factory.router,
 )

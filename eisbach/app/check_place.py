@@ -99,11 +99,11 @@ def unknown_site(state: FactoryState, sites: Iterable[str], where: str) -> Refus
         return None
     known = ", ".join(sorted(state.sites))
     return Refusal(
-        Reason.NOT_FOUND, f"There is no site {absent!r}", f"Sites here: {known}", where, {"site": absent, "sites": sorted(state.sites)}
+        Reason.INVALID_ARGUMENT, f"There is no site {absent!r}", f"Sites here: {known}", where, {"site": absent, "sites": sorted(state.sites)}
     )
 
 
-def forbidden_job(compiled: Compiled, asked: Sequence[str], able: Iterable[str] = ()) -> Forbidden:
+def forbidden_job(compiled: Compiled, asked: Sequence[str], able: Sequence[str] = ()) -> Forbidden:
     """Return the refusal of a job for which no place is left: of the sites it asked for, else of those `able` to run it."""
-    findings = against(compiled, asked) or against(compiled, able) or against(compiled)
+    findings = against(compiled, asked or able) or against(compiled)
     return Forbidden(refusal_of("job", asked, findings, compiled.version), findings)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from eisbach.app.audit_places import audit_places
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.settle_usage import settle_running
 from eisbach.core.vocabulary.quantities import SECOND_MS
@@ -40,6 +41,7 @@ ROUNDS: Sequence[Round] = (
     Round("sign-head", 10 * SECOND_MS, _sign_head),
     Round("reconcile", 10 * SECOND_MS, reconcile),
     Round("settle-usage", 30 * SECOND_MS, settle_running),
+    Round("audit-places", 10 * SECOND_MS, audit_places),
 )
 
 

@@ -69,18 +69,29 @@ def _target_used(seq: int, at_ms: int, body: e.TargetUsed, texts: Texts) -> list
         "target": body.target,
         "use": body.use,
         "site": body.site,
+        "is_cleared": False,
         "head_size": body.head_size,
         "policy_version": body.policy_version,
-        "used_by": body.by,
+        "told_by": body.by,
         "at_ms": at_ms,
         "seq": seq,
-        "cleared_ms": None,
     }
     return [Insert("targets", row)]
 
 
 def _target_cleared(seq: int, at_ms: int, body: e.TargetCleared, texts: Texts) -> list[Op]:
-    return [Update("targets", body.target, {"cleared_ms": at_ms})]
+    row = {
+        "target": body.target,
+        "use": body.use,
+        "site": body.site,
+        "is_cleared": True,
+        "head_size": 0,
+        "policy_version": -1,
+        "told_by": body.by,
+        "at_ms": at_ms,
+        "seq": seq,
+    }
+    return [Insert("targets", row)]
 
 
 PRIMARY_KEYS: dict[str, str] = {

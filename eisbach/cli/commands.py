@@ -58,6 +58,17 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Where",
+        (
+            Entry("policy set", "policy:set_rule", "Set the placement rule of an organisation or a project."),
+            Entry("policy show", "policy:show_rules", "Show the rules of an organisation or a project, and the sites they leave."),
+            Entry("policy check", "policy:check", "Say whether the rules allow a site."),
+            Entry("policy violations", "policy:violations", "List what was found where rules forbid it."),
+            Entry("policy targets", "policy:targets", "List where logs and backups were written."),
+            Entry("policy clear", "policy:clear", "Record your word that no log, or no backup, is kept at a site any more."),
+        ),
+    ),
+    Section(
         "Work",
         (
             Entry("init", "init:init", "Write a template that runs as it is into a new folder."),
@@ -90,6 +101,7 @@ GROUPS = {
     "project": "Projects and their budgets.",
     "token": "Tokens: who may do what.",
     "secret": "Secrets of a project: given to its jobs as environment variables, never shown.",
+    "policy": "Rules about places: countries, operators, sites, dedicated nodes.",
     "artifacts": "Files that jobs leave.",
     "audit": "The tamper-evident log.",
 }

@@ -47,7 +47,16 @@ def problem_error(status: int, problem: Mapping[str, Any]) -> CliError:
         error = CliError(f"The factory found {len(findings)} things wrong", "", code, reason=reason)
         error.details = [_capital(finding) for finding in findings]
         return error
-    return CliError(_capital(what), "", code, reason=reason)
+    return CliError(_capital(what), _logged(problem), code, reason=reason)
+
+
+def _logged(problem: Mapping[str, Any]) -> str:
+    """Return where in the log a refusal stands, if it does."""
+    for found in problem.get("errors") or ():
+        position = (found.get("values") or {}).get("log_position") if isinstance(found, Mapping) else None
+        if position is not None:
+            return f"This refusal stands in the factory's log at position {position}."
+    return ""
 
 
 def refusals_error(refusals: Sequence[Any], where: str) -> CliError:

@@ -8,6 +8,7 @@ from eisbach.app import explain_job
 from eisbach.app.check_store import check_store
 from eisbach.app.event_codec import open_event
 from eisbach.app.events import AttemptEnded, AttemptPlanned, JobEnded, JobStopping, JobSubmitted, UsageSettled
+from eisbach.app.places import all_places, rules_of_job
 from eisbach.app.recover_state import recover
 from eisbach.app.snapshot import decode_state, encode_state, fingerprint
 from eisbach.app.state import FactoryState
@@ -15,6 +16,7 @@ from eisbach.core.admission.cycle import decide
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
 from eisbach.core.ledger.transfer import TransferKind
+from eisbach.core.policy.rules import findings_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from tests.app.factory import Factory
 
@@ -23,6 +25,7 @@ def check_step(factory: Factory) -> None:
     """What costs little and is checked after each step."""
     state = factory.app.applier.state
     check_capacity(state)
+    check_places(state)
     check_money(state)
     check_jobs(factory)
     assert decide(state.scheduler, factory.clock.now()).starts == (), "who can start has started"
@@ -55,8 +58,21 @@ def check_capacity(state: FactoryState) -> None:
         assert node.free_memory_mib == node.memory_mib - held[name, "memory"] >= 0
         taken = {gpu for owner, gpu in gpus if owner == name}
         assert node.free_gpus == [gpu for gpu in range(node.gpus) if gpu not in taken]
+    for name in fleet.nodes:
+        asked = {share.tenant for job in state.scheduler.holding.values() for share in job.shares if share.node == name}
+        assert len(asked) <= 1, f"{name} is shared by {asked}"
+        assert fleet.nodes[name].tenant == next(iter(asked), "")
     for job in state.scheduler.jobs.values():
         assert (job.attempt is None) == (job.state is JobState.WAITING) == (job.shares == ())
+
+
+def check_places(state: FactoryState) -> None:
+    """Invariant 5: what the scheduler was told of places is what rules and facts say; whoever may be nowhere waits."""
+    for job in state.scheduler.jobs.values():
+        rules = rules_of_job(state, job.project, job.placement)
+        allowed = {place.site for place in all_places(state) if not findings_of(rules, place)}
+        assert job.where.sites is None or job.where.sites == allowed
+        assert job.where.sites is not None or allowed == set(state.sites)
 
 
 def check_money(state: FactoryState) -> None:

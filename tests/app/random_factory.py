@@ -16,13 +16,16 @@ from eisbach.app import (
     promise_register,
     receive_archive,
     set_budget,
+    set_rules,
     submit_job,
+    use_target,
 )
 from eisbach.app.commands import SYSTEM, IdempotencyKey
 from eisbach.app.open_factory import apply_site_changes
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, JobSpec
 from eisbach.core.vocabulary.interval import month_end
 from eisbach.core.vocabulary.money import EURO
@@ -115,6 +118,9 @@ class RandomFactory:
             self.archive: 1,
             self.promises: 2,
             self.change_site: 2,
+            self.change_country: 3,
+            self.rule: 6,
+            self.target: 2,
             self.jump_clock: 1,
         }
         action = self.chance.choices(list(actions), list(actions.values()))[0]
@@ -128,10 +134,12 @@ class RandomFactory:
                 self.factory.perform(drain_node.command(SYSTEM, node=node.node, drained=False))
         for project in self.projects:
             self.factory.perform(set_budget.command(SYSTEM, project=project, budget_micro_eur=10**6 * EURO))
+        for owner in list(self.factory.app.applier.state.policy.rules):
+            self.factory.perform(set_rules.command(SYSTEM, owner=owner, rule=NO_RULE))
         for _ in range(400):
             scheduler = self.factory.app.applier.state.scheduler
             for job in list(scheduler.jobs.values()):  # the site may have lost what it needs
-                if not any(scheduler.fleet.could_ever(shape, job.nodes) for shape in job.shapes):
+                if not any(scheduler.fleet.could_ever(shape, job.nodes, job.where) for shape in job.shapes):
                     self.factory.perform(cancel_job.command(SYSTEM, job=job.job))
             if not scheduler.jobs:
                 return
@@ -153,7 +161,16 @@ class RandomFactory:
             grace_s=chance.choice([0, 5, 30]),
             attempts=chance.choice([1, 1, 2, 4]),
             capacity_class=chance.choice([CapacityClass.ON_DEMAND, CapacityClass.ON_DEMAND, CapacityClass.SPOT]),
+            placement=chance.choice([NO_RULE] * 8 + self.some_rules()),
         )
+
+    def some_rules(self) -> list[PlacementRule]:
+        """Rules that the one site keeps or breaks, as its country changes, and nodes of one's own."""
+        return [
+            PlacementRule(countries=("DE",)),
+            PlacementRule(countries=("AT", "DE"), dedicated=Dedicated.PROJECT),
+            PlacementRule(dedicated=self.chance.choice([Dedicated.PROJECT, Dedicated.ORGANISATION])),
+        ]
 
     def submit(self) -> str:
         spec, project = self.a_spec(), self.chance.choice(self.projects)
@@ -296,10 +313,30 @@ class RandomFactory:
             nodes.pop()
         elif kind == "rack":
             nodes[0] = replace(nodes[0], hall="hall-01", rack=self.chance.choice(["rack-01", "rack-02"]))
-        country = self.chance.choice(["DE", "AT"]) if kind == "country" else site.country
-        self.factory.site = replace(site, nodes=tuple(nodes), country=country)
+        self.factory.site = replace(site, nodes=tuple(nodes))
         self.factory.run_rounds(Round("site-file", 1, lambda app: apply_site_changes(app, [self.factory.site])))
         return kind
+
+    def change_country(self) -> str:
+        """The site file names another country; some rules allow it and some do not."""
+        self.factory.site = replace(self.factory.site, country=self.chance.choice(["DE", "DE", "AT", "US"]))
+        self.factory.run_rounds(Round("site-file", 1, lambda app: apply_site_changes(app, [self.factory.site])))
+        return self.factory.site.country
+
+    def rule(self) -> str:
+        """Somebody sets a rule, or takes it away; what runs where it may not is found by the round."""
+        state = self.factory.app.applier.state
+        owner = self.chance.choice([*self.projects, *state.organisations])
+        rule = self.chance.choice([NO_RULE, NO_RULE, *self.some_rules()])
+        answer = self.factory.perform(set_rules.command(SYSTEM, owner=owner, rule=rule))
+        return f"{owner} {answer}"
+
+    def target(self) -> str:
+        """A backup is written, and later its place is cleared."""
+        self.factory.perform(use_target.command(SYSTEM, use="backup"))
+        if self.chance.random() < 0.5:
+            self.factory.perform(use_target.clear(SYSTEM, use="backup", site=self.factory.site.site))
+        return ""
 
     def jump_clock(self) -> str:
         clock = self.factory.clock

@@ -11,6 +11,7 @@ from eisbach.core.jobs.task_file import CHECKPOINT_SIGNALS, TaskDefaults, parse_
 from eisbach.core.jobs.task_keys import (
     CHECKPOINT_KEYS,
     OTHER_NAMES,
+    PLACEMENT_KEYS,
     REFUSED_RESOURCE_KEYS,
     REFUSED_TASK_KEYS,
     RESOURCE_KEYS,
@@ -37,6 +38,7 @@ def first_cells(title: str) -> set[str]:
         ("### resources", RESOURCE_KEYS),
         ("### checkpoint", CHECKPOINT_KEYS),
         ("### retry", RETRY_KEYS),
+        ("### placement", PLACEMENT_KEYS),
         ("### At the top level", set(REFUSED_TASK_KEYS)),
         ("### Under resources", {f"resources.{key}" for key in REFUSED_RESOURCE_KEYS}),
         ("### Other tools' words for our keys", set(OTHER_NAMES)),

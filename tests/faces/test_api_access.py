@@ -43,6 +43,14 @@ CASES = {
     "POST /v1/organisations": Case(by="operator", status=201, viewer=403, json={"name": "New one"}),
     "GET /v1/organisations": Case(by="admin", viewer=403),
     "GET /v1/organisations/{organisation}": Case(by="admin", viewer=403),
+    "GET /v1/organisations/{organisation}/rules": Case(by="admin", viewer=403),
+    "PUT /v1/organisations/{organisation}/rules": Case(by="admin", viewer=403, json={"countries": ["DE"]}),
+    "GET /v1/projects/{project}/rules": Case(),
+    "PUT /v1/projects/{project}/rules": Case(by="admin", viewer=403, json={"countries": ["EU"], "dedicated": "project"}),
+    "GET /v1/violations": Case(by="auditor", viewer=403),
+    "POST /v1/targets": Case(by="auditor", status=201, viewer=403, json={"use": "log"}),
+    "GET /v1/targets": Case(by="auditor", viewer=403),
+    "POST /v1/targets/clear": Case(by="operator", status=422, viewer=403, json={"use": "backup", "site": "here"}),
     "POST /v1/projects": Case(
         by="admin", status=201, viewer=403, json={"name": "new", "organisation": "{organisation}", "budget_micro_eur": 1}
     ),

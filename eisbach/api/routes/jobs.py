@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from eisbach.api import representations, schemas
 from eisbach.api.access import JOB, PROJECT, Call, CallNow, GuardedRoute, allow
-from eisbach.api.answers import JsonAnswer, perform, settled
+from eisbach.api.answers import JsonAnswer, perform, reply_to, settled
 from eisbach.api.bodies import decode_json, require_json
 from eisbach.api.errors import ABSENT, Problem, invalid
 from eisbach.app import cancel_job, check_references, explain_job, quote_job, submit_job
@@ -52,8 +52,14 @@ async def submit(call: CallNow, project: schemas.ProjectPath) -> Response:
 @allow("job:plan", PROJECT, "project", raw=True)
 async def plan(call: CallNow, project: schemas.ProjectPath) -> Response:
     """Return price, ceiling and earliest start of a task, or why it would be refused. Nothing is kept."""
-    question = quote_job.question(project=project, spec=await _spec_of(call, project))
-    return JsonAnswer(representations.plan(await settled(call, call.application.ask(question))))
+    spec = await _spec_of(call, project)
+    try:
+        answer = await settled(call, call.application.ask(quote_job.question(project=project, spec=spec)))
+    except Problem as problem:
+        if problem.refusals[0].reason is Reason.RESIDENCY_FORBIDDEN:  # whoever asks for a forbidden place finds it in the log
+            await reply_to(call, quote_job.refuse(call.actor, project=project, spec=spec))
+        raise
+    return JsonAnswer(representations.plan(answer))
 
 
 @router.get("/v1/projects/{project}/jobs", response_model=schemas.Jobs, summary="List the jobs of a project")

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 UNKNOWN_COUNTRY = "ZZ"
 """ISO 3166-1 leaves ZZ to its users; here nobody has said where something is. No rule can allow it."""
 
-COUNTRIES = frozenset(
-    """
+_ASSIGNED = """
     AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT BV BW BY BZ CA
     CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH ER ES ET FI FJ FK FM FO FR GA
     GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP
@@ -15,8 +14,8 @@ COUNTRIES = frozenset(
     MT MU MV MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS
     RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW
     TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW
-    """.split()
-)
+"""
+COUNTRIES = frozenset(_ASSIGNED.split())
 """ISO 3166-1 alpha-2, the 249 codes officially assigned (ISO Online Browsing Platform, country codes collection)."""
 
 
@@ -30,7 +29,8 @@ class CountryGroup:
     source: str
 
 
-_EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+_MEMBERS_OF_EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
+_EU = frozenset(_MEMBERS_OF_EU.split())
 GROUPS = {
     "EU": CountryGroup(
         "EU", _EU, "2020-02-01", "Treaty on European Union, article 52, after the withdrawal of the United Kingdom"

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Index, Table
 
-from eisbach.stores.sql.columns import int_column, key_column, metadata, text_column
+from eisbach.stores.sql.columns import flag_column, int_column, key_column, metadata, text_column
 
 placement_rules = Table(
     "placement_rules",
@@ -57,10 +57,10 @@ targets = Table(
     key_column("target"),
     text_column("use"),
     text_column("site"),
+    flag_column("is_cleared"),
     int_column("head_size"),
     int_column("policy_version"),
-    text_column("used_by"),
+    text_column("told_by"),
     int_column("at_ms"),
     int_column("seq"),
-    int_column("cleared_ms", null=True),
 )

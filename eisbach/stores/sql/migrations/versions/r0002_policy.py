@@ -6,7 +6,7 @@ Revision ID: 0002
 from typing import Any
 
 from alembic import op
-from sqlalchemy import BigInteger, Column, Integer, Text
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Text
 
 revision = "0002"
 down_revision = "0001"
@@ -76,10 +76,10 @@ def upgrade() -> None:
         _key("target"),
         _column("use", TEXT),
         _column("site", TEXT),
+        _column("is_cleared", Boolean()),
         _column("head_size", INT),
         _column("policy_version", INT),
-        _column("used_by", TEXT),
+        _column("told_by", TEXT),
         _column("at_ms", INT),
         _column("seq", INT),
-        _column("cleared_ms", INT, null=True),
     )
