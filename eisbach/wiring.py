@@ -13,6 +13,7 @@ from eisbach.adapters import backup_archive
 from eisbach.adapters.archive_check import check_archive
 from eisbach.adapters.archives import ArchiveFolder
 from eisbach.adapters.backup_archive import NoBackup
+from eisbach.adapters.catalogues import Catalogues
 from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import SystemClock
 from eisbach.adapters.home_files import HomeFileError
@@ -25,8 +26,9 @@ from eisbach.adapters.promise_file import read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
 from eisbach.adapters.site_file import check_machine, read_site_file, write_site_file
+from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.app import issue_token, promise_register, record_observation
-from eisbach.app.application import Application
+from eisbach.app.application import Application, FacePorts
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM, Role
 from eisbach.app.expire_files import expire_archives, expire_remains
@@ -143,7 +145,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         clock=clock,
         ids=SystemIds(),
         signer=signer,
-        authoriser=CedarAuthoriser(),
+        faces=FacePorts(authoriser=CedarAuthoriser(), translator=Catalogues(), templates=TemplateLibrary()),
         archives=archives,
         secrets=SecretFolder(home / "secrets"),
         isolation=local.isolation,

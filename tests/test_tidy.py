@@ -35,7 +35,10 @@ ONLY_IN = {
     "alembic": ("stores/",),
     "psycopg": ("stores/",),
     "cedarpy": ("adapters/",),
+    "jinja2": ("portal/",),
+    "markupsafe": ("portal/",),
     "babel": ("adapters/",),
+    "plotly": (),
     "pynvml": ("meters/", "engines/"),
     "typer": ("cli/",),
 }

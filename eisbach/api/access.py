@@ -12,26 +12,36 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from eisbach.api.bodies import CheckedRequest, decode_json, read_body, require_json
-from eisbach.api.errors import ABSENT, Problem, invalid
+from eisbach.api.errors import Problem, invalid
 from eisbach.api.host import NOBODY, Host
 from eisbach.app.application import Application
+from eisbach.app.authorise import (
+    FACTORY,
+    JOB,
+    LOG,
+    NODE,
+    ORGANISATION,
+    OWN,
+    PROJECT,
+    TOKEN,
+    Place,
+    authorise,
+    is_id,
+)
 from eisbach.app.commands import Actor, IdempotencyKey
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.authoriser import Resource
 
-FACTORY, LOG, NODE = "Factory", "Log", "Node"
-ORGANISATION, PROJECT, JOB, TOKEN = "Organisation", "Project", "Job", "Token"
-OWN = "Own"
-"""What the caller's token is bound to: a project, an organisation or the whole factory. For lists."""
+__all__ = [
+    "FACTORY", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Access", "Call", "CallNow",
+    "GuardedRoute", "Place", "admit", "allow", "is_id", "located_id", "public",
+]  # fmt: skip
 
 JSON_BYTES_MAX = 1024 * 1024
 WRITING = frozenset({"POST", "PUT", "PATCH"})
 SECRET_LENGTH_MAX = 512
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}\Z")
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
-Place = tuple[str, str | None]
-"""Kind and id of what a call is about."""
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
@@ -194,11 +204,6 @@ def unauthenticated(had_secret: bool) -> Problem:
     return Problem(Refusal(Reason.UNAUTHENTICATED, what, do), headers={"WWW-Authenticate": challenge})
 
 
-def is_id(text: str) -> bool:
-    """Return whether a text may be an id at all: what is not, is never looked for."""
-    return _ID.match(text) is not None
-
-
 def located_id(body: Mapping[str, Any], field: str) -> str:
     """Return the id in a field of the body; raise Problem where there is none."""
     value = body.get(field)
@@ -208,36 +213,11 @@ def located_id(body: Mapping[str, Any], field: str) -> str:
 
 
 def _permitted(access: Access, host: Host, actor: Actor, place: Place) -> Resource:
-    """Return the resource if the actor may do the action on it; a hidden one is as absent as one that is not there."""
-    resource = _resource(host, actor, place)
-    if resource is None:
-        raise Problem(ABSENT)
-    decide = host.application.authoriser.decide
-    role, organisation, project = actor.role.value, actor.organisation, actor.project
-    if decide(role, organisation, project, access.action, resource).is_allowed:
-        return resource
-    kind, name = place
-    is_known = name in (actor.organisation, actor.project)
-    if name is not None and not is_known and not decide(role, organisation, project, f"{kind.lower()}:read", resource).is_allowed:
-        raise Problem(ABSENT)
-    what = f"A token with the role {role} may not do {access.action} here"
-    raise Problem(Refusal(Reason.FORBIDDEN, what, "Ask an administrator of your organisation or the operator"))
-
-
-def _resource(host: Host, actor: Actor, place: Place) -> Resource | None:
-    kind, name = place
-    if kind == OWN:
-        if actor.project is not None:
-            kind, name = PROJECT, actor.project
-        elif actor.organisation is not None:
-            kind, name = ORGANISATION, actor.organisation
-        else:
-            return Resource(FACTORY)
-    if name is None:
-        return Resource(kind)
-    if not is_id(name):
-        return None
-    return host.application.resource_of(kind, name)
+    """Return the resource if the actor may do the action on it; raise Problem with 403 or 404."""
+    found = authorise(host.application, actor, access.action, place)
+    if isinstance(found, Refusal):
+        raise Problem(found)
+    return found
 
 
 def _json_object(body: bytes) -> Mapping[str, Any]:

@@ -11,9 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from eisbach.api.envelope import loggable_path
+from eisbach.app.authorise import ABSENT
+from eisbach.app.tell_refusal import tell
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.engine import EngineUnavailable
 from eisbach.ports.store import LeadershipLost, StoreFull, StoreUnavailable
+from eisbach.ports.translator import SOURCE_LANGUAGE, Translator
+
+__all__ = ["ABSENT", "PROBLEM_JSON", "STATUS", "Problem", "handle_problems", "invalid", "problem_body", "problem_response"]
 
 PROBLEM_JSON = "application/problem+json"
 log = logging.getLogger("eisbach.api")
@@ -43,13 +48,6 @@ STATUS = {
 
 RETRY_AFTER = {"Retry-After": "2"}
 
-ABSENT = Refusal(
-    Reason.NOT_FOUND,
-    "There is nothing here of that name or id, or this token may not see it",
-    "Check how it is written, and that the token belongs to its project or organisation",
-)
-"""The one answer for foreign and for absent ids."""
-
 
 class Problem(HTTPException):
     """One or several refusals on their way to the client."""
@@ -71,8 +69,22 @@ def invalid(what: str, do: str = "", where: str = "", status: int | None = None)
 
 def problem_body(status: int, refusals: Sequence[Refusal], instance: str) -> bytes:
     """Return the problem document of one or several refusals; the first gives reason and type."""
+    return msgspec.json.encode(_document(status, refusals, instance), enc_hook=str)
+
+
+def problem_in(translator: Translator, language: str, status: int, refusals: Sequence[Refusal], instance: str) -> bytes:
+    """Return the problem document in another language than that of the source; where this says less, `source` has all."""
+    told = [tell(translator, language, refusal) for refusal in refusals]
+    document = _document(status, refusals, instance)
+    document |= {"title": told[0].title, "detail": told[0].sentence, "source": document["detail"]}
+    for error, one in zip(document["errors"], told, strict=True):
+        error |= {"detail": one.sentence, "source": one.source}
+    return msgspec.json.encode(document, enc_hook=str)
+
+
+def _document(status: int, refusals: Sequence[Refusal], instance: str) -> dict[str, Any]:
     first = refusals[0]
-    document = {
+    return {
         "type": f"urn:eisbach:reason:{first.reason.value}",
         "title": first.reason.value.replace("_", " ").capitalize(),
         "status": status,
@@ -82,13 +94,19 @@ def problem_body(status: int, refusals: Sequence[Refusal], instance: str) -> byt
         "retryable": first.reason.is_retryable,
         "errors": [_error(refusal) for refusal in refusals],
     }
-    return msgspec.json.encode(document, enc_hook=str)
 
 
 def problem_response(request: Request, problem: Problem) -> Response:
     """Return the response of a problem; its `instance` is the path that was asked for."""
-    body = problem_body(problem.status_code, problem.refusals, request.scope["path"])
-    return Response(body, problem.status_code, problem.headers, PROBLEM_JSON)
+    translator: Translator = request.app.state.host.application.translator
+    language = translator.choose(request.headers.get("accept-language", ""))
+    status, path = problem.status_code, request.scope["path"]
+    headers = {**(problem.headers or {}), "Content-Language": language, "Vary": "Accept-Language"}
+    if language == SOURCE_LANGUAGE:
+        body = problem_body(status, problem.refusals, path)
+    else:
+        body = problem_in(translator, language, status, problem.refusals, path)
+    return Response(body, status, headers, PROBLEM_JSON)
 
 
 def handle_problems(app: FastAPI) -> None:

@@ -85,6 +85,7 @@ class ProblemError(Told):
     reason: str
     field: str
     detail: str
+    source: str | None = Field(default=None, description="The English detail, where another language was asked for.")
 
 
 class ProblemDetails(Told):
@@ -96,6 +97,7 @@ class ProblemDetails(Told):
     reason: str
     retryable: bool
     errors: list[ProblemError]
+    source: str | None = Field(default=None, description="The English detail, where another language was asked for.")
 
 
 class Health(Told):

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from eisbach.api.connections import BoundedConnection
-from eisbach.api.host import Host
 
 STOP_S_MAX = 2
 BACKLOG = 2048
@@ -43,23 +42,25 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    app: FastAPI,
+    app: ASGIApp,
     bound: socket.socket,
     *,
+    on_stop: Callable[[], None] = lambda: None,
     on_ready: Callable[[str, int], None] = lambda host, port: None,
     access_log: bool = False,
     json_logs: bool = False,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then stop within two seconds. To be called on the main thread.
 
-    `on_ready` is called with the address and the real port once requests are answered.
+    `on_ready` is called with the address and the real port once requests are answered, `on_stop` before connections are
+    waited for: it ends what would never end by itself.
     """
     configure_logs(access_log=access_log, json_logs=json_logs)
     with bound:
-        ApiServer(app, on_ready).run(sockets=[bound])
+        ApiServer(app, on_ready, on_stop).run(sockets=[bound])
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="uvloop",
@@ -107,10 +108,9 @@ class JsonLines(logging.Formatter):
 class ApiServer(uvicorn.Server):
     """Tells when it is ready, ends streams before it waits for connections, and returns instead of dying of a signal."""
 
-    def __init__(self, app: FastAPI, on_ready: Callable[[str, int], None]) -> None:
+    def __init__(self, app: ASGIApp, on_ready: Callable[[str, int], None], on_stop: Callable[[], None]) -> None:
         super().__init__(_config(app))
-        self._host: Host = app.state.host
-        self._on_ready = on_ready
+        self._on_ready, self._on_stop = on_ready, on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -119,7 +119,7 @@ class ApiServer(uvicorn.Server):
             self._on_ready(address, port)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._host.close_streams()
+        self._on_stop()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

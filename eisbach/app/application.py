@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from eisbach.app import issue_token, record_observation
 from eisbach.app.applier import Applier
 from eisbach.app.commands import Actor, Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
+from eisbach.app.entry_codes import EntryCodes
 from eisbach.app.events import ClockJumped
 from eisbach.app.mailbox import Mailbox
 from eisbach.app.start_attempt import AttemptSources
@@ -24,11 +26,22 @@ from eisbach.ports.ids import Ids
 from eisbach.ports.secrets import Secrets
 from eisbach.ports.signer import Signer
 from eisbach.ports.store import Reader, Store
+from eisbach.ports.templates import Templates
+from eisbach.ports.translator import Translator
 
 T = TypeVar("T")
 
 CLOCK_JUMP_MS = 2 * SECOND_MS
 """A wall clock that moves this much against the boot clock has jumped, and the log says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FacePorts:
+    """The ports that only faces use: who may do what, in which words it is told, and what can be started from."""
+
+    authoriser: Authoriser
+    translator: Translator
+    templates: Templates
 
 
 class Application:
@@ -42,14 +55,16 @@ class Application:
         clock: Clock,
         ids: Ids,
         signer: Signer,
-        authoriser: Authoriser,
+        faces: FacePorts,
         archives: Archives,
         secrets: Secrets,
         isolation: str = "",
     ) -> None:
         self._store, self.engine, self.clock, self.ids = store, engine, clock, ids
-        self.signer, self.authoriser, self.archives, self.secrets = signer, authoriser, archives, secrets
+        self.signer, self.archives, self.secrets = signer, archives, secrets
+        self.authoriser, self.translator, self.templates = faces.authoriser, faces.translator, faces.templates
         self.isolation = isolation
+        self.entry_codes = EntryCodes(ids, clock)
         self._projects: dict[str, Resource] = {}
         self._clock_offset_ms = clock.wall() - clock.uptime_ms()
         reached("recover.before_leadership")

@@ -49,6 +49,7 @@ SECTIONS = (
             Entry("project list", "projects:list_projects", "List the projects with budget, charges and what is left."),
             Entry("project set-budget", "projects:set_budget", "Change the monthly budget of a project."),
             Entry("project use", "projects:use", "Make a project the default of this command line."),
+            Entry("portal", "portal:portal", "Print fresh links into the web portal; each works once."),
             Entry("token create", "tokens:create", "Create a token; its secret is shown once."),
             Entry("token list", "tokens:list_tokens", "List the tokens, without their secrets."),
             Entry("token revoke", "tokens:revoke", "Revoke a token at once."),

@@ -3,15 +3,18 @@
 import gc
 import os
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from eisbach import wiring
 from eisbach.api.server import create_app
 from eisbach.api.serving import PortTaken, bind, serve
+from eisbach.app.commands import SYSTEM, Role
 from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.joined import Joined
 from eisbach.core.jobs.task_file import TaskDefaults
+from eisbach.portal.server import create_portal
 
 GC_THRESHOLD = (20_000, 20, 50)
 
@@ -26,6 +29,8 @@ class ReadyFacts:
     isolation: str
     gpus: Sequence[str]
     flavours: Sequence[str]
+    portal_links: Mapping[str, str]
+    """For whom (`sign-up`, `operator`) -> a link that opens the portal once"""
 
 
 def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], None]) -> int:
@@ -42,14 +47,18 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
 
     def ready(address: str, real_port: int) -> None:
         shown = f"[{address}]" if ":" in address else address
+        url = f"http://{shown}:{real_port}"
+        offer = factory.application.entry_codes.offer
+        codes = {"sign-up": offer(SYSTEM, role=None)[0], "operator": offer(SYSTEM, role=Role.OPERATOR)[0]}
         on_ready(
             ReadyFacts(
-                url=f"http://{shown}:{real_port}",
+                url=url,
                 home=home,
                 first_token_path=factory.operator_token,
                 isolation=factory.application.isolation,
                 gpus=factory.gpus,
                 flavours=factory.flavours,
+                portal_links={who: f"{url}/portal/enter?code={code}" for who, code in codes.items()},
             )
         )
 
@@ -62,7 +71,13 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
     factory.application.applier.on_deposed = lambda: os.kill(os.getpid(), signal.SIGTERM)
     try:
         defaults = TaskDefaults(sells_spot=False)  # until it can be preempted, it is not spot
-        serve(create_app(factory.application, defaults), bound, on_ready=ready)
+        api, portal = create_app(factory.application, defaults), create_portal(factory.application, defaults)
+
+        def close_streams() -> None:
+            api.state.host.close_streams()
+            portal.state.host.close_streams()
+
+        serve(Joined(api, portal), bound, on_stop=close_streams, on_ready=ready)
     finally:
         factory.close()
     return ExitCode.OK

@@ -4,13 +4,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from eisbach.adapters.task_yaml import apply_env_overrides, load_task_file, local_workdir
+from eisbach.adapters.workdir import pack_workdir
 from eisbach.cli import figures
 from eisbach.cli.errors import refusals_error, usage_error
 from eisbach.cli.run_options import RunOptions, Task, task_with
 from eisbach.cli.session import Session
-from eisbach.cli.task_yaml import apply_env_overrides, load_task_file, local_workdir
 from eisbach.cli.terminal import say
-from eisbach.cli.workdir import pack_workdir
 from eisbach.core.jobs.task_file import TaskDefaults, parse_task
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.settings import own_environment

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -16,6 +17,7 @@ from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port
 from eisbach.cli.output import Format, Output, document, show
+from eisbach.cli.portal import offered
 from eisbach.cli.profile import write_profile
 from eisbach.cli.server_file import ServerFile, remove_server_file, write_server_file
 from eisbach.cli.server_process import running_server, this_process
@@ -115,10 +117,11 @@ def _start_in_background(home: Path, host: str, port: int, found: Settings, outp
             f"It may still come up. Look at {log}, or stop it with `{_down(home, found)}`",
             ExitCode.UNAVAILABLE,
         )
-    isolation = _isolation(server)
-    doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log), isolation=isolation)
+    isolation, links = _isolation(server), _links(server)
+    doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log), isolation=isolation, portal_links=links)
     lines = [
         f"Eisbach {__version__} runs at {server.url} (process {process.pid}).",
+        *_link_lines(links),
         *([f"Isolation: {isolation}."] if isolation else []),
         f"Stop it with `{_down(home, found)}`. Its log: {log}",
     ]
@@ -154,6 +157,27 @@ def _isolation(server: ServerFile) -> str:
         return ""
 
 
+def _links(server: ServerFile) -> dict[str, str]:
+    """Return fresh links into the portal; none where the operator's token is no longer here."""
+    try:
+        token = Path(server.token_file).read_text(encoding="utf-8").strip() if server.token_file else None
+        made = [offered(Client(server.url, token), {"role": role}) for role in ("sign-up", "operator")]
+        return {one["role"]: one["link"] for one in made}
+    except (CliError, OSError, KeyError):
+        return {}
+
+
+def _link_lines(links: Mapping[str, str]) -> list[str]:
+    """Return what to say about links into the portal."""
+    if not links:
+        return []
+    return [
+        "Portal (each link works once, within half an hour; `eisbach portal` prints fresh ones):",
+        f"  a firm signs up   {links['sign-up']}",
+        f"  the operator      {links['operator']}",
+    ]
+
+
 def _down(home: Path, found: Settings) -> str:
     return "eisbach down" if home == found.home else f"eisbach down --home {home}"
 
@@ -187,6 +211,7 @@ def _facts(facts: "ReadyFacts", home: Path) -> dict[str, Any]:
         "isolation": facts.isolation,
         "gpus": list(facts.gpus),
         "flavours": [str(one) for one in facts.flavours],
+        "portal_links": dict(facts.portal_links),
     }
 
 
@@ -199,4 +224,5 @@ def _print_ready(facts: "ReadyFacts", home: Path, remembered: str) -> None:
         print(f"token      the operator's, in {facts.first_token_path}")
     if remembered:
         print(remembered)
+    print("\n".join(_link_lines(facts.portal_links)))
     print("Try `eisbach offers` in another terminal; Ctrl-C stops the factory, and work that runs goes on.", flush=True)

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eisbach.adapters.catalogues import Catalogues
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
 from eisbach.adapters.signing import create_key_file
+from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.app import create_organisation, create_project, submit_job
-from eisbach.app.application import Application
+from eisbach.app.application import Application, FacePorts
 from eisbach.app.commands import SYSTEM
 from eisbach.app.open_factory import open_factory
 from eisbach.app.rounds import ROUNDS, Round, run_all
@@ -243,7 +245,7 @@ def reopen(
         clock=clock,
         ids=SeededIds(seed),
         signer=create_key_file(folder / f"key-{seed}", ORIGIN),
-        authoriser=PermitAll(),
+        faces=FacePorts(authoriser=PermitAll(), translator=Catalogues(), templates=TemplateLibrary()),
         archives=NoArchives(),  # type: ignore[arg-type]
         secrets=kept,
     )

@@ -13,15 +13,17 @@ from starlette.testclient import TestClient
 
 from eisbach.adapters.archive_check import check_archive
 from eisbach.adapters.archives import ArchiveFolder
+from eisbach.adapters.catalogues import Catalogues
 from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer
+from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.api.server import create_app
 from eisbach.app import issue_token, promise_register
-from eisbach.app.application import Application
+from eisbach.app.application import Application, FacePorts
 from eisbach.app.commands import SYSTEM
 from eisbach.app.open_factory import open_factory
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
@@ -210,7 +212,7 @@ def make_world(folder: Path) -> World:
         clock=clock,
         ids=SeededIds(7),
         signer=Ed25519Signer("factory.test/log", Ed25519PrivateKey.generate()),
-        authoriser=CedarAuthoriser(),
+        faces=FacePorts(authoriser=CedarAuthoriser(), translator=Catalogues(), templates=TemplateLibrary()),
         archives=CheckedArchives(folder / "archives"),
         secrets=SecretFolder(folder / "secrets"),
         isolation="none: a test",

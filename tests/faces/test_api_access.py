@@ -58,6 +58,7 @@ CASES = {
     "GET /v1/projects/{project}": Case(),
     "PATCH /v1/projects/{project}": Case(by="admin", viewer=403, json={"budget_micro_eur": 90_000_000}),
     "POST /v1/tokens": Case(by="admin", status=201, viewer=403, json={"role": "viewer", "project": "{project}"}),
+    "POST /v1/portal-links": Case(by="admin", status=201, viewer=403, json={"role": "viewer", "project": "{project}"}),
     "GET /v1/tokens": Case(by="admin", viewer=403),
     "DELETE /v1/tokens/{token}": Case(by="admin", viewer=404),
     "GET /v1/projects/{project}/secrets": Case(viewer=403),
@@ -86,7 +87,7 @@ CASES = {
     "POST /v1/nodes/{node}/resume": Case(by="operator", viewer=404),
 }
 PUBLIC = {"GET /healthz", "GET /v1/openapi.json"}
-NAMED_IN_BODY = {"POST /v1/organisations": "parent", "POST /v1/projects": "organisation", "POST /v1/tokens": "project"}
+NAMED_IN_BODY = {"POST /v1/organisations": "parent", "POST /v1/projects": "organisation", "POST /v1/tokens": "project", "POST /v1/portal-links": "project"}
 
 ROUTES = sorted(
     f"{method} {route.path}" for router in ROUTERS for route in router.routes for method in route.methods

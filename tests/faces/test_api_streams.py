@@ -20,7 +20,7 @@ def served(world):
     """Serve the world's API on a port of its own and yield it."""
     ready = threading.Event()
     bound = bind("127.0.0.1", 0)
-    server = ApiServer(world.client.app, lambda host, port: ready.set())
+    server = ApiServer(world.client.app, lambda host, port: ready.set(), world.client.app.state.host.close_streams)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]})
     thread.start()
     assert ready.wait(10)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from eisbach.cli.task_yaml import apply_env_overrides, load_task_file, load_task_text, local_workdir
+from eisbach.adapters.task_yaml import apply_env_overrides, load_task_file, load_task_text, local_workdir
 from eisbach.core.jobs.request import CapacityClass, JobSpec
 from eisbach.core.jobs.task_file import TaskDefaults, parse_task
 from eisbach.core.vocabulary.quantities import HOUR_MS

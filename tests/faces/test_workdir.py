@@ -10,10 +10,10 @@ from typing import IO
 
 import pytest
 
+from eisbach.adapters import workdir
 from eisbach.adapters.archives import ArchiveFacts, check_archive
-from eisbach.cli import workdir
-from eisbach.cli.ignore_rules import IgnoreRules
-from eisbach.cli.workdir import PackedWorkdir, pack_workdir
+from eisbach.adapters.ignore_rules import IgnoreRules
+from eisbach.adapters.workdir import PackedWorkdir, pack_workdir
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 

@@ -1,23 +1,22 @@
 """Artifacts: what a job left, listed and downloaded."""
 
 from base64 import b64encode
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.routing import APIRouter
 from starlette.responses import Response, StreamingResponse
 
 from eisbach.api import schemas
-from eisbach.api.access import JOB, Call, CallNow, GuardedRoute, allow, is_id
+from eisbach.api.access import JOB, CallNow, GuardedRoute, allow, is_id
 from eisbach.api.answers import JsonAnswer
 from eisbach.api.errors import ABSENT, Problem
 from eisbach.api.representations import whole
-from eisbach.core.jobs.lifecycle import JobState
-from eisbach.core.vocabulary.reasons import Reason, Refusal
-from eisbach.ports.engine import Artifact, CanKeepArtifacts
+from eisbach.app.read_output import find_kept_file, keeper_of, kept_files
+from eisbach.core.vocabulary.reasons import Refusal
 
 router = APIRouter(route_class=GuardedRoute, tags=["artifacts"])
 
-ATTEMPTS_SHOWN = 1000
+T = TypeVar("T")
 _BYTES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The bytes, with their SHA-256 in Eisbach-Sha256 (hex) and Repr-Digest (RFC 9530).",
@@ -30,13 +29,8 @@ _BYTES: dict[int | str, dict[str, Any]] = {
 @allow("artifact:read", JOB, "job")
 def list_artifacts(call: CallNow, job: schemas.JobPath) -> Response:
     """Return the artifacts of all attempts that have ended, the newest attempt's first."""
-    engine = _engine(call)
-    attempts = call.application.reader.rows("attempts", {"job": job, "state": JobState.ENDED.value}, limit=ATTEMPTS_SHOWN).rows
-    items = [
-        {"attempt": row["attempt"], "path": kept.path, "size": kept.size, "sha256": kept.sha256}
-        for row in attempts
-        for kept in engine.artifacts(row["attempt"])
-    ]
+    found = _accepted(kept_files(call.application, job))
+    items = [{"attempt": attempt, "path": kept.path, "size": kept.size, "sha256": kept.sha256} for attempt, kept in found]
     return JsonAnswer(whole(items))
 
 
@@ -49,10 +43,7 @@ def list_artifacts(call: CallNow, job: schemas.JobPath) -> Response:
 @allow("artifact:read", JOB, "job")
 def read_artifact(call: CallNow, job: schemas.JobPath, attempt: schemas.AttemptPath, path: str) -> Response:
     """Send the bytes of one artifact. Only what stands in the list can be asked for: a path is never opened as such."""
-    engine = _engine(call)
-    row = call.application.reader.row("attempts", attempt) if is_id(attempt) else None
-    is_here = row is not None and row["job"] == job and row["state"] == JobState.ENDED.value
-    kept = _find(engine, attempt, path) if is_here else None
+    kept = _accepted(find_kept_file(call.application, job, attempt, path)) if is_id(attempt) else None
     if kept is None:
         raise Problem(ABSENT)
     headers = {
@@ -62,17 +53,11 @@ def read_artifact(call: CallNow, job: schemas.JobPath, attempt: schemas.AttemptP
         "Repr-Digest": f"sha-256=:{b64encode(bytes.fromhex(kept.sha256)).decode()}:",
     }
     return StreamingResponse(
-        engine.read_artifact(attempt, kept.path), headers=headers, media_type="application/octet-stream"
+        _accepted(keeper_of(call.application)).read_artifact(attempt, kept.path), headers=headers, media_type="application/octet-stream"
     )
 
 
-def _find(engine: CanKeepArtifacts, attempt: str, path: str) -> Artifact | None:
-    return next((kept for kept in engine.artifacts(attempt) if kept.path == path), None)
-
-
-def _engine(call: Call) -> CanKeepArtifacts:
-    engine = call.application.engine
-    if not isinstance(engine, CanKeepArtifacts):
-        what = "this factory's engine keeps no artifacts"
-        raise Problem(Refusal(Reason.NOT_SUPPORTED, what, "Let the job copy its results where you need them"))
-    return engine
+def _accepted(found: T | Refusal) -> T:
+    if isinstance(found, Refusal):
+        raise Problem(found)
+    return found

@@ -10,9 +10,9 @@ from eisbach.api import representations, schemas
 from eisbach.api.access import JOB, ORGANISATION, OWN, PROJECT, Call, CallNow, GuardedRoute, Place, allow, located_id
 from eisbach.api.answers import JsonAnswer, perform, reply_to, settled
 from eisbach.api.errors import ABSENT, Problem
-from eisbach.api.visible import organisations_of
 from eisbach.app import create_project, report_cost, set_budget
 from eisbach.app.state import FactoryState
+from eisbach.app.visible import which_projects
 from eisbach.core.vocabulary.interval import month_of
 
 router = APIRouter(route_class=GuardedRoute, tags=["projects"])
@@ -36,11 +36,7 @@ async def create(call: CallNow, new: schemas.NewProject) -> Response:
 @allow("project:read", OWN)
 def list_projects(call: CallNow, cursor: schemas.Cursor = None, limit: schemas.Limit = 100) -> Response:
     """Return a page of the projects the caller may see, newest first."""
-    where: dict[str, object] = {}
-    if call.actor.project is not None:
-        where["project"] = call.actor.project
-    elif (seen := organisations_of(call)) is not None:
-        where["organisation"] = seen
+    where = which_projects(call.application.reader, call.actor)
     found = call.application.reader.rows("projects", where, cursor=cursor, limit=limit)
     return JsonAnswer(representations.page(found, representations.project))
 

@@ -27,7 +27,7 @@ from eisbach.app import issue_token
 router = APIRouter(route_class=GuardedRoute, tags=["tokens"])
 
 
-def _bound_to(body: Mapping[str, Any]) -> Place:
+def bound_to(body: Mapping[str, Any]) -> Place:
     """A token is issued where it will be valid: nobody can hand out more than what they may do themselves."""
     match body.get("role"):
         case "member" | "viewer":
@@ -39,7 +39,7 @@ def _bound_to(body: Mapping[str, Any]) -> Place:
 
 
 @router.post("/v1/tokens", status_code=201, response_model=schemas.IssuedToken, summary="Issue a token")
-@allow("token:create", located_by=_bound_to)
+@allow("token:create", located_by=bound_to)
 async def create(call: CallNow, new: schemas.NewToken) -> Response:
     """Issue a token. Its secret is in this answer and nowhere else, not even in a repeated one."""
     command = issue_token.command(

@@ -12,7 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO, Any, cast
 
-from eisbach.cli.ignore_rules import IgnoreRules
+from eisbach.adapters.ignore_rules import IgnoreRules
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 BYTES_MAX = 2 * 1024**3

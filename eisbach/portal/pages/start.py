@@ -1,0 +1,184 @@
+"""Start a template: choose, see the plan with price, ceiling, start and place, confirm."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.responses import Response
+
+from eisbach.app import check_references, list_offers, quote_job, start_template, submit_job
+from eisbach.app.authorise import ABSENT, Place
+from eisbach.app.visible import projects_of
+from eisbach.core.jobs.request import JobSpec
+from eisbach.core.jobs.task_file import parse_task
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+from eisbach.portal.access import OWN, PROJECT, page
+from eisbach.portal.call import Call
+from eisbach.portal.forms import Form, Refused
+from eisbach.portal.navigation import NavEntry
+from eisbach.portal.pages.offers import accelerators_of, resources_of
+from eisbach.ports.translator import N_
+
+TITLES = {
+    "train-language-model": N_("Train a small language model"),
+    "predictive-maintenance": N_("Predictive maintenance"),
+}
+ABOUT = {
+    "train-language-model": N_(
+        "Trains a transformer on a text, on two workers, with checkpoints: it goes on where it was when a worker is lost."
+    ),
+    "predictive-maintenance": N_(
+        "Finds anomalous stretches in real measurements, reports what it found and missed, and leaves a model."
+    ),
+}
+OPTION = "env_"
+NOTHING_UPLOADED = "sha256:" + 64 * "0"
+"""Stands for the archive of a template while nothing but the price is asked."""
+
+
+def _project_of(form: Form) -> Place:
+    return PROJECT, form.text("project")
+
+
+@page("GET", "/templates", "offers:read", OWN)
+def list_templates(call: Call) -> Response:
+    """Show the templates that can be started."""
+    return call.render("start/list.html", templates=call.application.templates.names(), titles=TITLES, about=ABOUT)
+
+
+@page("GET", "/templates/{template}", "project:read", OWN)
+def show_template(call: Call) -> Response:
+    """Show what can be chosen of a template."""
+    task = _task(call)
+    return _form(call, task, _defaults(task))
+
+
+@page("POST", "/templates/{template}/plan", "job:plan", located_by=_project_of)
+def show_plan(call: Call) -> Response:
+    """Show what it would cost, where and when it would run; nothing is kept."""
+    task = _task(call)
+    typed = _typed(call.form, task)
+    try:
+        spec = _spec(call, typed, NOTHING_UPLOADED)
+        plan = _plan(call, spec)
+    except Refused as refused:
+        return _form(call, task, typed, refused)
+    return call.render(
+        "start/plan.html",
+        template=call.parameter("template"),
+        titles=TITLES,
+        form_id=call.new_form_id(),
+        fields=call.form.fields,
+        plan=plan,
+        spec=spec,
+        project_name=_project_name(call),
+    )
+
+
+@page("POST", "/templates/{template}/start", "job:submit", located_by=_project_of)
+def start(call: Call) -> Response:
+    """Submit the job; the same form sent again leads to the same job."""
+    task, project, template = _task(call), call.form.text("project"), call.parameter("template")
+    typed = _typed(call.form, task)
+    if not call.form.id:
+        raise Refused(Refusal(Reason.INVALID_ARGUMENT, "The form is incomplete; nothing was started", "Start from the list of templates"))
+    try:
+        archive = start_template.upload(call.application, call.who, project, template)
+        if isinstance(archive, Refusal):
+            raise Refused(archive)
+        spec = _spec(call, typed, archive)
+        refusals = check_references.missing(call.application, project, spec)
+        if refusals:
+            raise Refused(*refusals)
+        answer = call.perform(submit_job.command(call.who, project=project, spec=spec))
+    except Refused as refused:
+        return _form(call, task, typed, refused)
+    return call.redirect(f"/jobs/{answer['job']}", "job-started")
+
+
+def _plan(call: Call, spec: JobSpec) -> dict[str, Any]:
+    project = call.form.text("project")
+    try:
+        return call.ask(quote_job.question(project=project, spec=spec))
+    except Refused as refused:
+        if refused.refusals[0].reason is not Reason.RESIDENCY_FORBIDDEN:
+            raise
+        # whoever asks for a forbidden place finds it in the log
+        logged = call.application.perform(quote_job.refuse(call.who, project=project, spec=spec)).result()
+        raise Refused(logged if isinstance(logged, Refusal) else refused.refusals[0]) from refused
+
+
+def _task(call: Call) -> Mapping[str, Any]:
+    task = call.application.templates.task(call.parameter("template"))
+    if task is None:
+        raise Refused(ABSENT)
+    return task
+
+
+def _defaults(task: Mapping[str, Any]) -> dict[str, str]:
+    resources = task.get("resources") or {}
+    return {
+        "project": "",
+        "name": str(task.get("name", "")),
+        "gpu": "",
+        "gpus": "1",
+        "cpus": str(resources.get("cpus", 1)),
+        "memory": str(resources.get("memory", 2)),
+        "nodes": str(task.get("num_nodes", 1)),
+        "time_limit": str(task.get("time_limit", "1h")),
+        **{OPTION + name: str(value) for name, value in (task.get("envs") or {}).items()},
+    }
+
+
+def _typed(form: Form, task: Mapping[str, Any]) -> dict[str, str]:
+    return {name: form.fields.get(name, value).strip() for name, value in _defaults(task).items()}
+
+
+def _spec(call: Call, typed: dict[str, str], archive: str) -> JobSpec:
+    """Return the specification of what was chosen; raise Refused with everything that is wrong with it."""
+    chosen: dict[str, Any] = {
+        "name": typed["name"],
+        "resources": resources_of(typed),
+        "num_nodes": typed["nodes"],
+        "time_limit": typed["time_limit"],
+        "envs": {name.removeprefix(OPTION): value for name, value in typed.items() if name.startswith(OPTION)},
+        "workdir": archive,
+    }
+    task = start_template.task_of(call.application, call.parameter("template"), chosen)
+    if isinstance(task, Refusal):
+        raise Refused(task)
+    spec = parse_task(task, defaults=call.host.task_defaults)
+    if not isinstance(spec, JobSpec):
+        raise Refused(*spec)
+    return spec
+
+
+def _form(call: Call, task: Mapping[str, Any], typed: dict[str, str], refused: Refused | None = None) -> Response:
+    projects = {
+        row["project"]: row["name"]
+        for row in projects_of(call.application.reader, call.who)
+        if call.may("job:submit", (PROJECT, row["project"]))
+    }
+    options = {name: typed[OPTION + name] for name in (task.get("envs") or {})}
+    return call.render(
+        "start/form.html",
+        status=200 if refused is None else 422,
+        refusals=() if refused is None else refused.refusals,
+        template=call.parameter("template"),
+        titles=TITLES,
+        about=ABOUT,
+        typed=typed,
+        options=options,
+        option_prefix=OPTION,
+        projects=projects,
+        accelerators=accelerators_of(call.ask(list_offers.question())),
+        form_id=call.new_form_id(),
+    )
+
+
+def _project_name(call: Call) -> str:
+    row = call.application.reader.row("projects", call.form.text("project"))
+    return str(row["name"]) if row is not None else ""
+
+
+PAGES = (list_templates, show_template, show_plan, start)
+NAVIGATION = (NavEntry("/templates", N_("Start work"), "project:read", 300),)
