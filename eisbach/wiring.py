@@ -53,7 +53,7 @@ from eisbach.settings import RETENTION, own_environment
 from eisbach.stores.sql.backup import BackupRefused, backup_database
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.sql.store import SqlStore
-from eisbach.wiring_engines import engine_of_sites, local_engine, machine_as_node
+from eisbach.wiring_engines import engine_of_sites, local_engine, machine_as_node, meters_of_sites
 
 DATABASE = "eisbach.db"
 LOG_KEY = "log.key"
@@ -150,6 +150,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         secrets=SecretFolder(home / "secrets"),
         isolation=local.isolation,
     )
+    application.meters = meters_of_sites(sites, machine, clock)
     # After a restore: what ran at the backup may have ended long ago, and nothing of it is started again. What the
     # engine of this home knows was planned since.
     known = {seen.attempt_id for seen in engine.observe()} if (home / FOLLOWS_HEAD).exists() else set()

@@ -1,4 +1,4 @@
-"""Which engines a home has: the local one for what stands here, a simulated one where the site file has an example."""
+"""Which engines and meters a home has: the local ones for what stands here, a simulated engine where the site file has an example."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +9,12 @@ from eisbach.engines.local.engine import LocalEngine
 from eisbach.engines.local.inventory import Inventory
 from eisbach.engines.local.layout import SCRATCH_ROOT
 from eisbach.engines.simulated.live import LiveSimulatedEngine
+from eisbach.meters.machine import MachineMeter
+from eisbach.meters.nvml import NvmlMeter
+from eisbach.meters.rapl import RaplMeter
 from eisbach.ports.clock import Clock
 from eisbach.ports.engine import Engine
+from eisbach.ports.meter import Meter
 from eisbach.ports.store import Reader
 from eisbach.settings import scratch_root
 
@@ -52,3 +56,14 @@ def machine_as_node(machine: Inventory) -> NodeFacts:
         memory_mib=max(256, machine.memory_mib - kept),
         gpus=len(machine.gpus),
     )
+
+
+def meters_of_sites(sites: Sequence[SiteFacts], machine: Inventory, clock: Clock) -> dict[str, Meter]:
+    """Return the meters of the real sites: the counters of this machine. Where two real sites share it, nobody could tell
+    whose energy is counted, so both are modelled; so is whatever is simulated.
+    """
+    real = [site.site for site in sites if not site.is_simulated]
+    if len(real) != 1:
+        return {}
+    processors = RaplMeter(clock.now)
+    return {real[0]: MachineMeter(processors, NvmlMeter()) if machine.gpus else MachineMeter(processors)}

@@ -8,10 +8,16 @@ from typing import Any
 from eisbach.adapters.countries import UNKNOWN_COUNTRY, is_country
 from eisbach.adapters.home_files import HomeFileError, flag_of, known_keys, read_toml, table_of, text_of, write_once
 from eisbach.adapters.site_nodes import read_nodes
+from eisbach.adapters.site_power import read_carbon, read_heat, read_power, read_stream
 from eisbach.app.site_facts import NodeFacts, SiteFacts
 
 SITE_KEYS = ("name", "country", "operator", "operator_country", "parent_country", "simulated")
-SUB_TABLES: dict[str, Callable[[Path, Mapping[str, Any], str], Any]] = {}
+SUB_TABLES: dict[str, Callable[[Path, Mapping[str, Any], str], Any]] = {
+    "power": read_power,
+    "stream": read_stream,
+    "heat": read_heat,
+    "carbon": read_carbon,
+}
 """`[site.NAME]` -> what reads it, from the file, the table and how messages call it, into the field NAME of SiteFacts"""
 
 

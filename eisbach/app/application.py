@@ -1,6 +1,6 @@
 """The ports, held together: what faces and rounds work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ from eisbach.app.draft import Draft
 from eisbach.app.entry_codes import EntryCodes
 from eisbach.app.events import ClockJumped
 from eisbach.app.mailbox import Mailbox
+from eisbach.app.site_facts import SiteFacts
 from eisbach.app.start_attempt import AttemptSources
 from eisbach.app.state import FactoryState
 from eisbach.app.tell_engine import EngineTeller
@@ -23,6 +24,7 @@ from eisbach.ports.clock import Clock
 from eisbach.ports.crash import reached
 from eisbach.ports.engine import Engine, Observation
 from eisbach.ports.ids import Ids
+from eisbach.ports.meter import Meter
 from eisbach.ports.secrets import Secrets
 from eisbach.ports.signer import Signer
 from eisbach.ports.store import Reader, Store
@@ -65,6 +67,8 @@ class Application:
         self.authoriser, self.translator, self.templates = faces.authoriser, faces.translator, faces.templates
         self.isolation = isolation
         self.entry_codes = EntryCodes(ids, clock)
+        self.meters: Mapping[str, Meter] = {}
+        self.sites: Mapping[str, SiteFacts] = {}
         self._projects: dict[str, Resource] = {}
         self._clock_offset_ms = clock.wall() - clock.uptime_ms()
         reached("recover.before_leadership")

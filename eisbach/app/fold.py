@@ -51,6 +51,7 @@ def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared | e.Si
         is_simulated=body.simulated,
     )
     compile_again(state, seq)
+    fold_energy.note_site(state, body.site, at_ms)
 
 
 def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> None:
@@ -263,6 +264,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     job.failures_ours += 1 if fault.is_ours else 0
     job.failures_own += 1 if fault is Fault.CUSTOMER else 0
     job.not_before_ms = body.not_before_ms
+    fold_energy.note_end(state, job, body.ended_ms, body.cpu_ms)
     scheduler.release(job, after=JobState(body.next))
     if body.next == JobState.ENDED.value:
         require(account.reserved == 0, "a job that has ended holds no reservation")

@@ -38,6 +38,8 @@ def open_factory(
     `follows_head` is the newest head of the log before a restore; it stands in the first event under the new origin.
     """
 
+    application.sites = {one.site: one for one in sites}
+
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         events: list[Body] = []
         if state.origin != origin:
@@ -61,6 +63,7 @@ def changed_nature(state: FactoryState, sites: Sequence[SiteFacts]) -> str | Non
 
 def apply_site_changes(application: Application, sites: Sequence[SiteFacts]) -> int:
     """Declare, change or drain nodes until the fleet is what the site file says; return how many events that took."""
+    application.sites = {one.site: one for one in sites}
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         events = tuple(site_changes(state, sites))

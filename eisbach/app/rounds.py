@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from eisbach.app import cap_power
 from eisbach.app.audit_places import audit_places
+from eisbach.app.meter_energy import meter_energy
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.settle_usage import settle_running
 from eisbach.core.vocabulary.quantities import SECOND_MS
@@ -42,6 +44,8 @@ ROUNDS: Sequence[Round] = (
     Round("reconcile", 10 * SECOND_MS, reconcile),
     Round("settle-usage", 30 * SECOND_MS, settle_running),
     Round("audit-places", 10 * SECOND_MS, audit_places),
+    Round("cap-power", cap_power.PERIOD_MS, cap_power.cap_power),
+    Round("meter-energy", 15 * SECOND_MS, meter_energy),
 )
 
 

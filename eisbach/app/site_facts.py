@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from eisbach.core.metering.indicators import Carbon
+from eisbach.core.power.budget import Connection, Plant, Quarter, Stream
+
 BY_SITE_FILE = "site-file"
 """On whose word a node is drained that the site file changes or leaves out."""
 
@@ -26,7 +29,7 @@ class SiteFacts:
     """A site: a place with a country and an operator, and its nodes.
 
     Countries are ISO 3166-1 alpha-2 codes; `parent_country` is that of the operator's ultimate parent, empty
-    where that is the operator's own.
+    where that is the operator's own. `power`, `stream`, `heat` and `carbon` are the tables of these names.
     """
 
     site: str
@@ -36,6 +39,17 @@ class SiteFacts:
     parent_country: str = ""
     nodes: tuple[NodeFacts, ...]
     is_simulated: bool = False
+    power: Connection | None = None
+    stream: Stream | None = None
+    heat: Quarter | None = None
+    carbon: Carbon | None = None
+
+    @property
+    def plant(self) -> Plant | None:
+        """Return the site's power, water and heat together, None where the site file says nothing of its power."""
+        if self.power is None:
+            return None
+        return Plant(connection=self.power, stream=self.stream, quarter=self.heat)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

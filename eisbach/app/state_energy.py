@@ -1,8 +1,49 @@
 """The part of the factory's state that follows from events about energy, water and heat."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """What an attempt held of a node until it ended, kept until the site's meter was read after that.
+
+    `cpu_ms` is what its tasks used of the cores there, 0 where nobody measured it.
+    """
+
+    job: str
+    project: str
+    site: str
+    node: str
+    from_ms: int
+    running_ms: int | None
+    to_ms: int
+    cpu_milli: int
+    gpus: int
+    cpu_ms: int
+
+
+@dataclass(slots=True, kw_only=True)
+class SiteMeter:
+    """Up to which instant a site is metered, and how its counters stood then: channel -> (mJ, since which start)."""
+
+    metered_ms: int
+    counters: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class PowerCap:
+    """What the racks of a site may draw at most, why, and until when (0: until it is changed)."""
+
+    racks_mw: int
+    cause: str
+    until_ms: int = 0
 
 
 @dataclass(slots=True)
 class EnergyState:
     """What decisions about energy, water and heat read. Saved in snapshots as it stands: plain values, no indexes."""
+
+    meters: dict[str, SiteMeter] = field(default_factory=dict)
+    ended: list[Held] = field(default_factory=list)
+    caps: dict[str, dict[str, PowerCap]] = field(default_factory=dict)
+    """site -> source (`plant`, `operator`) -> cap"""

@@ -34,6 +34,11 @@ SECTIONS = (
             Entry("node list", "nodes:list_nodes", "List the nodes and what each offers."),
             Entry("node drain", "nodes:drain", "Start nothing more on a node; what runs there moves."),
             Entry("node resume", "nodes:resume", "Use a drained node again."),
+            Entry("site list", "site:list_sites", "List the sites and where they are."),
+            Entry("site power", "site:power", "Show what a site drew by hour, its figures and its cap."),
+            Entry("site stream", "site:stream", "Show how a site warmed its stream, and its permit."),
+            Entry("site heat", "site:heat", "Show the heat that a site gave to its quarter."),
+            Entry("site cap", "site:cap", "Cap the power of a site; spot work gives way first."),
             Entry("backup", "store_files:backup", "Write the whole home into one file; it may be in use."),
             Entry("restore", "store_files:restore", "Make a home from a backup; the log starts a new origin."),
             Entry("db check", "store_files:check", "Recompute the store's log, tables and sums."),
@@ -87,6 +92,7 @@ SECTIONS = (
         "Money and proof",
         (
             Entry("cost", "cost:cost", "Show what a project, or one job by attempt, was charged."),
+            Entry("energy", "energy:energy", "Show what a job, or a project in a month, drew: kWh and CO2."),
             Entry("audit verify", "audit:verify", "Check the factory's log, or an audit bundle offline."),
             Entry("audit prove", "audit:prove", "Write the proof of a job's events in the signed log."),
             Entry("audit export", "audit:export", "Write the whole log with its signed head."),
@@ -97,6 +103,7 @@ SECTIONS = (
 ENTRIES = tuple(entry for section in SECTIONS for entry in section.entries)
 GROUPS = {
     "node": "Nodes of the factory.",
+    "site": "Sites: power, stream, heat.",
     "db": "The store of the factory on this machine.",
     "org": "Organisations.",
     "project": "Projects and their budgets.",

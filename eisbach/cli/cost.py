@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eisbach.cli import figures
+from eisbach.cli import energy_figures, figures
 from eisbach.cli.jobs import Project
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.resolve import find_job, find_project
@@ -24,10 +24,12 @@ def cost(
     if job is not None:
         found = find_job(session, job, project)
         statement = session.client.get(f"/v1/jobs/{found['job']}/cost")
+        statement["energy"] = session.client.get(f"/v1/jobs/{found['job']}/energy")
         show(document("job-cost", **statement), output_format, lambda is_wide: _print_job_cost(found, statement))
         return
     place = find_project(session, project)
     statement = session.client.get(f"/v1/projects/{place['project']}/cost", period=period)
+    statement["energy"] = session.client.get(f"/v1/projects/{place['project']}/energy", period=period)
     show(document("project-cost", **statement), output_format, lambda is_wide: _print_project_cost(place, statement))
 
 
@@ -37,6 +39,7 @@ def _print_project_cost(place: Json, statement: Json) -> None:
             ("project", str(place.get("name") or place["project"])),
             ("period", str(statement.get("period") or "")),
             *((part, _amount(statement, part)) for part in ("budget", "charged", "reserved", "available")),
+            *energy_figures.parts(statement["energy"]),
         ]
     )
     jobs = statement.get("jobs") or []
@@ -53,6 +56,7 @@ def _print_job_cost(job: Json, statement: Json) -> None:
             ("tariff", str(statement["tariff"])),
             ("ceiling", _amount(statement, "ceiling")),
             ("charged", f"{_amount(statement, 'charged')} for {statement['charged_ms']} ms"),
+            *energy_figures.parts(statement["energy"]),
         ]
     )
     attempts = statement.get("attempts") or []

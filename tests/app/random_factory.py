@@ -9,6 +9,7 @@ from pathlib import Path
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.app import (
     cancel_job,
+    cap_power,
     create_project,
     drain_node,
     issue_token,
@@ -122,6 +123,7 @@ class RandomFactory:
             self.rule: 6,
             self.target: 2,
             self.jump_clock: 1,
+            self.cap: 3,
         }
         action = self.chance.choices(list(actions), list(actions.values()))[0]
         self.trace.append(f"{self.factory.clock.now()} {action.__name__}")  # first: it names what failed
@@ -132,6 +134,8 @@ class RandomFactory:
         for node in list(self.factory.app.applier.state.scheduler.fleet.nodes.values()):
             if node.drained and not node.removed:
                 self.factory.perform(drain_node.command(SYSTEM, node=node.node, drained=False))
+        site = self.factory.site.site
+        self.factory.perform(cap_power.command(SYSTEM, self.factory.app.sites[site], site=site, draw_mw=None))
         for project in self.projects:
             self.factory.perform(set_budget.command(SYSTEM, project=project, budget_micro_eur=10**6 * EURO))
         for owner in list(self.factory.app.applier.state.policy.rules):
@@ -337,6 +341,14 @@ class RandomFactory:
         if self.chance.random() < 0.5:
             self.factory.perform(use_target.clear(SYSTEM, use="backup", site=self.factory.site.site))
         return ""
+
+    def cap(self) -> str:
+        """An operator caps the site, for a while or until it is lifted."""
+        facts = self.factory.app.sites[self.factory.site.site]
+        draw_mw = self.chance.choice([None, None, 0, 20_000, 60_000, 10**6])
+        until_ms = self.chance.choice([0, self.factory.clock.now() + HOUR_MS])
+        self.factory.perform(cap_power.command(SYSTEM, facts, site=facts.site, draw_mw=draw_mw, until_ms=until_ms))
+        return f"{draw_mw} mW"
 
     def jump_clock(self) -> str:
         clock = self.factory.clock

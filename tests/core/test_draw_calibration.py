@@ -28,7 +28,7 @@ def modelled_w(activity_percent):
     rating = rating_of("a100.8", 128_000, 8)
     activity = round(activity_percent * 10)
     above = active_mw(rating, cores_permille=activity, gpus_permille=1000, activity_permille=activity)
-    return (rating.idle_mw + above) / 1000
+    return (rating.idle_mw + sum(above)) / 1000
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eisbach.core.power import draw
-from eisbach.core.power.budget import CapCause, Carbon, SitePower, allowed_at, allowed_for_grid, allowed_within, operate
+from eisbach.core.power.budget import (
+    CapCause,
+    Connection,
+    Plant,
+    Quarter,
+    Stream,
+    allowed_at,
+    allowed_for_grid,
+    allowed_within,
+    operate,
+)
 from eisbach.core.power.cooling import (
     Cooling,
     FishCommunity,
@@ -28,18 +38,24 @@ MEGAWATT = 1_000_000_000
 JANUARY, JULY = month_start(2026, 1), month_start(2026, 7)
 
 
-def a_plant(**changes):
-    plant = SitePower(
-        grid_mw=25 * MEGAWATT,
-        supply=Supply(rated_mw=25 * MEGAWATT, fixed_mw=MEGAWATT // 20),
-        cooling=Cooling(),
-        air=constant(20_000),
-        stream_flow=constant(4_000),
-        stream_temperature=constant(15_000),
-        permit=permit_for(FishCommunity.SA_HR),
-        carbon=Carbon(grid_g_per_kwh=363, residual_g_per_kwh=700, renewable_permille=1000),
+def a_plant(*, grid_mw=25 * MEGAWATT, air=20_000, flow=4_000, water=15_000, chillers_mw=0, quarter=None, stream=True):
+    def series(value):
+        return value if isinstance(value, Series) else constant(value)
+
+    return Plant(
+        connection=Connection(
+            grid_mw=grid_mw,
+            supply=Supply(rated_mw=25 * MEGAWATT, fixed_mw=MEGAWATT // 20),
+            cooling=Cooling(chillers_mw=chillers_mw),
+            air=series(air),
+        ),
+        stream=Stream(
+            name="a stream", flow=series(flow), temperature=series(water), permit=permit_for(FishCommunity.SA_HR)
+        )
+        if stream
+        else None,
+        quarter=quarter,
     )
-    return replace(plant, **changes)
 
 
 def test_one_cubic_metre_a_second_and_one_kelvin_carry_4180_kilowatts():
@@ -75,7 +91,8 @@ def test_shares_of_a_node_never_draw_more_than_the_node(parts, flavour, activity
     shares = [part * 1000 // sum(parts) for part in parts]
     reserved = [draw.reserved_mw(rating, cores_permille=share, gpus_permille=share) for share in shares]
     active = [
-        draw.active_mw(rating, cores_permille=share, gpus_permille=share, activity_permille=activity) for share in shares
+        sum(draw.active_mw(rating, cores_permille=share, gpus_permille=share, activity_permille=activity))
+        for share in shares
     ]
     assert all(least <= most for least, most in zip(active, reserved, strict=True))
     assert rating.idle_mw + sum(reserved) <= rating.rated_mw + len(parts)
@@ -136,7 +153,7 @@ def test_the_account_of_heat_always_balances(heat, demand, cop):
 
 
 def test_what_the_quarter_takes_is_not_the_streams():
-    plant = a_plant(heat=HeatExport(recoverable_ppm=700_000), heat_demand=constant(5 * MEGAWATT))
+    plant = a_plant(quarter=Quarter(export=HeatExport(recoverable_ppm=700_000), demand=constant(5 * MEGAWATT)))
     with_quarter, alone = operate(plant, 10 * MEGAWATT, JULY), operate(a_plant(), 10 * MEGAWATT, JULY)
     assert with_quarter.cooling.stream_mw == alone.cooling.stream_mw - 5 * MEGAWATT
     assert with_quarter.rise_mk < alone.rise_mk
@@ -145,22 +162,22 @@ def test_what_the_quarter_takes_is_not_the_streams():
 
 def test_what_limits_a_site_has_a_name():
     assert allowed_at(a_plant(), JULY).cause is CapCause.GRID
-    assert allowed_at(a_plant(stream_flow=constant(1_000)), JULY).cause is CapCause.STREAM
-    hot = allowed_at(a_plant(air=constant(36_000)), JULY)
+    assert allowed_at(a_plant(flow=1_000), JULY).cause is CapCause.STREAM
+    hot = allowed_at(a_plant(air=36_000), JULY)
     assert hot.cause is CapCause.HOT_DAY
     assert hot.it_mw < allowed_at(a_plant(), JULY).it_mw * 9 // 10
 
 
 def test_half_the_flow_is_half_the_heat():
-    whole = allowed_at(a_plant(stream_flow=constant(2_000)), JULY).it_mw
-    half = allowed_at(a_plant(stream_flow=constant(1_000)), JULY).it_mw
+    whole = allowed_at(a_plant(flow=2_000), JULY).it_mw
+    half = allowed_at(a_plant(flow=1_000), JULY).it_mw
     assert abs(2 * half - whole) < whole // 20, "but for the fixed losses"
-    assert operate(a_plant(stream_flow=constant(1_000)), half, JULY).rise_mk <= 1_500
-    assert operate(a_plant(stream_flow=constant(1_000)), half + MEGAWATT, JULY).cooling.excess_mw > 0
+    assert operate(a_plant(flow=1_000), half, JULY).rise_mk <= 1_500
+    assert operate(a_plant(flow=1_000), half + MEGAWATT, JULY).cooling.excess_mw > 0
 
 
 def test_a_site_without_a_stream_gives_its_heat_to_chillers():
-    plant = a_plant(stream_flow=None, stream_temperature=None, permit=None, cooling=Cooling(chillers_mw=9 * MEGAWATT))
+    plant = a_plant(stream=False, chillers_mw=9 * MEGAWATT)
     assert allowed_at(plant, JULY).cause is CapCause.STREAM
     assert operate(plant, 5 * MEGAWATT, JULY).rise_mk == 0
 
@@ -169,9 +186,9 @@ plants = st.builds(
     lambda flow, water, air, swing, grid, chillers: a_plant(
         grid_mw=grid,
         air=Series(monthly=(air,) * 12, hourly=tuple(swing * abs(12 - hour) for hour in range(24))),
-        stream_flow=Series(monthly=tuple(flow * (12 + month) // 12 for month in range(12))),
-        stream_temperature=Series(monthly=tuple(water + 300 * month for month in range(12))),
-        cooling=Cooling(chillers_mw=chillers),
+        flow=Series(monthly=tuple(flow * (12 + month) // 12 for month in range(12))),
+        water=Series(monthly=tuple(water + 300 * month for month in range(12))),
+        chillers_mw=chillers,
     ),
     st.integers(0, 6_000),
     st.integers(5_000, 20_000),
@@ -195,7 +212,7 @@ def test_what_is_allowed_keeps_permit_and_connection(plant, instant):
     running = operate(plant, allowed, instant)
     if allowed:
         assert running.is_allowed
-        assert running.total_mw <= plant.grid_mw
+        assert running.total_mw <= plant.connection.grid_mw
     if running.water is not None and running.limits is not None and running.water.flow_litres_s:
         assert running.rise_mk <= running.limits.rise_mk
         assert running.cooling.stream_mw == 0 or running.water.temperature_mc + running.rise_mk <= running.limits.temperature_mc

@@ -14,7 +14,7 @@ class Label(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A reading of a counter: millijoule, since which start of it (a boot, a driver), and where it wraps (0: never)."""
+    """A reading of a counter: millijoule, since which start of it (a boot, a driver), and where it wraps (0: nowhere)."""
 
     value_mj: int
     origin: str
@@ -27,7 +27,7 @@ def difference(before: Counted | None, after: Counted, elapsed_ms: int, most_mw:
     A counter that began anew in between does not tell, and neither does one that may have wrapped more than once: what it counts can
     draw at most `most_mw`.
     """
-    if before is None or before.origin != after.origin or before.wraps_at_mj != after.wraps_at_mj:
+    if before is None or before.origin != after.origin:
         return None
     if not after.wraps_at_mj:
         return after.value_mj - before.value_mj if after.value_mj >= before.value_mj else None

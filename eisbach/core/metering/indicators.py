@@ -10,6 +10,18 @@ MJ_PER_KWH = 3_600_000_000
 """Millijoule of a kilowatt-hour."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Carbon:
+    """`[site.carbon]`: grams of CO2 equivalent a kWh of the country's grid and of its residual mix, in thousandths the
+    share of the site's electricity for which certificates of origin are cancelled, and who says all that.
+    """
+
+    grid_g_per_kwh: int
+    residual_g_per_kwh: int
+    renewable_permille: int = 0
+    source: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SiteEnergy:
     """What a site drew and gave over some time: millijoule, and millilitres of water. None where nobody knows."""

@@ -35,36 +35,45 @@ class Derating:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carbon:
-    """Where the electricity comes from: grams of CO2 equivalent a kWh of the grid, and the share with cancelled certificates."""
-
-    grid_g_per_kwh: int
-    residual_g_per_kwh: int
-    renewable_permille: int = 0
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SitePower:
-    """A site's plant as its site file says it. Without a stream, heat goes to chillers of any size (air)."""
+class Connection:
+    """`[site.power]`: the connection to the grid, losses behind it, the cooling plant, and the air around all that."""
 
     grid_mw: int
     supply: Supply
     cooling: Cooling
     air: Series
     derating: Derating = Derating()
-    stream_flow: Series | None = None
-    stream_temperature: Series | None = None
-    permit: Permit | None = None
-    heat: HeatExport | None = None
-    heat_demand: Series | None = None
-    carbon: Carbon
 
-    def water(self, instant: int) -> Water | None:
-        """Return the stream above the site at an instant, or None where there is none."""
-        if self.stream_flow is None or self.stream_temperature is None:
-            return None
-        return Water(max(0, self.stream_flow.at(instant)), self.stream_temperature.at(instant))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """`[site.stream]`: the water above the site (litres a second, thousandths of a degree) and what may be done to it."""
+
+    name: str
+    flow: Series
+    temperature: Series
+    permit: Permit
+
+    def above(self, instant: int) -> Water:
+        """Return the stream above the site at an instant."""
+        return Water(max(0, self.flow.at(instant)), self.temperature.at(instant))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarter:
+    """`[site.heat]`: how heat leaves for the quarter, and what the quarter wants, in milliwatt."""
+
+    export: HeatExport
+    demand: Series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plant:
+    """A site's power, water and heat as its site file says. Without a stream all heat goes to the chillers."""
+
+    connection: Connection
+    stream: Stream | None = None
+    quarter: Quarter | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,29 +113,29 @@ class Operation:
         return self.total_mw <= self.grid_allowed_mw and self.cooling.excess_mw == 0
 
 
-def operate(site: SitePower, it_mw: int, instant: int) -> Operation:
+def operate(plant: Plant, it_mw: int, instant: int) -> Operation:
     """Return how a site runs while its racks draw so much.
 
     All that the racks and the supply draw becomes heat; what the quarter takes is not the stream's.
     """
-    losses = site.supply.losses_mw(it_mw)
+    connection, stream, quarter = plant.connection, plant.stream, plant.quarter
+    losses = connection.supply.losses_mw(it_mw)
     heat_mw = it_mw + losses
-    flow = None
-    if site.heat is not None and site.heat_demand is not None:
-        flow = site.heat.flow(heat_mw, site.heat_demand.at(instant))
+    flow = quarter.export.flow(heat_mw, quarter.demand.at(instant)) if quarter is not None else None
     left = heat_mw - (flow.taken_mw if flow is not None else 0)
-    water, air = site.water(instant), site.air.at(instant)
-    limits = site.permit.at(instant) if site.permit is not None and water is not None else None
+    water = stream.above(instant) if stream is not None else None
+    limits = stream.permit.at(instant) if stream is not None else None
     allowed = heat_allowed_mw(water, limits) if water is not None and limits is not None else 0
+    air = connection.air.at(instant)
     return Operation(
         it_mw=it_mw,
         losses_mw=losses,
-        cooling=site.cooling.split(left, allowed),
+        cooling=connection.cooling.split(left, allowed),
         heat=flow,
         water=water,
         limits=limits,
         stream_allowed_mw=allowed,
-        grid_allowed_mw=site.grid_mw * site.derating.permille(air) // 1000,
+        grid_allowed_mw=connection.grid_mw * connection.derating.permille(air) // 1000,
         air_mc=air,
     )
 
@@ -139,40 +148,44 @@ class Allowed:
     cause: CapCause
 
 
-def allowed_at(site: SitePower, instant: int) -> Allowed:
+def allowed_at(plant: Plant, instant: int) -> Allowed:
     """Return the largest load of the racks that grid and cooling carry at an instant, by bisection.
 
     Nobody has to take the heat: the permit must hold without the quarter, the connection also with its heat pump.
     """
-    alone = replace(site, heat=None)
+    alone = replace(plant, quarter=None)
 
     def is_allowed(it_mw: int) -> bool:
-        with_quarter = operate(site, it_mw, instant)
+        with_quarter = operate(plant, it_mw, instant)
         return operate(alone, it_mw, instant).is_allowed and with_quarter.total_mw <= with_quarter.grid_allowed_mw
 
-    most = _largest(is_allowed, site.grid_mw)
+    most = _largest(is_allowed, plant.connection.grid_mw)
     beyond = operate(alone, most + 1, instant)
     if beyond.cooling.excess_mw > 0:
         return Allowed(most, CapCause.STREAM)
-    return Allowed(most, CapCause.HOT_DAY if beyond.grid_allowed_mw < site.grid_mw else CapCause.GRID)
+    return Allowed(most, CapCause.HOT_DAY if beyond.grid_allowed_mw < plant.connection.grid_mw else CapCause.GRID)
 
 
-def allowed_within(site: SitePower, start: int, end: int) -> Allowed:
+def allowed_within(plant: Plant, start: int, end: int) -> Allowed:
     """Return the least that is allowed between two instants.
 
     Work needs time to save itself: whoever looks ahead has it stopped before the limit falls. Between the breaks of
     its series the limit has its least value at an end.
     """
-    known = (site.air, site.stream_flow, site.stream_temperature, site.heat_demand)
-    breaks = {at for series in known if series is not None for at in series.breaks(start, end)}
-    if site.permit is not None and (turn := month_end(start)) < end:
+    known = [plant.connection.air]
+    if plant.stream is not None:
+        known += [plant.stream.flow, plant.stream.temperature]
+    if plant.quarter is not None:
+        known.append(plant.quarter.demand)
+    breaks = {at for series in known for at in series.breaks(start, end)}
+    if (turn := month_end(start)) < end:  # another season, perhaps
         breaks |= {turn - 1, turn}
-    return min((allowed_at(site, instant) for instant in sorted({start, end, *breaks})), key=lambda one: one.it_mw)
+    return min((allowed_at(plant, instant) for instant in sorted({start, end, *breaks})), key=lambda one: one.it_mw)
 
 
-def allowed_for_grid(site: SitePower, draw_mw: int, instant: int) -> int:
+def allowed_for_grid(plant: Plant, draw_mw: int, instant: int) -> int:
     """Return the largest load of the racks with which the whole site draws at most `draw_mw`."""
-    return _largest(lambda it_mw: operate(site, it_mw, instant).total_mw <= draw_mw, max(0, draw_mw))
+    return _largest(lambda it_mw: operate(plant, it_mw, instant).total_mw <= draw_mw, max(0, draw_mw))
 
 
 def _largest(is_allowed: Callable[[int], bool], most: int) -> int:

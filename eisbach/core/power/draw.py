@@ -23,6 +23,8 @@ ACTIVITY_ASSUMED = 622
 """Mean activity of busy GPUs in Seren, in thousandths: what is assumed of accelerators that nobody measures."""
 HOST_PERMILLE = 100
 """Share of what a GPU server draws above idle that goes by its cores: an assumption."""
+HOST_IDLE_PERMILLE = 700
+"""Share of a GPU server's idle that is not its accelerators': those of Seren draw 8 x 60 W of 1,600 W at rest."""
 SYSTEM_PER_CARD = 1788
 """14.3 kW of a DGX B200 over the 8 x 1,000 W of its cards, in thousandths: for systems whose rating nobody states."""
 
@@ -45,23 +47,26 @@ RATED_PER_UNKNOWN_GPU_MW = 400 * SYSTEM_PER_CARD
 class Rating:
     """What a node draws: at rest, at full activity, and at most (what a cap reckons with); in milliwatt.
 
-    `host_permille` is the part above idle that goes by the cores in use; the rest goes by accelerators.
+    `host_permille` is the part above idle that goes by the cores in use, `host_idle_mw` the part at rest that is not the
+    accelerators'; the rest is theirs.
     """
 
     idle_mw: int
     busy_mw: int
     rated_mw: int
     host_permille: int
+    host_idle_mw: int
 
 
 def rating_of(flavour: str, cpu_milli: int, gpus: int) -> Rating:
     """Return the modelled rating of a node of this flavour with so many thousandths of a core and so many GPUs."""
     if not gpus:
         idle, rated = CPU_IDLE_MW * cpu_milli // 1000, CPU_RATED_MW * cpu_milli // 1000
-        return Rating(idle, rated, rated, 1000)
+        return Rating(idle, rated, rated, 1000, idle)
     accelerator = flavour.lower().partition(".")[0]
     rated = RATED_PER_GPU_MW.get(accelerator, RATED_PER_UNKNOWN_GPU_MW) * gpus
-    return Rating(rated * IDLE_PERMILLE // 1000, rated * BUSY_PERMILLE // 1000, rated, HOST_PERMILLE)
+    idle = rated * IDLE_PERMILLE // 1000
+    return Rating(idle, rated * BUSY_PERMILLE // 1000, rated, HOST_PERMILLE, idle * HOST_IDLE_PERMILLE // 1000)
 
 
 def rating_of_node(node: Node) -> Rating:
@@ -78,19 +83,24 @@ def curve(activity_permille: int) -> int:
     return CURVE[-1][1]
 
 
-def active_mw(rating: Rating, *, cores_permille: int, gpus_permille: int, activity_permille: int) -> int:
-    """Return what work draws on a node above idle.
+def active_mw(rating: Rating, *, cores_permille: int, gpus_permille: int, activity_permille: int) -> tuple[int, int]:
+    """Return what work draws on a node above idle: its cores, and its accelerators.
 
-    `cores_permille` is the mean use of all its cores, `gpus_permille` the share of its accelerators that the work
+    `cores_permille` is the mean use of all the node's cores, `gpus_permille` the share of its accelerators that the work
     holds, `activity_permille` how active those are.
     """
     above = rating.busy_mw - rating.idle_mw
     host = above * rating.host_permille * min(1000, cores_permille) // 1_000_000
     accelerators = above * (1000 - rating.host_permille) * gpus_permille * curve(activity_permille)
-    return host + accelerators // 1_000_000_000
+    return host, accelerators // 1_000_000_000
 
 
 def reserved_mw(rating: Rating, *, cores_permille: int, gpus_permille: int) -> int:
     """Return what a cap reckons with for work that holds these shares of a node: all of it at its rating."""
     above = rating.rated_mw - rating.idle_mw
     return -(-above * (rating.host_permille * cores_permille + (1000 - rating.host_permille) * gpus_permille) // 1_000_000)
+
+
+def share_permille(rating: Rating, *, cores_permille: int, gpus_permille: int) -> int:
+    """Return which part of a node work holds, in thousandths: what its share of the node's idle goes by."""
+    return (rating.host_permille * cores_permille + (1000 - rating.host_permille) * gpus_permille) // 1000

@@ -1,0 +1,1 @@
+"""Meters: counters of energy that this machine has, behind ports/meter.py."""
