@@ -18,6 +18,7 @@ from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import SystemClock
 from eisbach.adapters.home_files import HomeFileError
 from eisbach.adapters.home_lock import HomeLock, HomeLocked
+from eisbach.adapters.home_office import INVOICES, SELLER_FILE, open_office
 from eisbach.adapters.identifiers import SystemIds
 from eisbach.adapters.log_keys import head_reader, read_keys, remember_key
 from eisbach.adapters.price_file import read_price_file, write_price_file
@@ -65,7 +66,7 @@ PROMISE_FILE = "promises.toml"
 FOLLOWS_HEAD = "follows-head"
 _TOKEN = re.compile(re.escape(SECRET_PREFIX).encode() + rb"[A-Za-z0-9_-]{32,128}")
 UNFINISHED_RESTORE = "restore-unfinished"
-KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, PROMISE_FILE, "archives", "secrets")
+KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, SELLER_FILE, INVOICES, PROMISE_FILE, "archives", "secrets")
 
 
 class CannotStart(Exception):
@@ -132,7 +133,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     sites, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
     check_machine(home / SITE_FILE, sites, machine_as_node(machine))
     promises = read_promise_file(home / PROMISE_FILE)
-    signer = _signer(home)
+    office, signer = open_office(home), _signer(home)
     store = open_sqlite(home / DATABASE)
     archives = _Archives(home / "archives")
     archives.discard_unfinished()  # what a killed server left half uploaded: up to 2 GiB each
@@ -151,6 +152,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         isolation=local.isolation,
     )
     application.meters = meters_of_sites(sites, machine, clock)
+    application.office = office
     # After a restore: what ran at the backup may have ended long ago, and nothing of it is started again. What the
     # engine of this home knows was planned since.
     known = {seen.attempt_id for seen in engine.observe()} if (home / FOLLOWS_HEAD).exists() else set()

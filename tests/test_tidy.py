@@ -37,6 +37,8 @@ ONLY_IN = {
     "cedarpy": ("adapters/",),
     "jinja2": ("portal/",),
     "markupsafe": ("portal/",),
+    "drafthorse": ("adapters/xrechnung",),
+    "lxml": ("adapters/xrechnung",),
     "babel": ("adapters/",),
     "plotly": (),
     "pynvml": ("meters/", "engines/"),

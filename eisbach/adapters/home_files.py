@@ -15,7 +15,7 @@ class HomeFileError(Exception):
 def read_toml(path: Path) -> dict[str, Any]:
     """Return what a TOML file of the home says; raise HomeFileError."""
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise HomeFileError(f"{path} is missing; remove nothing else and start once more to have it written") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

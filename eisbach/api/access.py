@@ -17,6 +17,7 @@ from eisbach.api.host import NOBODY, Host
 from eisbach.app.application import Application
 from eisbach.app.authorise import (
     FACTORY,
+    INVOICE,
     JOB,
     LOG,
     NODE,
@@ -33,7 +34,7 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.authoriser import Resource
 
 __all__ = [
-    "FACTORY", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Access", "Call", "CallNow",
+    "FACTORY", "INVOICE", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Access", "Call", "CallNow",
     "GuardedRoute", "Place", "admit", "allow", "is_id", "located_id", "public",
 ]  # fmt: skip
 

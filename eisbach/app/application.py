@@ -11,6 +11,7 @@ from eisbach.app.commands import Actor, Answer, Command, Context, Decision, Idem
 from eisbach.app.draft import Draft
 from eisbach.app.entry_codes import EntryCodes
 from eisbach.app.events import ClockJumped
+from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.mailbox import Mailbox
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.start_attempt import AttemptSources
@@ -69,6 +70,8 @@ class Application:
         self.entry_codes = EntryCodes(ids, clock)
         self.meters: Mapping[str, Meter] = {}
         self.sites: Mapping[str, SiteFacts] = {}
+        self.office: InvoiceOffice | None = None
+        """who sells and what writes invoices; without one none is issued"""
         self._projects: dict[str, Resource] = {}
         self._clock_offset_ms = clock.wall() - clock.uptime_ms()
         reached("recover.before_leadership")
@@ -129,7 +132,7 @@ class Application:
         return issue_token.actor_of(self.applier.state, secret, self.clock.wall())
 
     def resource_of(self, kind: str, name: str) -> Resource | None:
-        """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Node`), or None without it."""
+        """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Node`, `Invoice`), or None without it."""
         state = self.applier.state
         if kind == "Organisation":
             return Resource(kind, self._ancestors(name)) if name in state.organisations else None
@@ -138,6 +141,9 @@ class Application:
         if kind == "Token":
             token = state.tokens.get(name)
             return Resource(kind, self._ancestors(token.organisation), token.project) if token is not None else None
+        if kind == "Invoice":
+            invoice = self.reader.row("invoices", name)
+            return Resource(kind, self._ancestors(invoice["organisation"])) if invoice is not None else None
         if kind == "Node":
             return Resource(kind) if name in state.scheduler.fleet.nodes else None
         if kind == "Job":

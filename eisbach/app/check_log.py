@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from eisbach.app import events as e
+from eisbach.app import events_billing
 from eisbach.app.event_codec import OpenedEvent, UndecodableEvent, open_event
 from eisbach.app.projections import TEXT_COLUMNS, subjects_of
 from eisbach.core.ledger.account import may_be_negative
@@ -257,6 +258,10 @@ def _commitments(body: e.Body) -> list[tuple[str, str | None]]:
             return [(f"{body.token}/{TEXT_COLUMNS['tokens']}", body.label)]
         case e.JobSubmitted():
             return [(f"{body.job}/spec", body.spec), (f"{body.job}/{TEXT_COLUMNS['jobs']}", None)]
+        case events_billing.BillingDetailsSet():
+            return [(f"{body.billing}/{TEXT_COLUMNS['billing_details']}", body.details)]
+        case events_billing.InvoiceIssued() | events_billing.InvoiceCredited():
+            return [(f"{body.invoice}/names", body.names)]
         case e.AttemptEnded() if body.detail:
             return [(f"{body.attempt}/{TEXT_COLUMNS['attempts']}", body.detail)]
     return []

@@ -34,9 +34,10 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Return a command or a subgroup, imported now; None where there is none of this name."""
-        if not self._prefix and cmd_name in GROUPS:
-            return LazyGroup(cmd_name, f"{cmd_name} ", GROUPS[cmd_name])
-        entry = next((entry for entry in ENTRIES if entry.path == self._prefix + cmd_name), None)
+        path = self._prefix + cmd_name
+        if path in GROUPS:
+            return LazyGroup(cmd_name, f"{path} ", GROUPS[path])
+        entry = next((entry for entry in ENTRIES if entry.path == path), None)
         return None if entry is None else load(entry)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

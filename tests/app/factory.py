@@ -10,12 +10,16 @@ from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
 from eisbach.adapters.signing import create_key_file
 from eisbach.adapters.template_library import TemplateLibrary
+from eisbach.adapters.xrechnung import XRechnungFolder
 from eisbach.app import create_organisation, create_project, submit_job
 from eisbach.app.application import Application, FacePorts
 from eisbach.app.commands import SYSTEM
+from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.open_factory import open_factory
 from eisbach.app.rounds import ROUNDS, Round, run_all
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
+from eisbach.core.billing.parties import Seller
+from eisbach.core.billing.vat import VatRate
 from eisbach.core.jobs.request import CheckpointRule, JobSpec, NodeShape, RetryRule
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.reasons import Refusal
@@ -32,6 +36,23 @@ TARIFF = TariffFacts(
     gpu_hour={"h200": 3_600_000},
     spot_permille=500,
 )
+
+
+SELLER = Seller(
+    name="Fabrik am Bach GmbH",
+    street="Am Bach 1",
+    postcode="80538",
+    city="München",
+    country="DE",
+    vat_id="DE123456788",
+    iban="DE02120300000000202051",
+    contact_name="Rechnungsstelle",
+    contact_phone="+49 89 123",
+    contact_mail="rechnung@bach.example",
+    electronic_address="rechnung@bach.example",
+    payment_days=14,
+)
+VAT_RATES = (VatRate(country="DE", permille=190, valid_from_ms=0),)
 
 
 class PermitAll:
@@ -161,6 +182,12 @@ class Factory:
                 delattr(app, name)
         self.settle()
 
+    def call(self, use_case: Any) -> Any:
+        """Return what a use case answers that hands commands over itself; `use_case` takes the application."""
+        answers: list[Any] = []
+        self.run_rounds(Round("call", 1, lambda app: answers.append(use_case(app))))
+        return answers[0]
+
     def restart(self, *, crash: bool = True, site: SiteFacts | None = None, tariff: TariffFacts | None = None) -> "Factory":
         """Return the factory as a new process opens it on the same store and engine."""
         if crash:
@@ -249,6 +276,7 @@ def reopen(
         archives=NoArchives(),  # type: ignore[arg-type]
         secrets=kept,
     )
+    app.office = InvoiceOffice(SELLER, VAT_RATES, XRechnungFolder(folder / "invoices"))
     factory = Factory(
         store=store, clock=clock, engine=engine, app=app, folder=folder, secrets=kept, site=site, tariff=tariff, seed=seed
     )

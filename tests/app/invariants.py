@@ -4,15 +4,17 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from eisbach.app import explain_job
+from eisbach.app import explain_job, read_invoices
 from eisbach.app.check_store import check_store
 from eisbach.app.event_codec import open_event
 from eisbach.app.events import AttemptEnded, AttemptPlanned, JobEnded, JobStopping, JobSubmitted, UsageSettled
+from eisbach.app.events_billing import InvoiceCredited, InvoiceIssued
 from eisbach.app.places import all_places, rules_of_job
 from eisbach.app.recover_state import recover
 from eisbach.app.snapshot import decode_state, encode_state, fingerprint
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
+from eisbach.core.billing.invoice import Document
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
 from eisbach.core.ledger.transfer import TransferKind
@@ -37,6 +39,7 @@ def check_all(factory: Factory) -> None:
     assert check_store(factory.store) == [], "every row follows from the log, and the log verifies"
     check_rebuilt(factory)
     check_history(factory)
+    check_invoices(factory)
 
 
 def check_capacity(state: FactoryState) -> None:
@@ -217,3 +220,50 @@ def events_of(factory: Factory) -> list[Any]:
     while page := factory.store.events(after_seq=len(found) - 1, limit=5000):
         found += page
     return found
+
+
+def check_invoices(factory: Factory) -> None:
+    """Each charge is on one document at most, numbers have no gaps, and every file can be made again."""
+    events = [open_event(sealed.data) for sealed in events_of(factory)]
+    documents = [one.body for one in events if isinstance(one.body, InvoiceIssued | InvoiceCredited)]
+    numbers = Counter[str]()
+    for body in documents:
+        year, _, count = body.invoice.partition("-")
+        assert int(count) == numbers[year] + 1, "numbers have no gaps"
+        numbers[year] += 1
+    issued = [body for body in documents if isinstance(body, InvoiceIssued)]
+    owners = {project.project: project.organisation for project in factory.app.applier.state.projects.values()}
+    sums = Counter[str]()
+    for one in events:
+        for debit, credit, amount, _ in getattr(one.body, "transfers", ()):
+            for name, sign in ((credit, 1), (debit, -1)):
+                if not name.endswith("/charged"):
+                    continue
+                project, period, _ = name.split("/")
+                bills = [
+                    body.invoice
+                    for body in issued
+                    if (body.organisation, body.period) == (owners[project], period) and body.from_seq <= one.seq <= body.to_seq
+                ]
+                assert len(bills) <= 1, "no transfer is billed twice"
+                if bills:
+                    sums[bills[0]] += sign * amount
+    for body in issued:
+        assert abs(sums[body.invoice]) == body.net_micro_eur
+        assert abs(body.net_cents * 10_000 - body.net_micro_eur) <= 5_000, "rounded once"
+    credited_cents = Counter[str]()
+    for body in documents:
+        if isinstance(body, InvoiceCredited):
+            credited_cents[body.refers_to] += body.net_cents
+        row = factory.store.row("invoices", body.invoice)
+        assert row is not None
+        again = read_invoices.document_of(factory.store, body.invoice)
+        assert isinstance(again, Document)
+        assert sum(line.cents for line in again.lines) == body.net_cents
+    assert all(credited_cents[body.invoice] <= body.net_cents for body in issued), "never more taken back than billed"
+    for body in documents[-2:]:
+        office = factory.app.office
+        assert office is not None
+        again = read_invoices.document_of(factory.store, body.invoice)
+        assert isinstance(again, Document)
+        assert read_invoices.digest_of(office.documents.make(again)) == body.file_digest

@@ -11,11 +11,14 @@ from eisbach.app import (
     cancel_job,
     cap_power,
     create_project,
+    credit_invoice,
     drain_node,
+    issue_invoice,
     issue_token,
     keep_secret,
     promise_register,
     receive_archive,
+    set_billing,
     set_budget,
     set_rules,
     submit_job,
@@ -28,12 +31,13 @@ from eisbach.app.site_facts import NodeFacts
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, JobSpec
-from eisbach.core.vocabulary.interval import month_end
+from eisbach.core.vocabulary.interval import month_end, month_of
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated import SimulatedEngine
 from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
+from tests.app.billing import FIRM
 from tests.app.factory import Factory, a_job, a_site, new_factory
 
 
@@ -124,6 +128,9 @@ class RandomFactory:
             self.target: 2,
             self.jump_clock: 1,
             self.cap: 3,
+            self.address: 2,
+            self.invoice: 4,
+            self.credit: 2,
         }
         action = self.chance.choices(list(actions), list(actions.values()))[0]
         self.trace.append(f"{self.factory.clock.now()} {action.__name__}")  # first: it names what failed
@@ -355,3 +362,30 @@ class RandomFactory:
         clock.set_wall(clock.wall() + self.chance.choice([-HOUR_MS, -5 * SECOND_MS, 5 * SECOND_MS, HOUR_MS]))
         self.factory.run_rounds()
         return ""
+
+    def address(self) -> str:
+        """Somebody says whom invoices go to, mostly all of it."""
+        buyer = replace(FIRM, city=self.chance.choice(["Berlin", "Berlin", ""]))
+        command = set_billing.command(SYSTEM, organisation=self.an_organisation(), buyer=buyer, seller_country="DE")
+        self.factory.perform(command)
+        return buyer.city
+
+    def invoice(self) -> str:
+        """The month that runs, or the one before, is billed."""
+        now, organisation = self.factory.clock.now(), self.an_organisation()
+        period = month_of(self.chance.choice([now, now - 31 * DAY_MS]))
+        answer = self.factory.call(lambda app: issue_invoice.issue(app, SYSTEM, organisation, period))
+        return str(answer.reason.value if isinstance(answer, Refusal) else answer["invoice"])
+
+    def credit(self) -> str:
+        """Some of an invoice is taken back, or all that is left of it."""
+        rows = self.factory.store.rows("invoices", {"kind": "invoice"}).rows
+        if not rows:
+            return "nothing"
+        number, cents = self.chance.choice(rows)["invoice"], self.chance.choice([1, None])
+        answer = self.factory.call(lambda app: credit_invoice.credit(app, SYSTEM, number, cents, "a reason"))
+        return str(answer.reason.value if isinstance(answer, Refusal) else answer["invoice"])
+
+    def an_organisation(self) -> str:
+        """The only one there is."""
+        return next(iter(self.factory.app.applier.state.organisations))

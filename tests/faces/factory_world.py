@@ -21,19 +21,24 @@ from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer
 from eisbach.adapters.template_library import TemplateLibrary
+from eisbach.adapters.xrechnung import XRechnungFolder
 from eisbach.api.server import create_app
 from eisbach.app import issue_token, promise_register
 from eisbach.app.application import Application, FacePorts
 from eisbach.app.commands import SYSTEM
+from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.open_factory import open_factory
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.ports.engine import Artifact, Ending, LogLine, Observation, StartOrder, StopOrder
 from eisbach.stores.memory import MemoryStore
+from tests.app.factory import SELLER, VAT_RATES
 
 EURO = 1_000_000
 NODE = "node-a"
+PERIOD = "2026-05"
+"""The month in which the clock of these tests starts."""
 TARIFF = TariffFacts(
     version="test-1", label="prices for tests", core_hour=40_000, memory_gib_hour=5_000, gpu_hour={}, spot_permille=500
 )
@@ -165,6 +170,7 @@ class Tenant:
     node: str = NODE
     secret: str = "API_KEY"
     archive: str = ""
+    invoice: str = ""
 
 
 @dataclass
@@ -217,6 +223,7 @@ def make_world(folder: Path) -> World:
         secrets=SecretFolder(folder / "secrets"),
         isolation="none: a test",
     )
+    application.office = InvoiceOffice(SELLER, VAT_RATES, XRechnungFolder(folder / "invoices"))
     application.start()
     open_factory(application, origin="factory.test/log", software="test", sites=[SITE], tariff=TARIFF)
     application.perform(promise_register.command(read_promise_file(SHIPPED))).result()
@@ -250,14 +257,34 @@ def furnish(world: World, tenant: Tenant, name: str) -> None:
     tenant.attempt = world.engine.attempt_of(tenant.ended_job)
     world.engine.say(tenant.attempt, "one", "two", "three")
     world.engine.kept[tenant.attempt] = {"0/model/weights.bin": b"\x00\x01" * 50_000, "0/model/a b.txt": b"hello"}
-    since = world.clock.now()
-    world.engine.run(tenant.attempt, since)
-    world.clock.advance(MINUTE_MS)
-    world.engine.end(tenant.attempt, since, MINUTE_MS)
-    world.settle()
+    run_through(world, tenant.attempt)
+    bill(world, tenant, name)
+    run_through(world, world.engine.attempt_of(world.submit(tenant, name="not billed yet")))
     tenant.running_job = world.submit(tenant, name="running")
     world.engine.run(world.engine.attempt_of(tenant.running_job), world.clock.now())
     world.settle()
+
+
+def run_through(world: World, attempt: str) -> None:
+    """Let an attempt run for a minute and end well."""
+    since = world.clock.now()
+    world.engine.run(attempt, since)
+    world.clock.advance(MINUTE_MS)
+    world.engine.end(attempt, since, MINUTE_MS)
+    world.settle()
+
+
+def bill(world: World, tenant: Tenant, name: str) -> None:
+    """Say whom invoices go to, and issue the first one."""
+    path = f"/v1/organisations/{tenant.organisation}"
+    world.made("PUT", f"{path}/billing", tenant.tokens["admin"], json=an_address(name))
+    tenant.invoice = world.made("POST", f"{path}/invoices", world.operator, json={"period": PERIOD})["invoice"]
+
+
+def an_address(name: str) -> dict[str, str]:
+    """Complete billing details."""
+    place = {"street": "Weg 1", "postcode": "80538", "city": "München", "country": "DE"}
+    return {"name": f"{name} GmbH", **place, "electronic_address": f"bills@{name.lower()}.example"}
 
 
 def add_invalid_tokens(world: World) -> None:

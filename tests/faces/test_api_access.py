@@ -10,7 +10,7 @@ from eisbach.adapters.cedar import read_policies
 from eisbach.api import access
 from eisbach.api.access import GuardedRoute
 from eisbach.api.server import ROUTERS, check_routes
-from tests.faces.factory_world import tar_of
+from tests.faces.factory_world import PERIOD, an_address, tar_of
 
 ABSENT = {
     "organisation": "org_00000000000000000000000000",
@@ -18,6 +18,7 @@ ABSENT = {
     "token": "tok_00000000000000000000000000",
     "job": "job_00000000000000000000000000",
     "node": "node-absent",
+    "invoice": "2020-000001",
 }
 TASK = {"task": {"run": "true", "time_limit": "5m"}}
 
@@ -51,6 +52,13 @@ CASES = {
     "POST /v1/targets": Case(by="auditor", status=201, viewer=403, json={"use": "log"}),
     "GET /v1/targets": Case(by="auditor", viewer=403),
     "POST /v1/targets/clear": Case(by="operator", status=422, viewer=403, json={"use": "backup", "site": "here"}),
+    "GET /v1/organisations/{organisation}/billing": Case(by="admin", viewer=403),
+    "PUT /v1/organisations/{organisation}/billing": Case(by="admin", viewer=403, json=an_address("Other")),
+    "GET /v1/organisations/{organisation}/invoices": Case(by="admin", viewer=403),
+    "POST /v1/organisations/{organisation}/invoices": Case(by="operator", status=201, viewer=403, json={"period": PERIOD}),
+    "GET /v1/invoices/{invoice}": Case(by="admin", viewer=404),
+    "GET /v1/invoices/{invoice}.xml": Case(by="admin", viewer=404),
+    "POST /v1/invoices/{invoice}/credit": Case(by="operator", status=201, viewer=404, json={"reason": "goodwill"}),
     "POST /v1/projects": Case(
         by="admin", status=201, viewer=403, json={"name": "new", "organisation": "{organisation}", "budget_micro_eur": 1}
     ),
@@ -106,6 +114,7 @@ def ids_of(tenant, case):
         "job": getattr(tenant, case.where),
         "attempt": tenant.attempt,
         "node": tenant.node,
+        "invoice": tenant.invoice,
         "name": tenant.secret,
         "path:path": "0/model/weights.bin",
     }
@@ -330,5 +339,5 @@ def test_every_action_is_known_to_the_policies():
 def test_what_hides_a_thing_is_an_action_too():
     """A refusal on an id asks whether the caller may see it; that action must exist for each kind with ids."""
     _, schema = read_policies()
-    for kind in (access.ORGANISATION, access.PROJECT, access.JOB, access.TOKEN, access.NODE):
+    for kind in (access.ORGANISATION, access.PROJECT, access.JOB, access.TOKEN, access.NODE, access.INVOICE):
         assert f'"{kind.lower()}:read"' in schema

@@ -5,8 +5,8 @@ from eisbach.core.vocabulary.quantities import DAY_MS, Instant
 _DAYS_TO_EPOCH = 719_468  # days from 0000-03-01 to 1970-01-01
 
 
-def year_and_month(instant: int) -> tuple[int, int]:
-    """Return the proleptic Gregorian year and month (1 to 12) of an instant.
+def calendar_date(instant: int) -> tuple[int, int, int]:
+    """Return the proleptic Gregorian year, month (1 to 12) and day of an instant.
 
     Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days.
     """
@@ -16,7 +16,19 @@ def year_and_month(instant: int) -> tuple[int, int]:
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     shifted = (5 * day_of_year + 2) // 153
     month = shifted + 3 if shifted < 10 else shifted - 9
-    return year_of_era + era * 400 + (1 if month <= 2 else 0), month
+    return year_of_era + era * 400 + (1 if month <= 2 else 0), month, day_of_year - (153 * shifted + 2) // 5 + 1
+
+
+def year_and_month(instant: int) -> tuple[int, int]:
+    """Return the year and month (1 to 12) of an instant."""
+    year, month, _ = calendar_date(instant)
+    return year, month
+
+
+def date_text(instant: int) -> str:
+    """Return the day of an instant, such as `2026-11-22`."""
+    year, month, day = calendar_date(instant)
+    return f"{year:04d}-{month:02d}-{day:02d}"
 
 
 def month_of(instant: int) -> str:
@@ -39,3 +51,9 @@ def month_end(instant: int) -> Instant:
     """Return the first instant of the month after the one that holds `instant`."""
     year, month = year_and_month(instant)
     return month_start(year, month + 1)
+
+
+def period_bounds(period: str) -> tuple[Instant, Instant]:
+    """Return the first instant of a month such as `2026-11`, and the first one after it."""
+    year, _, month = period.partition("-")
+    return month_start(int(year), int(month)), month_start(int(year), int(month) + 1)

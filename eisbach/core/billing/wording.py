@@ -1,0 +1,111 @@
+"""The words on an invoice, in German and English: they are part of its bytes, so each table belongs to a format."""
+
+from eisbach.core.billing.invoice import HOUR_PARTS, Document, DocumentKind, Line
+from eisbach.core.vocabulary.interval import date_text
+from eisbach.core.vocabulary.money import euro_text
+
+_WORDS = {
+    "de": {
+        "invoice": "Rechnung",
+        "credit-note": "Gutschrift (Rechnungskorrektur)",
+        "capacity": "Rechenkapazität",
+        "taken_back": "Zurückgenommen (Störung auf unserer Seite): Rechenkapazität",
+        "place": "Projekt {project}, Standort {site} ({country}), Tarif {tariff}, {price} EUR je Stunde",
+        "simulated": "SIMULIERTER Standort",
+        "correction": "Gutschrift zur Rechnung {invoice}",
+        "no_reason": "",
+        "terms": "Zahlbar ohne Abzug bis {due}.",
+        "credit_terms": "Der Betrag wird mit offenen Rechnungen verrechnet oder überwiesen.",
+        "example": "MUSTER: Der Verkäufer ist ein Beispiel. Diese Rechnung ist keine Forderung.",
+        "rounding": "Beträge entstehen aus Millionstel Euro und werden einmal, in der Summe, auf Cent gerundet.",
+    },
+    "en": {
+        "invoice": "Invoice",
+        "credit-note": "Credit note",
+        "capacity": "Computing capacity",
+        "taken_back": "Taken back (a fault on our side): computing capacity",
+        "place": "Project {project}, site {site} ({country}), tariff {tariff}, {price} EUR an hour",
+        "simulated": "SIMULATED site",
+        "correction": "Credit for invoice {invoice}",
+        "no_reason": "",
+        "terms": "Payable without deduction by {due}.",
+        "credit_terms": "The amount is set off against open invoices or transferred.",
+        "example": "EXAMPLE: The seller is an example. This invoice is no claim.",
+        "rounding": "Amounts are counted in millionths of a euro and rounded to cents once, in the sum.",
+    },
+}
+
+
+def title(document: Document) -> str:
+    """Return what kind of document it is, in its language."""
+    return _words(document)[document.kind.value]
+
+
+def line_name(document: Document, line: Line) -> str:
+    """Return the name of a line's item (BT-153)."""
+    words, supply = _words(document), line.supply
+    if not supply.flavour:
+        return words["correction"].format(invoice=_referred(document))
+    kind = words["taken_back" if supply.is_taken_back else "capacity"]
+    return f"{kind} {supply.flavour}, {supply.capacity_class}"
+
+
+def line_description(document: Document, line: Line) -> str:
+    """Return where the item was had, at what price, and whether the place was a simulated one (BT-154)."""
+    words, supply, names = _words(document), line.supply, document.names
+    if not supply.flavour:
+        return names.reason
+    place = names.places.get(supply.site)
+    described = words["place"].format(
+        project=names.projects.get(supply.project) or supply.project,
+        site=supply.site,
+        country=place.country if place is not None else "",
+        tariff=supply.tariff,
+        price=euro_text(supply.price),
+    )
+    label = words.get(place.label, "") if place is not None else ""
+    return f"{described}; {label}" if label else described
+
+
+def notes(document: Document) -> list[str]:
+    """Return the notes of a document (BT-22)."""
+    words, names = _words(document), document.names
+    found = [words["example"]] if names.seller.is_example else []
+    if document.refers_to is None:
+        found.append(words["rounding"])
+    return [*found, *names.notes]
+
+
+def payment_terms(document: Document) -> str:
+    """Return until when and how a document is paid (BT-20)."""
+    words = _words(document)
+    if document.kind is DocumentKind.CREDIT_NOTE:
+        return words["credit_terms"]
+    return words["terms"].format(due=date_text(document.due_ms))
+
+
+def quantity_text(hours: int) -> str:
+    """Return hundred-millionths of an hour as a decimal text without needless zeros: `1.5`, `-0.00277778`."""
+    whole, rest = divmod(abs(hours), HOUR_PARTS)
+    text = f"{whole}.{rest:08d}".rstrip("0").rstrip(".")
+    return f"-{text}" if hours < 0 else text
+
+
+def cents_text(cents: int) -> str:
+    """Return cents as euro with two decimals: `12.34`."""
+    whole, rest = divmod(abs(cents), 100)
+    return f"{'-' if cents < 0 else ''}{whole}.{rest:02d}"
+
+
+def percent_text(permille: int) -> str:
+    """Return a rate as percent: `19`, `7.7`, `0`."""
+    whole, rest = divmod(permille, 10)
+    return f"{whole}.{rest}" if rest else str(whole)
+
+
+def _referred(document: Document) -> str:
+    return document.refers_to[0] if document.refers_to is not None else ""
+
+
+def _words(document: Document) -> dict[str, str]:
+    return _WORDS.get(document.names.buyer.language, _WORDS["de"])
