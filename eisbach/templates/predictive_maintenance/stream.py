@@ -1,8 +1,9 @@
 """Watch a plant over MQTT: values in, verdicts and alarms out, until it is told to stop: the stream mode of predictive-maintenance.
 
 Topics below the plant's own, as `simulated/pipeline-1`: `values` is read; `verdicts`, `alarms`, `rejected` and `status` are written.
-Quality of service 1 both ways: a value is acknowledged when its answers are on their way, so a crash repeats it rather than loses it,
-and repetitions are known by their instant. Whatever a plant sends, the job goes on.
+Quality of service 1 both ways: a value is acknowledged when the broker has acknowledged its answers, so a crash repeats it rather than
+loses it; repetitions are known by their instant, and answers that were still on their way are part of the saved state, so they are sent
+again. Whatever a plant sends, the job goes on.
 """
 # ruff: noqa: E402 - signal handlers come before the slow imports
 
@@ -23,10 +24,11 @@ import json
 import math
 import threading
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from connection import QUEUED_MAX, Address, make_client, require_paho
+from connection import Address, make_client, require_paho
 from detect import UNUSABLE, digest_of, write_json, zone_of
 from forecast import CANDIDATES
 from latency import Latency
@@ -72,6 +74,25 @@ def wall_ms() -> float:
     return time.time_ns() / 1e6
 
 
+@dataclass
+class Taken:
+    """A value of the plant that is not acknowledged yet: by which number on which connection, and how many of its answers are open."""
+
+    mid: int
+    qos: int
+    connection: int
+    open: int = 0
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An answer that the broker has not acknowledged yet."""
+
+    answer: Answer
+    received: float
+    taken: Taken | None
+
+
 class Station:
     """Joins the watch to the broker. Its callbacks run on the client's one thread; the main thread waits, saves and ends."""
 
@@ -82,9 +103,9 @@ class Station:
         self.failure: BaseException | None = None
         self.connected, self.done = threading.Event(), threading.Event()
         self.lock = threading.Lock()
-        """Held while a value is judged or the state is saved."""
+        """Held while a value is judged, an answer is acknowledged or the state is saved."""
         self.to_acknowledged = Latency()
-        self._waiting: dict[int, float] = {}
+        self._outbox: dict[int, Sent] = {}
         self._second, self._rejections = 0, 0
         self.client: Client = make_client(self.address, client_name(arguments.topic), True, arguments.retry_from, arguments.ca_file)
         self.client.on_connect, self.client.on_message = self._on_connect, self._on_message
@@ -111,44 +132,48 @@ class Station:
         if not asked["stop"] and not self.done.is_set():
             print(f"lost the broker: {reason}; connecting again", flush=True)
 
-    def _on_message(self, client: "Client", _data: Any, message: "MQTTMessage") -> None:
+    def _on_message(self, _client: "Client", _data: Any, message: "MQTTMessage") -> None:
         received = time.perf_counter()
         if self.done.is_set():
             return  # not acknowledged: the broker keeps it for the next run
         try:
-            self._answer(message.payload, received)
+            self._answer(message.payload, received, Taken(message.mid, message.qos, self.connections))
         except BaseException as error:
             self.failure = error  # the client's thread ends with it: the main thread has to know
             self.done.set()
             raise
-        client.ack(message.mid, message.qos)
         if self.arguments.values and self.watch.counts.received >= self.arguments.values:
             self.done.set()
 
-    def _answer(self, payload: bytes, received: float) -> None:
+    def _answer(self, payload: bytes, received: float, taken: Taken) -> None:
         with self.lock:
             answers = self.watch.take(payload, round(wall_ms()))
             for answer in answers:
-                self._publish(answer, received)
+                self._publish(answer, received, taken)
             if any(answer.kind == "alarms" for answer in answers):
-                self.save()  # before the value is acknowledged: the next attempt knows of this alarm, or raises it again by the same id
+                self.save()  # with the alarm in the outbox: it outlives the process from here on
+            if not taken.open:
+                self.client.ack(taken.mid, taken.qos)
 
-    def _publish(self, answer: Answer, received: float) -> None:
+    def _publish(self, answer: Answer, received: float, taken: Taken) -> None:
         if answer.kind == "rejected" and not self._may_reject():
             return
-        document = answer.document
         if answer.sent_ms is not None:
             latency = wall_ms() - answer.sent_ms
             if answer.kind == "verdicts":
                 self.watch.to_verdict.add(latency)
             else:
                 self.watch.to_alarm.add(latency)
-                print(alarm_line(document, latency), flush=True)
-            document = document | {"latency_ms": round(latency, 3)}
+                print(alarm_line(answer.document, latency), flush=True)
+            answer = replace(answer, document=answer.document | {"latency_ms": round(latency, 3)})
         self.watch.counts.answered += 1
-        sent = self.client.publish(self._topic(answer.kind), json.dumps(document), QOS)
-        if len(self._waiting) < QUEUED_MAX:
-            self._waiting[sent.mid] = received
+        self._send(answer, received, taken)
+
+    def _send(self, answer: Answer, received: float, taken: Taken | None) -> None:
+        sent = self.client.publish(self._topic(answer.kind), json.dumps(answer.document), QOS)
+        self._outbox[sent.mid] = Sent(answer, received, taken)
+        if taken is not None:
+            taken.open += 1
 
     def _may_reject(self) -> bool:
         second = int(time.monotonic())
@@ -157,10 +182,18 @@ class Station:
         self._rejections += 1
         return self._rejections <= REJECTIONS_PER_S
 
-    def _on_publish(self, _client: "Client", _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
-        received = self._waiting.pop(mid, None)
-        if received is not None:
-            self.to_acknowledged.add((time.perf_counter() - received) * 1000)
+    def _on_publish(self, client: "Client", _data: Any, mid: int, _reason: Any, _properties: Any) -> None:
+        with self.lock:
+            sent = self._outbox.pop(mid, None)
+            if sent is None:
+                return
+            self.to_acknowledged.add((time.perf_counter() - sent.received) * 1000)
+            taken = sent.taken
+            if taken is None:
+                return
+            taken.open -= 1
+            if not taken.open and taken.connection == self.connections:  # after a new connection the broker sends the value again
+                client.ack(taken.mid, taken.qos)
 
     # ---- on the main thread --------------------------------------------------------------------------------------
 
@@ -217,13 +250,21 @@ class Station:
             said = self._say_status("ended")
             ends = time.monotonic() + GOODBYE_S
             # A socket closed with something unread in it is reset, and the broker then takes this for a crash.
-            while (self._waiting or (said.rc == 0 and not said.is_published())) and time.monotonic() < ends:
+            while (self._outbox or (said.rc == 0 and not said.is_published())) and time.monotonic() < ends:
                 time.sleep(0.01)
         self.client.disconnect()
         self.client.loop_stop()
 
     def save(self) -> None:
-        write_whole(self.saved, json.dumps(self.watch.state()) + "\n")
+        outbox = [[sent.answer.kind, sent.answer.document] for sent in self._outbox.values() if sent.answer.kind != "rejected"]
+        write_whole(self.saved, json.dumps(self.watch.state() | {"outbox": outbox}) + "\n")
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on after a saved state; what was on its way then is sent again, by the same ids."""
+        self.watch.restore(state)
+        for kind, document in state["outbox"]:
+            self._send(Answer(kind, document), time.perf_counter(), None)
+        print(f"resumed after {self.watch.learned} learned values, {len(state['outbox'])} answers sent again", flush=True)
 
     def line(self) -> str:
         counts = self.watch.counts
@@ -267,16 +308,12 @@ def client_name(topic: str) -> str:
     return f"eisbach-{os.environ.get('EISBACH_JOB_ID', topic.replace('/', '-'))}"
 
 
-def make_watch(arguments: argparse.Namespace, saved: Path) -> Watch:
+def make_watch(arguments: argparse.Namespace) -> Watch:
     job, limits = os.environ.get("EISBACH_JOB_ID", "alone"), Limits(minimum=arguments.minimum, maximum=arguments.maximum)
     if arguments.model:
-        watch = watch_with_model(arguments.model, limits, job)
-    else:
-        watch = new_watch(arguments.method, zone_of(arguments.timezone), round(arguments.interval_minutes * 60_000), limits, job, arguments.warm_values)
-    if saved.exists():
-        watch.restore(json.loads(saved.read_text(encoding="utf-8")))
-        print(f"resumed after {watch.learned} learned values", flush=True)
-    return watch
+        return watch_with_model(arguments.model, limits, job)
+    step_ms = round(arguments.interval_minutes * 60_000)
+    return new_watch(arguments.method, zone_of(arguments.timezone), step_ms, limits, job, arguments.warm_values)
 
 
 def write_outputs(station: Station, seconds: float) -> dict[str, Any]:
@@ -297,7 +334,9 @@ def main() -> int:
     saved = Path(os.environ.get("EISBACH_CHECKPOINT_DIR", "checkpoints")) / "watch.json"
     started = time.monotonic()
     try:
-        station = Station(make_watch(arguments, saved), arguments, saved)
+        station = Station(make_watch(arguments), arguments, saved)
+        if saved.exists():
+            station.restore(json.loads(saved.read_text(encoding="utf-8")))
         code = station.run()
     except Unreadable as error:
         print(f"Unusable: {error}", file=sys.stderr)
