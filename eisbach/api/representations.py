@@ -49,6 +49,18 @@ def with_money_text(value: Any) -> Any:
     return value
 
 
+def with_instants(value: Any) -> Any:
+    """Return a value with `<name>_at` in the place of each instant `<name>_ms`, at every depth."""
+    if isinstance(value, Mapping):
+        return {
+            key.removesuffix("_ms") + "_at" if key.endswith("_ms") else key: (
+                instant_text(part) if key.endswith("_ms") else with_instants(part)
+            )
+            for key, part in value.items()
+        }
+    return [with_instants(part) for part in value] if isinstance(value, list | tuple) else value
+
+
 def page(found: Page, show: Callable[[Row], Json]) -> Json:
     """Return one page of a list."""
     return {"items": [show(row) for row in found.rows], "next_cursor": found.next_cursor}

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from eisbach.api.schemas import Asked, At, Name, Told
+from eisbach.api.schemas import Asked, At, Bundle, Name, Told
 
 Codes = Annotated[list[str], Field(max_length=300)]
 
@@ -76,3 +76,23 @@ class Targets(Told):
 class OldTarget(Asked):
     use: Literal["log", "backup"]
     site: Name
+
+
+class Residency(Told):
+    job: str
+    project: str
+    from_position: int
+    from_at: At
+    until_position: int
+    until_at: At
+    is_clean: bool
+    rules: list[dict[str, Any]]
+    stays: list[dict[str, Any]]
+    kept: list[dict[str, Any]]
+    violations: list[int]
+    text: list[str]
+    does_not_prove: list[str]
+
+
+class ResidencyProof(Bundle):
+    residency: dict[str, Any]

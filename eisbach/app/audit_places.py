@@ -13,7 +13,7 @@ from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
 from eisbach.app.events import JobStopping
 from eisbach.app.events_policy import ViolationEnded, ViolationFound
-from eisbach.app.places import all_places, rules_of_all, rules_of_job
+from eisbach.app.places import all_places, own_site, rules_of_all, rules_of_job
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState, StopCause
@@ -54,7 +54,8 @@ def breaches(state: FactoryState) -> Iterator[Breach]:
     for job in state.scheduler.holding.values():
         yield from _of_attempt(state, job, places)
     everybody = rules_of_all(state)
-    for key in state.policy.targets:
+    # The factory's own log is where the factory is, whether or not anybody ever exported it.
+    for key in dict.fromkeys([f"log {own_site(state)}", *state.policy.targets]):
         use, _, site = key.partition(" ")
         if findings := _findings(everybody, site, places):
             yield Breach(use, key, site, findings)
@@ -81,7 +82,8 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
     ]
     for key, known in state.policy.violations.items():
         if key not in now:
-            is_there = known.subject in state.scheduler.holding or known.subject in state.policy.targets
+            kept = (*state.policy.targets, f"log {own_site(state)}")
+            is_there = known.subject in state.scheduler.holding or known.subject in kept
             how = "allowed" if is_there else "gone"
             events.append(ViolationEnded(violation=known.violation, job=known.job, how=how))
     events += [stop for breach in now.values() for stop in _stop(state, breach)]

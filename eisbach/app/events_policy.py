@@ -76,6 +76,15 @@ class TargetCleared(Body, frozen=True):
     by: str
 
 
+class ResidencyStated(Body, frozen=True):
+    """The operator's word: the events at these positions are all that bear on where the job and what is left of it were and are."""
+
+    job: str
+    project: str
+    positions: tuple[int, ...]
+    by: str
+
+
 KINDS: dict[str, type[Body]] = {
     "rule.set": RuleSet,
     "placement.refused": PlacementRefused,
@@ -83,4 +92,5 @@ KINDS: dict[str, type[Body]] = {
     "violation.ended": ViolationEnded,
     "target.used": TargetUsed,
     "target.cleared": TargetCleared,
+    "residency.stated": ResidencyStated,
 }

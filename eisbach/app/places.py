@@ -1,6 +1,7 @@
 """Which places the rules leave to a job, a data set or the factory's own files: compiled once per set of rules and version."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from eisbach.app.state import FactoryState
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -50,8 +51,18 @@ def rules_of_job(
 
 
 def rules_of_all(state: FactoryState) -> tuple[ScopedRule, ...]:
-    """Return the rules of all organisations and projects: what holds for files that have everybody's data in them."""
-    return tuple(rule for owner in state.policy.rules for rule in _owned(state, owner))
+    """Return the rules of all organisations and projects: what holds for files that have everybody's data in them.
+
+    A list of sites says where work may be, and is no part of it: countries and operators are.
+    """
+    return tuple(
+        replace(scoped, rule=replace(scoped.rule, sites=())) for owner in state.policy.rules for scoped in _owned(state, owner)
+    )
+
+
+def own_site(state: FactoryState) -> str:
+    """Return the site where the factory's own files are: the first one that its site file ever named."""
+    return next(iter(state.sites), "")
 
 
 def compiled_for(state: FactoryState, project: str, placement: PlacementRule = NO_RULE) -> Compiled:

@@ -1,11 +1,12 @@
 """Proofs from the log: a job's events under a signed head, the whole log, the newest head."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from eisbach.core.log.bundle import audit_bundle, bundle_header, consistency_links, plain_leaf, proven_leaf
+from eisbach.core.log.event import SealedEvent
 from eisbach.core.log.head import VerifierKey
 from eisbach.core.log.tree import inclusion_proof
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -27,15 +28,22 @@ def head(application: "Application") -> dict[str, Any] | Refusal:
 
 def job_bundle(application: "Application", job: str) -> dict[str, Any] | Refusal:
     """Return an audit bundle with every event about a job, each with its inclusion proof under one signed head."""
+    events = application.reader.events_of(job, limit=10_000)
+    if not events:
+        return Refusal(Reason.NOT_FOUND, f"The log has no events about {job!r}", "Look at `eisbach ps`")
+    return bundle_of(application, events)
+
+
+def bundle_of(application: "Application", events: Iterable[SealedEvent]) -> dict[str, Any] | Refusal:
+    """Return an audit bundle with these events, each with its inclusion proof under the newest signed head."""
     newest = _fresh_head(application)
     if newest is None:
         return _no_head()
     size, note = newest
-    reader = application.reader
-    events = [sealed for sealed in reader.events_of(job, limit=10_000) if sealed.seq < size]
-    if not events:
-        return Refusal(Reason.NOT_FOUND, f"The log has no events about {job!r}", "Look at `eisbach ps`")
-    leaves = [proven_leaf(one.seq, one.data, inclusion_proof(one.seq, size, reader.tree_node)) for one in events]
+    node = application.reader.tree_node
+    leaves = [
+        proven_leaf(one.seq, one.data, inclusion_proof(one.seq, size, node)) for one in events if one.seq < size
+    ]
     return audit_bundle(_header(application, size, note, len(leaves), complete=False), leaves)
 
 

@@ -3,18 +3,17 @@
 from eisbach.app.check_place import against, refusal_of, refused, unknown_site
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_policy import TargetCleared, TargetUsed
-from eisbach.app.places import compiled_for_all
+from eisbach.app.places import compiled_for_all, own_site
 from eisbach.app.state import FactoryState
 from eisbach.core.vocabulary.reasons import Reason, Refusal
-
-USES = ("log", "backup")
 
 
 def command(actor: Actor, *, use: str, site: str | None = None) -> Command:
     """Return the command that asks whether a backup or the log may be kept at a site (None: the factory's own).
 
-    It holds everybody's data, so the rules of all organisations and projects must allow the place. What is allowed is recorded
-    before it happens: a place that is on record and was never used does no harm, the reverse would.
+    It holds everybody's data, so the rules of all organisations and projects must allow the place. The factory's own site is
+    never refused: everything is there already, and should rules forbid that, the auditor round says so. What is allowed
+    is recorded before it happens: a place that is on record and was never used does no harm, the reverse would.
     """
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
@@ -23,7 +22,7 @@ def command(actor: Actor, *, use: str, site: str | None = None) -> Command:
         if refusal is not None:
             return refusal
         compiled = compiled_for_all(state)
-        if not compiled.allows(place):
+        if not compiled.allows(place) and place != own_site(state):
             findings = against(compiled, [place])
             return refused(state, actor, refusal_of(use, [place], findings, compiled.version, "site"), findings)
         target = context.ids.new("tgt", context.now)
@@ -53,7 +52,3 @@ def clear(actor: Actor, *, use: str, site: str) -> Command:
 
     return decide
 
-
-def own_site(state: FactoryState) -> str:
-    """Return the site where the factory's own files are: the first one that its site file named."""
-    return next(iter(state.sites), "")

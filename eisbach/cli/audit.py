@@ -33,7 +33,7 @@ def verify(
 
     session = None if bundle is not None else Session()
     try:
-        lines = _lines_of_file(bundle) if bundle is not None else _lines_of_factory(session)
+        lines = lines_of_file(bundle) if bundle is not None else _lines_of_factory(session)
         found = check_bundle(lines, key)
     except BundleWrong as error:
         finding = str(error)
@@ -55,17 +55,24 @@ def prove(job: JobName, out: File = None, project: Project = None) -> None:
     session = Session()
     found = find_job(session, job, project)
     proof = session.client.get(f"/v1/jobs/{found['job']}/proof")
-    with _opened(out) as file:
+    with opened(out) as file:
         file.write(json.dumps(proof).encode() + b"\n")
     if out is not None:
         say(f"Wrote the proof of {proof['leaf_count']} events to {out}. Check it with `eisbach audit verify --bundle {out}`.")
 
 
-def export(out: File = None) -> None:
-    """Write the whole log with its signed head."""
+def export(
+    out: File = None,
+    site: Annotated[str | None, typer.Option("--site", help="The site where it will be kept; the factory's own without it.")] = None,
+) -> None:
+    """Write the whole log with its signed head.
+
+    A site that any organisation's rules forbid is refused, and either way the log says so.
+    """
     session = Session()
+    session.client.post("/v1/targets", {"use": "log", "site": site})
     count = 0
-    with _opened(out) as file:
+    with opened(out) as file:
         for piece in _pieces(session):
             count += piece.count(b"\n")
             file.write(piece)
@@ -92,7 +99,8 @@ def _lines_of_factory(session: Session | None) -> Iterator[bytes]:
         yield rest
 
 
-def _lines_of_file(path: Path) -> Iterator[bytes]:
+def lines_of_file(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a bundle; raise CliError where it cannot be read."""
     try:
         with open(path, "rb") as file:
             yield from file
@@ -110,7 +118,8 @@ class _Stdout:
         sys.stdout.buffer.flush()
 
 
-def _opened(out: Path | None) -> Any:
+def opened(out: Path | None) -> Any:
+    """Return a new file to write to, or stdout; raise CliError where that cannot be."""
     if out is None:
         return _Stdout()
     try:

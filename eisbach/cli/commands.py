@@ -100,6 +100,8 @@ SECTIONS = (
             Entry("invoice download", "invoices:download", "Download an invoice as XRechnung (XML)."),
             Entry("invoice issue", "invoices:issue", "Issue an invoice for what is not billed yet of a month."),
             Entry("invoice credit", "invoices:credit", "Issue a credit note for an invoice, in part or whole."),
+            Entry("prove residency", "prove:residency", "Write the proof of where a job was, by which rules, and where its traces are."),
+            Entry("prove check", "prove:check", "Check a proof of residency offline, and evaluate its rules again."),
             Entry("audit verify", "audit:verify", "Check the factory's log, or an audit bundle offline."),
             Entry("audit prove", "audit:prove", "Write the proof of a job's events in the signed log."),
             Entry("audit export", "audit:export", "Write the whole log with its signed head."),
@@ -120,5 +122,6 @@ GROUPS = {
     "policy": "Rules about places: countries, operators, sites, dedicated nodes.",
     "artifacts": "Files that jobs leave.",
     "invoice": "Invoices and credit notes, as XRechnung.",
+    "prove": "Proofs for outsiders, checked without the factory.",
     "audit": "The tamper-evident log.",
 }

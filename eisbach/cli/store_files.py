@@ -13,24 +13,33 @@ from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.home_checks import prepare_home, refuse_second_server
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.session import settings
+from eisbach.cli.target_record import record_backup
 from eisbach.cli.terminal import clean
 from eisbach.cli.up import Home
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="The backup.")]
 
 
-def backup(file: File, home: Home = None, output_format: Output = Format.TABLE) -> None:
+Site = Annotated[str | None, typer.Option("--site", help="The site where it will be kept; the factory's own without it.")]
+
+
+def backup(file: File, home: Home = None, site: Site = None, output_format: Output = Format.TABLE) -> None:
     """Write the whole home into one file; it may be in use.
 
-    The store is checked first. The file holds keys and tokens: it is made with mode 0600.
+    The store is checked first. The file holds keys and tokens: it is made with mode 0600. It holds everybody's data: a site that
+    any organisation's rules forbid is refused, and either way the log says so.
     """
     place = _existing(home)
     if file.exists():
         raise usage_error(f"{file} exists already", "Choose a name that is free: a backup is never written over")
+    kept_at = record_backup(place, site)
     _on_the_home(lambda wiring: wiring.backup(place, file.absolute()))
     size = os.stat(file).st_size
-    words = f"Wrote {file} ({figures.size(size)}). It holds the factory's keys: keep it as safe as the home."
-    doc = document("backup", file=str(file), home=str(place), size=size)
+    words = (
+        f"Wrote {file} ({figures.size(size)}), to be kept at {clean(kept_at['site'])} (log position {kept_at['position']}). "
+        "It holds the factory's keys: keep it as safe as the home."
+    )
+    doc = document("backup", file=str(file), home=str(place), size=size, site=kept_at["site"], position=kept_at["position"])
     show(doc, output_format, lambda is_wide: print(words))
 
 

@@ -17,6 +17,7 @@ from eisbach.app import (
     issue_token,
     keep_secret,
     promise_register,
+    prove_residency,
     receive_archive,
     set_billing,
     set_budget,
@@ -126,6 +127,7 @@ class RandomFactory:
             self.change_country: 3,
             self.rule: 6,
             self.target: 2,
+            self.prove: 1,
             self.jump_clock: 1,
             self.cap: 3,
             self.address: 2,
@@ -313,7 +315,7 @@ class RandomFactory:
 
     def change_site(self) -> str:
         """A node gets another size, or one more node comes, or one goes."""
-        site, kind = self.factory.site, self.chance.choice(["size", "more", "less", "country", "rack"])
+        site, kind = self.factory.site, self.chance.choice(["size", "more", "less", "rack"])
         nodes = list(site.nodes)
         if kind == "size":
             at = self.chance.randrange(len(nodes))
@@ -356,6 +358,13 @@ class RandomFactory:
         until_ms = self.chance.choice([0, self.factory.clock.now() + HOUR_MS])
         self.factory.perform(cap_power.command(SYSTEM, facts, site=facts.site, draw_mw=draw_mw, until_ms=until_ms))
         return f"{draw_mw} mW"
+
+    def prove(self) -> str:
+        """Somebody wants to know where the last job was."""
+        if not self.jobs:
+            return "nothing"
+        self.factory.run_rounds(Round("prove", 1, lambda app: prove_residency.bundle(app, SYSTEM, self.jobs[-1])))
+        return self.jobs[-1]
 
     def jump_clock(self) -> str:
         clock = self.factory.clock

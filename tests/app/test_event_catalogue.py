@@ -19,7 +19,7 @@ from eisbach.app import (
 from eisbach.app.commands import SYSTEM
 from eisbach.app.event_codec import open_event
 from eisbach.app.events import KIND_OF, KINDS, Body
-from eisbach.app.events_policy import PlacementRefused
+from eisbach.app.events_policy import PlacementRefused, ResidencyStated
 from eisbach.app.rounds import Round
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS
@@ -34,6 +34,7 @@ CHANGE_NO_STATE = {
     events.ClockJumped: "a note; instants in the log never decrease anyway",
     events.SecretSet: "the keeper of secrets knows what there is",
     PlacementRefused: "nothing came of it",
+    ResidencyStated: "a statement about what stands there already",
 }
 MAKE_NO_ROWS = {
     events.FactoryOpened: "the origin stands in every head",
@@ -41,6 +42,7 @@ MAKE_NO_ROWS = {
     events.ClockJumped: "read in the log alone",
     events.SecretSet: "names of secrets stand in no table",
     events.PeriodOpened: "its transfers are its rows",
+    ResidencyStated: "read in the log and in proofs alone",
 }
 
 

@@ -8,14 +8,15 @@ from fastapi.routing import APIRouter
 from starlette.responses import Response
 
 from eisbach.api import representations, schemas, schemas_policy
-from eisbach.api.access import FACTORY, LOG, ORGANISATION, PROJECT, Call, CallNow, GuardedRoute, allow
+from eisbach.api.access import FACTORY, JOB, LOG, ORGANISATION, PROJECT, Call, CallNow, GuardedRoute, allow
 from eisbach.api.answers import JsonAnswer, perform, settled
 from eisbach.api.errors import Problem
-from eisbach.app import set_rules, use_target
+from eisbach.app import prove_residency, set_rules, use_target
 from eisbach.app.read_policy import violation
 from eisbach.core.jobs.findings import Findings
 from eisbach.core.jobs.placement import PlacementRule
 from eisbach.core.jobs.placement_request import parse_placement
+from eisbach.core.vocabulary.reasons import Refusal
 
 router = APIRouter(route_class=GuardedRoute, tags=["policy"])
 Row = Mapping[str, Any]
@@ -89,6 +90,26 @@ def targets(call: CallNow, cursor: schemas.Cursor = None, limit: schemas.Limit =
 async def clear(call: CallNow, old: schemas_policy.OldTarget) -> Response:
     """Record the operator's word that no log, or no backup, is kept at a site any more."""
     return await perform(call, use_target.clear(call.actor, use=old.use, site=old.site))
+
+
+@router.get("/v1/jobs/{job}/residency", response_model=schemas_policy.Residency, summary="Where a job was, by which rules")
+@allow("job:prove", JOB, "job")
+def residency(call: CallNow, job: schemas.JobPath) -> Response:
+    """Return where a job was and where its data, logs and backups are, evaluated from the log's events now."""
+    found = prove_residency.statement(call.application, job)
+    if isinstance(found, Refusal):
+        raise Problem(found)
+    return JsonAnswer(representations.with_instants(found))
+
+
+@router.post("/v1/jobs/{job}/residency-proof", response_model=schemas_policy.ResidencyProof, summary="Prove where a job was")
+@allow("job:prove", JOB, "job")
+def residency_proof(call: CallNow, job: schemas.JobPath) -> Response:
+    """State in the log which events bear on where a job was, and return a bundle of all of them under a signed head."""
+    made = prove_residency.bundle(call.application, call.actor, job)
+    if isinstance(made, Refusal):
+        raise Problem(made)
+    return JsonAnswer(made)
 
 
 async def _rules(call: Call, owner: str) -> Response:
