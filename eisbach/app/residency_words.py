@@ -15,6 +15,8 @@ LIMITS_OF_PROOF = (
     "What ran at a simulated site ran on no machine there: it shows the rules at work, not a place.",
 )
 
+_LABELS = {True: ", simulated", False: ""}
+
 
 def words(found: Residency) -> list[str]:
     """Return the statement, a sentence each."""
@@ -23,10 +25,9 @@ def words(found: Residency) -> list[str]:
 
 def place_text(place: Place) -> str:
     """Return a place with what rules can speak about."""
-    simulated = ", simulated" if place.is_simulated else ""
     return (
         f"{place.site} in {place.country} (operator {place.operator}, seat in {place.operator_country}, "
-        f"ultimate parent in {place.parent_country}{simulated})"
+        f"ultimate parent in {place.parent_country}{_LABELS[place.is_simulated]})"
     )
 
 
