@@ -50,6 +50,8 @@ CASES = {
     "PUT /v1/projects/{project}/rules": Case(by="admin", viewer=403, json={"countries": ["EU"], "dedicated": "project"}),
     "GET /v1/jobs/{job}/residency": Case(),
     "POST /v1/jobs/{job}/residency-proof": Case(),
+    "GET /v1/promises": Case(),
+    "GET /v1/promises/{promise}": Case(),
     "GET /v1/violations": Case(by="auditor", viewer=403),
     "POST /v1/targets": Case(by="auditor", status=201, viewer=403, json={"use": "log"}),
     "GET /v1/targets": Case(by="auditor", viewer=403),
