@@ -46,10 +46,23 @@ class Retention:
     """the checkpoint folder of a job, after the job ended"""
     archives_days: int = 30
     """an uploaded working directory, after it was last uploaded or submitted with a job"""
+    uploads_days: int = 7
+    """an unfinished upload of a data set, after it was begun"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """How much may be kept, in GiB."""
+
+    project_gib_max: int = 500
+    """the data sets of a project, each copy counted, unfinished uploads in full"""
+    file_gib_max: int = 100
+    """one data set"""
 
 
 TIMEOUTS = Timeouts()
 RETENTION = Retention()
+STORAGE = Storage()
 
 
 class SettingsError(Exception):

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from eisbach import __version__
 from eisbach.adapters import backup_archive
-from eisbach.adapters.archive_check import check_archive
 from eisbach.adapters.archives import ArchiveFolder
 from eisbach.adapters.backup_archive import NoBackup
 from eisbach.adapters.catalogues import Catalogues
@@ -21,6 +20,7 @@ from eisbach.adapters.home_lock import HomeLock, HomeLocked
 from eisbach.adapters.home_office import INVOICES, SELLER_FILE, open_office
 from eisbach.adapters.identifiers import SystemIds
 from eisbach.adapters.log_keys import head_reader, read_keys, remember_key
+from eisbach.adapters.object_folders import ObjectFolders
 from eisbach.adapters.price_file import read_price_file, write_price_file
 from eisbach.adapters.private_files import write_private
 from eisbach.adapters.promise_file import read_promise_file
@@ -29,7 +29,8 @@ from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_fil
 from eisbach.adapters.site_file import check_machine, read_site_file, write_site_file
 from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.app import issue_token, promise_register, record_observation
-from eisbach.app.application import Application, FacePorts
+from eisbach.app.announce_data_set import DataLimits
+from eisbach.app.application import Application, FacePorts, Keepers
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM, Role
 from eisbach.app.expire_files import expire_archives, expire_remains
@@ -43,6 +44,7 @@ from eisbach.app.refuse_late import refuse_late
 from eisbach.app.rounds import ROUNDS, Round, RoundsThread
 from eisbach.app.site_facts import SiteFacts, TariffFacts
 from eisbach.app.snapshot import fingerprint
+from eisbach.app.tend_data_sets import tend_data_sets
 from eisbach.core.log.head import MalformedHead
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
@@ -50,7 +52,7 @@ from eisbach.engines.local.inventory import detect
 from eisbach.ports.crash import ENVIRONMENT_VARIABLE, UnknownPoint, arm, reached
 from eisbach.ports.engine import Ending, EngineUnavailable, Observation, Remains
 from eisbach.ports.store import NewerStore, StoreDamaged, StoreFull, StoreUnavailable
-from eisbach.settings import RETENTION, own_environment
+from eisbach.settings import RETENTION, STORAGE, own_environment
 from eisbach.stores.sql.backup import BackupRefused, backup_database
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.sql.store import SqlStore
@@ -71,15 +73,6 @@ KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, 
 
 class CannotStart(Exception):
     """The home cannot be used; the message says why and what to do."""
-
-
-class _Archives(ArchiveFolder):
-    """The folder of archives with the check that the application asks for."""
-
-    def check(self, path: Path) -> Refusal | None:
-        """Return why a file is no archive that may be unpacked, or None."""
-        found = check_archive(path)
-        return found if isinstance(found, Refusal) else None
 
 
 @dataclass(slots=True)
@@ -135,7 +128,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     promises = read_promise_file(home / PROMISE_FILE)
     office, signer = open_office(home), _signer(home)
     store = open_sqlite(home / DATABASE)
-    archives = _Archives(home / "archives")
+    archives = ArchiveFolder(home / "archives")
     archives.discard_unfinished()  # what a killed server left half uploaded: up to 2 GiB each
     clock, local = SystemClock(), local_engine(home)
     engine = engine_of_sites(home, local, sites, store, clock)
@@ -147,8 +140,12 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         ids=SystemIds(),
         signer=signer,
         faces=FacePorts(authoriser=CedarAuthoriser(), translator=Catalogues(), templates=TemplateLibrary()),
-        archives=archives,
-        secrets=SecretFolder(home / "secrets"),
+        keepers=Keepers(
+            archives=archives,
+            secrets=SecretFolder(home / "secrets"),
+            objects=ObjectFolders(home / "objects"),
+            data_limits=DataLimits.of(STORAGE.project_gib_max, STORAGE.file_gib_max, RETENTION.uploads_days),
+        ),
         isolation=local.isolation,
     )
     application.meters = meters_of_sites(sites, machine, clock)
@@ -166,21 +163,26 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         application.stop()
         application.close()
         raise
+    rounds = _rounds(application, sites)
+    for thread in rounds:
+        thread.start()
+    flavours = sorted({node.flavour for site in sites for node in site.nodes})
+    gpus = [gpu.name for gpu in machine.gpus]
+    return Factory(application, home, home / OPERATOR_TOKEN, gpus, flavours, lock, rounds)
+
+
+def _rounds(application: Application, sites: Sequence[SiteFacts]) -> list[RoundsThread]:
     site_round = Round("site-file", 10 * SECOND_MS, lambda app: apply_site_changes(app, sites))
     kept_ms = RETENTION.replies_days * DAY_MS
     replies_round = Round("forget-replies", HOUR_MS, lambda app: forget_replies(app, kept_ms))
     late_round = Round("refuse-late", 60 * SECOND_MS, refuse_late)
     # Large folders take minutes to delete: on a thread of its own, so that heads are signed and usage is settled meanwhile.
     expiry_round = Round("expire-files", HOUR_MS, _expire_files)
-    rounds = [
+    return [
         RoundsThread(application, (*ROUNDS, site_round, late_round, replies_round)),
         RoundsThread(application, (expiry_round,)),
+        RoundsThread(application, (Round("tend-data-sets", 2 * SECOND_MS, tend_data_sets),)),
     ]
-    for thread in rounds:
-        thread.start()
-    flavours = sorted({node.flavour for site in sites for node in site.nodes})
-    gpus = [gpu.name for gpu in machine.gpus]
-    return Factory(application, home, home / OPERATOR_TOKEN, gpus, flavours, lock, rounds)
 
 
 def _check_nature(application: Application, sites: Sequence[SiteFacts]) -> None:
@@ -201,6 +203,7 @@ def _expire_files(application: Application) -> None:
     }
     expire_remains(application, kept)
     expire_archives(application, RETENTION.archives_days * DAY_MS)
+    application.objects.sweep()
 
 
 def _begin(

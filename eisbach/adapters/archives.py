@@ -86,6 +86,11 @@ class ArchiveFolder:
         finally:
             Path(name).unlink(missing_ok=True)
 
+    def check(self, path: Path) -> Refusal | None:
+        """Return why a file is no archive that may be unpacked, or None."""
+        found = check_archive(path)
+        return found if isinstance(found, Refusal) else None
+
     def adopt(self, path: Path, archive_id: str) -> None:
         """Move a whole file of the incoming folder to its place, durably; an equal one that is there is replaced."""
         place = self._place(archive_id)

@@ -16,6 +16,7 @@ from eisbach.api.errors import Problem, invalid
 from eisbach.api.host import NOBODY, Host
 from eisbach.app.application import Application
 from eisbach.app.authorise import (
+    DATA,
     FACTORY,
     INVOICE,
     JOB,
@@ -34,7 +35,7 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.authoriser import Resource
 
 __all__ = [
-    "FACTORY", "INVOICE", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Access", "Call", "CallNow",
+    "DATA", "FACTORY", "INVOICE", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Access", "Call", "CallNow",
     "GuardedRoute", "Place", "admit", "allow", "is_id", "located_id", "public",
 ]  # fmt: skip
 

@@ -33,6 +33,13 @@ STATUS = {
     Reason.ALREADY_ENDED: 409,
     Reason.IDEMPOTENCY_CONFLICT: 409,
     Reason.MISSING_SECRET: 409,
+    Reason.OVER_QUOTA: 409,
+    Reason.WRONG_OFFSET: 409,
+    Reason.WRONG_CHECKSUM: 460,  # of the tus protocol
+    Reason.UPLOAD_BUSY: 423,
+    Reason.DATA_IN_USE: 409,
+    Reason.DATA_DELETED: 410,
+    Reason.DATA_DAMAGED: 500,
     Reason.OVER_BUDGET: 409,
     Reason.BUDGET_RESERVED: 409,
     Reason.BUDGET_REACHED: 409,
@@ -69,6 +76,12 @@ class Problem(HTTPException):
 def invalid(what: str, do: str = "", where: str = "", status: int | None = None) -> Problem:
     """Return the problem of a request that is wrong in itself."""
     return Problem(Refusal(Reason.INVALID_ARGUMENT, what, do, where), status=status)
+
+
+def documented(**whys: str) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says about refusals that only some routes have: `of_410="It is gone."`."""
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {int(status.removeprefix("of_")): {"description": why, "content": content} for status, why in whys.items()}
 
 
 def problem_body(status: int, refusals: Sequence[Refusal], instance: str) -> bytes:

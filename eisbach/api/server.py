@@ -22,6 +22,7 @@ from eisbach.api.routes import (
     archives,
     artifacts,
     audit,
+    data_sets,
     energy,
     factory,
     invoices,
@@ -34,6 +35,7 @@ from eisbach.api.routes import (
     projects,
     promises,
     tokens,
+    uploads,
 )
 from eisbach.api.routes import secrets as secret_routes
 from eisbach.api.schemas import ProblemDetails
@@ -45,6 +47,8 @@ ROUTERS: Sequence[APIRouter] = (
     output.router,
     artifacts.router,
     archives.router,
+    data_sets.router,
+    uploads.router,
     projects.router,
     organisations.router,
     invoices.router,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from eisbach.app import issue_token, record_observation
+from eisbach.app.announce_data_set import DataLimits
 from eisbach.app.applier import Applier
 from eisbach.app.commands import Actor, Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
@@ -26,6 +27,7 @@ from eisbach.ports.crash import reached
 from eisbach.ports.engine import Engine, Observation
 from eisbach.ports.ids import Ids
 from eisbach.ports.meter import Meter
+from eisbach.ports.objects import Objects
 from eisbach.ports.secrets import Secrets
 from eisbach.ports.signer import Signer
 from eisbach.ports.store import Reader, Store
@@ -33,6 +35,9 @@ from eisbach.ports.templates import Templates
 from eisbach.ports.translator import Translator
 
 T = TypeVar("T")
+
+_OWNED = {"Job": "jobs", "Data": "data_sets"}
+"""Kinds of things that belong to a project, and their tables."""
 
 CLOCK_JUMP_MS = 2 * SECOND_MS
 """A wall clock that moves this much against the boot clock has jumped, and the log says so."""
@@ -47,6 +52,16 @@ class FacePorts:
     templates: Templates
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keepers:
+    """The ports behind which lies what the log only refers to, and how much of it there may be."""
+
+    archives: Archives
+    secrets: Secrets
+    objects: Objects
+    data_limits: DataLimits
+
+
 class Application:
     """One factory. The same class live, in tests and in the twin; only the ports differ."""
 
@@ -59,13 +74,14 @@ class Application:
         ids: Ids,
         signer: Signer,
         faces: FacePorts,
-        archives: Archives,
-        secrets: Secrets,
+        keepers: Keepers,
         isolation: str = "",
     ) -> None:
         self._store, self.engine, self.clock, self.ids = store, engine, clock, ids
-        self.signer, self.archives, self.secrets = signer, archives, secrets
+        self.signer = signer
         self.authoriser, self.translator, self.templates = faces.authoriser, faces.translator, faces.templates
+        self.archives, self.secrets, self.objects = keepers.archives, keepers.secrets, keepers.objects
+        self.data_limits = keepers.data_limits
         self.isolation = isolation
         self.entry_codes = EntryCodes(ids, clock)
         self.meters: Mapping[str, Meter] = {}
@@ -77,7 +93,7 @@ class Application:
         reached("recover.before_leadership")
         self.applier = Applier(store, clock, ids, signer, self._after_commit)
         reached("recover.after_leadership")
-        sources = AttemptSources(store, archives, secrets)
+        sources = AttemptSources(store, keepers.archives, keepers.secrets, keepers.objects)
         self.teller = EngineTeller(engine, sources, self.observed, self._is_held)
         engine.subscribe(self.observed)
 
@@ -132,7 +148,7 @@ class Application:
         return issue_token.actor_of(self.applier.state, secret, self.clock.wall())
 
     def resource_of(self, kind: str, name: str) -> Resource | None:
-        """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Node`, `Invoice`), or None without it."""
+        """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Data`, `Node`, `Invoice`), or None without it."""
         state = self.applier.state
         if kind == "Organisation":
             return Resource(kind, self._ancestors(name)) if name in state.organisations else None
@@ -146,10 +162,9 @@ class Application:
             return Resource(kind, self._ancestors(invoice["organisation"])) if invoice is not None else None
         if kind == "Node":
             return Resource(kind) if name in state.scheduler.fleet.nodes else None
-        if kind == "Job":
-            active = state.scheduler.jobs.get(name)
-            owner = active.project if active is not None else (self.reader.row("jobs", name) or {}).get("project")
-            found = self.resource_of("Project", owner) if owner is not None else None
+        if kind in _OWNED:
+            owner = self._owner(kind, name)
+            found = self._project(owner) if owner is not None else None
             return Resource(kind, found.organisations, found.project) if found is not None else None
         raise ValueError(f"there are no resources of the kind {kind!r}")
 
@@ -168,6 +183,12 @@ class Application:
             return 0  # the store takes nothing now: the next round says it
         self._clock_offset_ms = offset
         return jump
+
+    def _owner(self, kind: str, name: str) -> str | None:
+        """Return the project of a job or a data set: from the state, or from its row once it is over."""
+        state = self.applier.state
+        known = state.scheduler.jobs.get(name) if kind == "Job" else state.data.sets.get(name)
+        return known.project if known is not None else (self.reader.row(_OWNED[kind], name) or {}).get("project")
 
     def _project(self, name: str) -> Resource | None:
         """Return where a project belongs, which never changes; asked at each submission."""

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from eisbach.app.application import Application
 
 FACTORY, LOG, NODE = "Factory", "Log", "Node"
-ORGANISATION, PROJECT, JOB, TOKEN, INVOICE = "Organisation", "Project", "Job", "Token", "Invoice"
+ORGANISATION, PROJECT, JOB, TOKEN = "Organisation", "Project", "Job", "Token"
+INVOICE, DATA = "Invoice", "Data"
 OWN = "Own"
 """What the caller's token is bound to: a project, an organisation or the whole factory. For lists."""
 

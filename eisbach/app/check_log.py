@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from eisbach.app import events as e
-from eisbach.app import events_billing
+from eisbach.app import events_billing, events_data
 from eisbach.app.event_codec import OpenedEvent, UndecodableEvent, open_event
 from eisbach.app.projections import TEXT_COLUMNS, subjects_of
 from eisbach.core.ledger.account import may_be_negative
@@ -262,6 +262,9 @@ def _commitments(body: e.Body) -> list[tuple[str, str | None]]:
             return [(f"{body.billing}/{TEXT_COLUMNS['billing_details']}", body.details)]
         case events_billing.InvoiceIssued() | events_billing.InvoiceCredited():
             return [(f"{body.invoice}/names", body.names)]
+        case events_data.DataSetAnnounced():
+            name = (f"{body.data_set}/{TEXT_COLUMNS['data_sets']}", body.name)
+            return [name, (f"{body.data_set}/licence", body.licence)] if body.licence else [name]
         case e.AttemptEnded() if body.detail:
             return [(f"{body.attempt}/{TEXT_COLUMNS['attempts']}", body.detail)]
     return []

@@ -70,6 +70,8 @@ class Decision:
     reply: Mapping[str, Any] = field(default_factory=dict)
     secret_reply: Mapping[str, Any] = field(default_factory=dict)
     status: int = 200
+    erased: tuple[str, ...] = ()
+    """ids of texts that are erased for good in the same commit"""
     replies_kept_from_ms: int | None = None
     """answers kept under idempotency keys before this instant are deleted"""
     refusal: Refusal | None = None

@@ -31,11 +31,12 @@ class Draft:
     def is_empty(self) -> bool:
         """Return whether there is nothing to write."""
         batch = self.batch
-        is_written = batch.events or batch.replies or batch.head or batch.snapshot
+        is_written = batch.events or batch.replies or batch.head or batch.snapshot or batch.erased
         return not is_written and batch.replies_kept_from_ms is None
 
     def take(self, decision: Decision) -> None:
         """Add a decision's texts and events."""
+        self.batch.erased.extend(decision.erased)
         if decision.replies_kept_from_ms is not None:
             self.batch.replies_kept_from_ms = decision.replies_kept_from_ms
         if decision.texts:

@@ -10,6 +10,7 @@ from eisbach.core.jobs.frozen_spec import spec_from_mapping
 from eisbach.core.jobs.request import JobSpec
 from eisbach.ports.archives import Archives
 from eisbach.ports.engine import Ending, Observation, StartOrder, StopOrder, TaskOrder
+from eisbach.ports.objects import Objects
 from eisbach.ports.secrets import Secrets
 from eisbach.ports.store import Reader
 
@@ -21,6 +22,7 @@ class AttemptSources:
     reader: Reader
     archives: Archives
     secrets: Secrets
+    objects: Objects
 
 
 def order_facts(state: FactoryState, job: ActiveJob, epoch: int) -> StartOrder:

@@ -103,6 +103,15 @@ class Client:
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(length)}
         return self._decoded(self._send("POST", path, file, headers))
 
+    def exchange(
+        self, method: str, path: str, headers: Mapping[str, str], content: Iterator[bytes] | None = None
+    ) -> tuple[Mapping[str, str], bytes]:
+        """Return headers (names in small letters) and content of an answer, for protocols that speak in headers."""
+        response = self._send(method, path, content, headers)
+        if response.status >= 400:
+            raise self._problem(response)
+        return {name.lower(): value for name, value in response.headers.items()}, response.read(ANSWER_BYTES_MAX)
+
     def open(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> OpenAnswer:
         """Return an open answer to read from piece by piece, on a connection of its own; raise for a problem.
 
@@ -137,7 +146,7 @@ class Client:
         return self._decoded(self._send(method, path, content, headers))
 
     def _send(
-        self, method: str, path: str, content: bytes | IO[bytes] | None, headers: Mapping[str, str]
+        self, method: str, path: str, content: bytes | IO[bytes] | Iterator[bytes] | None, headers: Mapping[str, str]
     ) -> http.client.HTTPResponse:
         """Send a request; once more on a new connection where a kept one had been closed meanwhile."""
         sent = self._headers(headers)

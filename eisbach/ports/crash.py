@@ -46,6 +46,11 @@ POINTS: dict[str, str] = {
     "end.after_commit": "an end with its charge is durable, the engine is not about to be told to forget",
     "settle.before_commit": "the hourly settlement is decided, not written",
     "settle.after_commit": "the hourly settlement is durable, the round does not know",
+    "data.piece_durable": "bytes of an upload are durable, nobody was told",
+    "data.sealed": "the last byte of an upload is durable and its hashes are known, the data set is not ready",
+    "data.copied": "a copy at a further site is whole, the log does not know it",
+    "data.removed_at_a_site": "a data set that is deleted is gone at one site, the log does not say so",
+    "data.deletion_recorded": "the log says that a data set is gone, what its deletion counted is still noted",
     "engine.forget_moved": "the attempt was moved to the ended ones, its scratch space is still there",
 }
 """Every crash point and what lies between its two steps."""

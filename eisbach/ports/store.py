@@ -74,6 +74,8 @@ class Batch:
     updates: dict[str, dict[str, Row]] = field(default_factory=dict)
     """table -> primary key -> changed columns of a row that was there before this batch"""
     texts: list[Text] = field(default_factory=list)
+    erased: list[str] = field(default_factory=list)
+    """ids of texts that are erased with this commit (see Store.erase_text)"""
     replies: list[Reply] = field(default_factory=list)
     replies_kept_from_ms: int | None = None
     """replies older than this instant are deleted"""

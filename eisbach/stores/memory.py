@@ -109,6 +109,8 @@ class MemoryStore:
             for key, changes in updates.items():
                 rows[key] = rows[key] | changes
         self._texts.update((text.id, text) for text in batch.texts)
+        for text_id in batch.erased:
+            self._erase(text_id)
         if batch.replies_kept_from_ms is not None:
             kept_from_ms = batch.replies_kept_from_ms
             self._replies = {key: reply for key, reply in self._replies.items() if reply.at_ms >= kept_from_ms}
@@ -129,12 +131,15 @@ class MemoryStore:
     def erase_text(self, text_id: str) -> bool:
         """Erase a text and empty the column that shows it; return whether there was one."""
         with self._lock:
-            object_id, _, what = text_id.rpartition("/")
-            for table, column in TEXT_COLUMNS.items():
-                rows = self._tables[table].rows
-                if column == what and object_id in rows:
-                    rows[object_id] = rows[object_id] | {column: ""}
-            return self._texts.pop(text_id, None) is not None
+            return self._erase(text_id)
+
+    def _erase(self, text_id: str) -> bool:
+        object_id, _, what = text_id.rpartition("/")
+        for table, column in TEXT_COLUMNS.items():
+            rows = self._tables[table].rows
+            if column == what and object_id in rows:
+                rows[object_id] = rows[object_id] | {column: ""}
+        return self._texts.pop(text_id, None) is not None
 
     def close(self) -> None:
         """Do nothing: what is in memory stays until nobody holds it."""

@@ -8,11 +8,13 @@ from typing import Any
 from eisbach.adapters.catalogues import Catalogues
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
+from eisbach.adapters.object_folders import ObjectFolders
 from eisbach.adapters.signing import create_key_file
 from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.adapters.xrechnung import XRechnungFolder
 from eisbach.app import create_organisation, create_project, submit_job
-from eisbach.app.application import Application, FacePorts
+from eisbach.app.announce_data_set import DataLimits
+from eisbach.app.application import Application, FacePorts, Keepers
 from eisbach.app.commands import SYSTEM
 from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.open_factory import open_factory
@@ -27,6 +29,7 @@ from eisbach.engines.simulated import SimulatedEngine
 from eisbach.ports.store import Store
 from eisbach.stores.memory import MemoryStore
 
+CHUNK_BYTES = 1000
 ORIGIN = "eisbach.test/factory"
 TARIFF = TariffFacts(
     version="test-1",
@@ -273,8 +276,12 @@ def reopen(
         ids=SeededIds(seed),
         signer=create_key_file(folder / f"key-{seed}", ORIGIN),
         faces=FacePorts(authoriser=PermitAll(), translator=Catalogues(), templates=TemplateLibrary()),
-        archives=NoArchives(),  # type: ignore[arg-type]
-        secrets=kept,
+        keepers=Keepers(
+            archives=NoArchives(),  # type: ignore[arg-type]
+            secrets=kept,
+            objects=ObjectFolders(folder / "objects", CHUNK_BYTES),
+            data_limits=DataLimits(project_bytes_max=100_000, file_bytes_max=50_000),
+        ),
     )
     app.office = InvoiceOffice(SELLER, VAT_RATES, XRechnungFolder(folder / "invoices"))
     factory = Factory(

@@ -8,10 +8,13 @@ from pathlib import Path
 
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.app import (
+    announce_data_set,
     cancel_job,
     cap_power,
+    copy_data_set,
     create_project,
     credit_invoice,
+    delete_data_set,
     drain_node,
     issue_invoice,
     issue_token,
@@ -25,10 +28,14 @@ from eisbach.app import (
     submit_job,
     use_target,
 )
+from eisbach.app.announce_data_set import NewDataSet
 from eisbach.app.commands import SYSTEM, IdempotencyKey
+from eisbach.app.data_shelves import shelf_of
 from eisbach.app.open_factory import apply_site_changes
 from eisbach.app.rounds import Round
-from eisbach.app.site_facts import NodeFacts
+from eisbach.app.site_facts import NodeFacts, SiteFacts
+from eisbach.app.state_data import Stage
+from eisbach.app.tend_data_sets import tend_data_sets
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, JobSpec
@@ -40,6 +47,8 @@ from eisbach.engines.simulated import SimulatedEngine
 from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
 from tests.app.billing import FIRM
 from tests.app.factory import Factory, a_job, a_site, new_factory
+
+FURTHER = SiteFacts(site="there", country="AT", operator="Test", operator_country="AT", nodes=(), is_simulated=True)
 
 
 class UnreliableEngine(SimulatedEngine):
@@ -101,6 +110,7 @@ class RandomFactory:
         engine = self.factory.engine
         assert isinstance(engine, UnreliableEngine)
         engine.chance, engine.trouble = self.chance, self.chance.choice([0.0, 0.0, 0.1, 0.4])
+        self.factory.run_rounds(Round("site-file", 1, lambda app: apply_site_changes(app, [self.factory.site, FURTHER])))
         self.projects = [self.factory.project]
         self.jobs: list[str] = []
 
@@ -119,15 +129,19 @@ class RandomFactory:
             self.restart: 4,
             self.rounds: 12,
             self.new_project: 1,
-            self.tokens: 1,
+            self.tokens: 3,
             self.secrets: 1,
             self.archive: 1,
+            self.upload: 6,
+            self.copy_data: 4,
+            self.delete_data: 4,
+            self.tend_data: 3,
             self.promises: 2,
-            self.change_site: 2,
             self.change_country: 3,
             self.rule: 6,
             self.target: 2,
             self.prove: 1,
+            self.change_site: 5,
             self.jump_clock: 1,
             self.cap: 3,
             self.address: 2,
@@ -312,6 +326,41 @@ class RandomFactory:
             shipped[0] = replace(shipped[0], wordings=(replace(first, value_milli=first.value_milli // 2),))
         self.factory.perform(promise_register.command(shipped))
         return kind
+
+    def upload(self) -> str:
+        """Somebody begins to upload, or goes on; more often than not to the end."""
+        app, project = self.factory.app, self.chance.choice(self.projects)
+        new = NewDataSet(name="a.csv", size=self.chance.randint(1, 3000), keep_days=self.chance.choice([None, None, 1]))
+        if self.chance.random() < 0.7:
+            self.factory.perform(announce_data_set.command(SYSTEM, project=project, new=new, limits=app.data_limits))
+        coming = [one for one in app.applier.state.data.sets.values() if one.stage is Stage.UPLOADING]
+        if not coming:
+            return "nothing"
+        one = replace(self.chance.choice(coming))
+        shelf = shelf_of(app, one.project, one.places[0])
+        with app.objects.append(shelf, one.data_set, one.size) as incoming:
+            rest = one.size - incoming.offset
+            incoming.write(bytes(rest if self.chance.random() < 0.7 else self.chance.randint(0, rest)))
+        return self.tend_data()
+
+    def a_data_set(self) -> str:
+        known = sorted(self.factory.app.applier.state.data.sets)
+        return self.chance.choice(known) if known else "dset_none"
+
+    def copy_data(self) -> str:
+        data_set, app = self.a_data_set(), self.factory.app
+        site = self.chance.choice([self.factory.site.site, FURTHER.site])
+        self.factory.perform(copy_data_set.command(SYSTEM, data_set=data_set, site=site, limits=app.data_limits))
+        return f"{data_set} {site}"
+
+    def delete_data(self) -> str:
+        data_set = self.a_data_set()
+        self.factory.perform(delete_data_set.command(SYSTEM, data_set=data_set))
+        return data_set
+
+    def tend_data(self) -> str:
+        self.factory.run_rounds(Round("tend-data-sets", 1, tend_data_sets))
+        return ""
 
     def change_site(self) -> str:
         """A node gets another size, or one more node comes, or one goes."""

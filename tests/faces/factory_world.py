@@ -17,6 +17,7 @@ from eisbach.adapters.catalogues import Catalogues
 from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
+from eisbach.adapters.object_folders import ObjectFolders
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer
@@ -24,7 +25,8 @@ from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.adapters.xrechnung import XRechnungFolder
 from eisbach.api.server import create_app
 from eisbach.app import issue_token, promise_register
-from eisbach.app.application import Application, FacePorts
+from eisbach.app.announce_data_set import DataLimits
+from eisbach.app.application import Application, FacePorts, Keepers
 from eisbach.app.commands import SYSTEM
 from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.open_factory import open_factory
@@ -35,6 +37,9 @@ from eisbach.ports.engine import Artifact, Ending, LogLine, Observation, StartOr
 from eisbach.stores.memory import MemoryStore
 from tests.app.factory import SELLER, VAT_RATES
 
+CHUNK_BYTES = 100_000
+TUS = {"Tus-Resumable": "1.0.0"}
+PIECE = {**TUS, "Content-Type": "application/offset+octet-stream"}
 EURO = 1_000_000
 NODE = "node-a"
 PERIOD = "2026-05"
@@ -171,6 +176,8 @@ class Tenant:
     secret: str = "API_KEY"
     archive: str = ""
     invoice: str = ""
+    data_set: str = ""
+    upload: str = ""
 
 
 @dataclass
@@ -219,8 +226,12 @@ def make_world(folder: Path) -> World:
         ids=SeededIds(7),
         signer=Ed25519Signer("factory.test/log", Ed25519PrivateKey.generate()),
         faces=FacePorts(authoriser=CedarAuthoriser(), translator=Catalogues(), templates=TemplateLibrary()),
-        archives=CheckedArchives(folder / "archives"),
-        secrets=SecretFolder(folder / "secrets"),
+        keepers=Keepers(
+            archives=CheckedArchives(folder / "archives"),
+            secrets=SecretFolder(folder / "secrets"),
+            objects=ObjectFolders(folder / "objects", CHUNK_BYTES),
+            data_limits=DataLimits(project_bytes_max=4_000_000, file_bytes_max=3_000_000),
+        ),
         isolation="none: a test",
     )
     application.office = InvoiceOffice(SELLER, VAT_RATES, XRechnungFolder(folder / "invoices"))
@@ -253,6 +264,8 @@ def furnish(world: World, tenant: Tenant, name: str) -> None:
     world.made("PUT", f"/v1/projects/{tenant.project}/secrets/{tenant.secret}", member, json={"value": "s3cret"})
     upload = world.made("POST", f"/v1/projects/{tenant.project}/archives", member, content=tar_of(name))
     tenant.archive = upload["archive"]
+    tenant.data_set, tenant.upload = begin_upload(world, tenant, b"abc"), begin_upload(world, tenant, b"abcdef")
+    world.call("PATCH", f"/v1/uploads/{tenant.data_set}", member, content=b"abc", headers={**PIECE, "Upload-Offset": "0"})
     tenant.ended_job = world.submit(tenant, name="ended", outputs=["model"])
     tenant.attempt = world.engine.attempt_of(tenant.ended_job)
     world.engine.say(tenant.attempt, "one", "two", "three")
@@ -285,6 +298,13 @@ def an_address(name: str) -> dict[str, str]:
     """Complete billing details."""
     place = {"street": "Weg 1", "postcode": "80538", "city": "München", "country": "DE"}
     return {"name": f"{name} GmbH", **place, "electronic_address": f"bills@{name.lower()}.example"}
+
+
+def begin_upload(world: World, tenant: Tenant, content: bytes) -> str:
+    """Announce a file as the tenant's member and return the data set's id."""
+    headers = {**TUS, "Upload-Length": str(len(content)), "Upload-Metadata": "filename YWJjLnR4dA=="}
+    path = f"/v1/projects/{tenant.project}/uploads"
+    return world.made("POST", path, tenant.tokens["member"], headers=headers)["data_set"]
 
 
 def add_invalid_tokens(world: World) -> None:

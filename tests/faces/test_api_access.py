@@ -1,6 +1,7 @@
 """Every route of the app, one by one: nobody without a token, no stranger, no viewer beyond looking, and the right one."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
 from fastapi import FastAPI
@@ -10,13 +11,14 @@ from eisbach.adapters.cedar import read_policies
 from eisbach.api import access
 from eisbach.api.access import GuardedRoute
 from eisbach.api.server import ROUTERS, check_routes
-from tests.faces.factory_world import PERIOD, an_address, tar_of
+from tests.faces.factory_world import PERIOD, PIECE, TUS, an_address, tar_of
 
 ABSENT = {
     "organisation": "org_00000000000000000000000000",
     "project": "prj_00000000000000000000000000",
     "token": "tok_00000000000000000000000000",
     "job": "job_00000000000000000000000000",
+    "data_set": "dset_00000000000000000000000000",
     "node": "node-absent",
     "invoice": "2020-000001",
 }
@@ -33,6 +35,8 @@ class Case:
     json: object = None
     content: bytes | None = None
     where: str = "running_job"
+    data: str = "data_set"
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 CASES = {
@@ -77,6 +81,21 @@ CASES = {
     "PUT /v1/projects/{project}/secrets/{name}": Case(viewer=403, json={"value": "v"}),
     "DELETE /v1/projects/{project}/secrets/{name}": Case(viewer=403),
     "POST /v1/projects/{project}/archives": Case(status=201, viewer=403, content=tar_of("new")),
+    "OPTIONS /v1/projects/{project}/uploads": Case(status=204, viewer=403),
+    "POST /v1/projects/{project}/uploads": Case(
+        status=201, viewer=403, headers={**TUS, "Upload-Length": "3", "Upload-Metadata": "filename YWJjLnR4dA=="}
+    ),
+    "HEAD /v1/uploads/{data_set}": Case(viewer=403, data="upload", headers=TUS),
+    "PATCH /v1/uploads/{data_set}": Case(
+        status=204, viewer=403, data="upload", content=b"abc", headers={**PIECE, "Upload-Offset": "0"}
+    ),
+    "DELETE /v1/uploads/{data_set}": Case(status=204, viewer=403, data="upload", headers=TUS),
+    "GET /v1/projects/{project}/data": Case(),
+    "GET /v1/data/{data_set}": Case(),
+    "GET /v1/data/{data_set}/content": Case(viewer=403),
+    "POST /v1/data/{data_set}/check": Case(viewer=403),
+    "POST /v1/data/{data_set}/copies": Case(status=202, viewer=403, json={"site": "here"}),
+    "DELETE /v1/data/{data_set}": Case(status=202, viewer=403),
     "POST /v1/projects/{project}/plans": Case(viewer=403, json=TASK),
     "POST /v1/projects/{project}/jobs": Case(status=202, viewer=403, json=TASK),
     "GET /v1/projects/{project}/jobs": Case(),
@@ -116,6 +135,7 @@ def ids_of(tenant, case):
         "project": tenant.project,
         "token": tenant.token_ids["viewer"],
         "job": getattr(tenant, case.where),
+        "data_set": getattr(tenant, case.data),
         "attempt": tenant.attempt,
         "node": tenant.node,
         "invoice": tenant.invoice,
@@ -141,7 +161,16 @@ def asked(world, route, token, ids):
         more["json"] = filled(case.json, ids)
     if case.content is not None:
         more["content"] = case.content
+    if case.headers:
+        more["headers"] = case.headers
     return world.call(method, filled(path, ids), token, **more)
+
+
+def reason_of(answer):
+    """The reason of a refusal; the answer to HEAD has no body, so it must fit by its status."""
+    if answer.request.method == "HEAD":
+        return {401: "UNAUTHENTICATED", 403: "FORBIDDEN", 404: "NOT_FOUND"}[answer.status_code]
+    return answer.json()["reason"]
 
 
 @pytest.fixture(params=GUARDED)
@@ -164,7 +193,7 @@ def test_nobody_gets_in_without_a_valid_token(shared_world, route, kind):
     answer = asked(shared_world, route, token, ids_of(shared_world.ours, CASES[route]))
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert answer.json()["reason"] == "UNAUTHENTICATED"
+    assert reason_of(answer) == "UNAUTHENTICATED"
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic b3A6", "bearer\t", "Bearer " + "x" * 10_000, "Token {}"])
@@ -214,7 +243,7 @@ def test_a_foreign_id_and_an_absent_id_get_the_same_answer(shared_world, route):
             else:
                 answer = asked(shared_world, route, token, ids)
             assert answer.status_code == 404, f"{role}: {answer.text}"
-            assert answer.json()["reason"] == "NOT_FOUND"
+            assert reason_of(answer) == "NOT_FOUND"
             answers.append(neutral(answer, ids))
         assert answers[0] == answers[1], role
 
@@ -245,7 +274,7 @@ def test_a_viewer_looks_and_does_not_touch(shared_world, route):
     answer = asked(shared_world, route, ours.tokens["viewer"], ids_of(ours, CASES[route]))
     assert answer.status_code == CASES[route].viewer
     if answer.status_code == 403:
-        assert answer.json()["reason"] == "FORBIDDEN"
+        assert reason_of(answer) == "FORBIDDEN"
 
 
 def test_the_right_token_gets_in(fitting_world, route):

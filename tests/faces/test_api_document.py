@@ -22,6 +22,14 @@ ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "openapi.json"
 ROUTES_DOC = ROOT / "docs" / "routes.md"
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
+
+
+@schemathesis.serializer("application/offset+octet-stream")
+def _as_it_is(context, value):
+    """Bytes of an upload are sent as they are."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
 EXAMPLES = int(os.environ.get("EISBACH_API_EXAMPLES", "15"))
 
 

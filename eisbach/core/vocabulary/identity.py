@@ -9,6 +9,7 @@ JobId = NewType("JobId", str)
 AttemptId = NewType("AttemptId", str)
 NodeId = NewType("NodeId", str)
 ArchiveId = NewType("ArchiveId", str)
+DataSetId = NewType("DataSetId", str)
 
 PREFIXES = {
     OrganisationId: "org",
@@ -16,4 +17,5 @@ PREFIXES = {
     TokenId: "tok",
     JobId: "job",
     AttemptId: "att",
+    DataSetId: "dset",
 }

@@ -1,7 +1,7 @@
 """The SQL store: one atomic, durable, fenced commit on one write connection, and the reads of reader.py."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,9 @@ class SqlStore(SqlReader):
         try:
             with self._transaction() as cursor:
                 self._write(cursor, batch, epoch)
+            if batch.erased and self._file is not None:
+                with suppress(self._write_engine.dialect.loaded_dbapi.Error):  # the commit stands, whatever this says
+                    self._forget_journal()
         except StoreUnavailable:
             # A connection that broke while COMMIT was under way leaves open what became of it: look.
             if self._file is not None or not batch.events or not self._stands(batch, epoch):
@@ -53,13 +56,8 @@ class SqlStore(SqlReader):
 
     def erase_text(self, text_id: str) -> bool:
         """Erase a text and empty the column that shows it; return whether there was one."""
-        object_id, _, what = text_id.rpartition("/")
         with self._transaction() as cursor:
-            for column, sql in self._sql.empty_text_column.values():
-                if column == what:
-                    cursor.execute(sql, ("", object_id))
-            cursor.execute(self._sql.delete_text, (text_id,))
-            erased = bool(cursor.rowcount)
+            erased = self._erase(cursor, text_id)
         if self._file is not None:
             self._forget_journal()
         return erased
@@ -87,6 +85,8 @@ class SqlStore(SqlReader):
             self._update(cursor, table, changes)
         if batch.texts:
             cursor.executemany(sql.put_text, [(text.id, text.salt, text.content) for text in batch.texts])
+        for text_id in batch.erased:
+            self._erase(cursor, text_id)
         if batch.replies_kept_from_ms is not None:
             cursor.execute(sql.delete_replies, (batch.replies_kept_from_ms,))
         for reply in batch.replies:
@@ -96,6 +96,14 @@ class SqlStore(SqlReader):
             self._put_head(cursor, *batch.head, size + len(batch.events))
         if batch.snapshot is not None:
             self._put_snapshot(cursor, *batch.snapshot)
+
+    def _erase(self, cursor: Cursor, text_id: str) -> bool:
+        object_id, _, what = text_id.rpartition("/")
+        for column, sql in self._sql.empty_text_column.values():
+            if column == what:
+                cursor.execute(sql, ("", object_id))
+        cursor.execute(self._sql.delete_text, (text_id,))
+        return bool(cursor.rowcount)
 
     def _require_leadership(self, cursor: Cursor, epoch: int) -> int:
         """Hold the leader's row until the commit ends (BEGIN IMMEDIATE does with SQLite); return the log's size."""
