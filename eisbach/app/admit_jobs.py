@@ -1,11 +1,12 @@
 """From a plan to events: fund jobs in queue order, run the admission cycle, plan attempts."""
 
 from eisbach.app import money
-from eisbach.app.commands import Context
-from eisbach.app.events import AttemptPlanned, Body, JobEnded, JobFunded
+from eisbach.app.commands import SYSTEM, Context
+from eisbach.app.events import AttemptPlanned, Body, JobEnded, JobFunded, JobStopping
 from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import STARTS_MAX, decide
+from eisbach.core.admission.plan import Stop
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Outcome
 from eisbach.core.vocabulary.reasons import Reason
@@ -57,7 +58,14 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bo
                 rules=_rules(state, job),
             )
         )
+    events += [_stopping(state.scheduler.jobs[stop.job], stop) for stop in plan.stops]
     return events, len(plan.starts) >= STARTS_MAX
+
+
+def _stopping(job: ActiveJob, stop: Stop) -> JobStopping:
+    return JobStopping(
+        job=job.job, attempt=str(job.attempt), cause=stop.cause.value, grace_ms=job.grace_ms, by=SYSTEM.token
+    )
 
 
 def _rules(state: FactoryState, job: ActiveJob) -> tuple[int, ...]:

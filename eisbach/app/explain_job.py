@@ -5,6 +5,7 @@ from typing import Any
 
 from eisbach.app import money
 from eisbach.app.check_place import finding_text
+from eisbach.app.explain_power import power_text
 from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
@@ -86,6 +87,8 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
         is_there = any(scheduler.fleet.could_ever(one, job.nodes) for one in job.shapes)
         why = "of the nodes that could take it too many are drained" if is_there else "the site has no such nodes any more"
         return {"reason": Reason.NODES_UNAVAILABLE.value, "text": f"It needs {job.nodes} x ({each}), and {why}"}
+    if lacking := power_text(state, job, plan):
+        return {"reason": Reason.POWER_CAP.value, "text": lacking}
     releases = [(one.releases_ms, one.shares) for one in scheduler.holding.values()]
     shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now, job.where)
     estimate = shadow.at_ms if shadow is not None else None

@@ -192,6 +192,7 @@ def _job_stopping(state: FactoryState, seq: int, at_ms: int, body: e.JobStopping
         job.state = JobState.STOPPING
     job.stop_cause = StopCause(body.cause)
     job.stop_grace_ms = body.grace_ms
+    job.stop_ms = at_ms
 
 
 def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> None:
@@ -261,7 +262,8 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     account.reserved += _reserved_by(body.transfers)
     job.used_ms += body.charged_ms
     fault = Fault(body.fault)
-    job.failures_ours += 1 if fault.is_ours else 0
+    job.preemptions += 1 if fault is Fault.PREEMPTION else 0
+    job.failures_ours += 1 if fault.is_ours and fault is not Fault.PREEMPTION else 0
     job.failures_own += 1 if fault is Fault.CUSTOMER else 0
     job.not_before_ms = body.not_before_ms
     fold_energy.note_end(state, job, body.ended_ms, body.cpu_ms)

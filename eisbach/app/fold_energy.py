@@ -50,6 +50,7 @@ def _capped(state: FactoryState, seq: int, at_ms: int, body: PowerCapped) -> Non
         caps[body.source] = PowerCap(racks_mw=body.racks_mw, cause=body.cause, until_ms=body.until_ms)
     if not caps:
         del state.energy.caps[body.site]
+    state.scheduler.power_caps = state.energy.lowest_caps()
 
 
 CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {

@@ -43,6 +43,7 @@ _STOPPED = {
     StopCause.CANCEL: Verdict(Outcome.CANCELLED, Fault.CUSTOMER, StopCause.CANCEL.reason),
     StopCause.BUDGET: Verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, StopCause.BUDGET.reason),
     StopCause.PREEMPTION: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.PREEMPTION.reason),
+    StopCause.POWER_CAP: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.POWER_CAP.reason),
     StopCause.DRAIN: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.DRAIN.reason),
     StopCause.PLACEMENT: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.PLACEMENT.reason),
 }
@@ -133,6 +134,8 @@ def _job_outcome(verdict: Verdict) -> Outcome:
 
 
 def _next_state(job: ActiveJob, verdict: Verdict, held_ms: int) -> JobState:
+    if verdict.fault is Fault.PREEMPTION:
+        return JobState.WAITING  # however often: nothing is wrong with it
     if verdict.fault.is_ours:
         return JobState.WAITING if job.failures_ours + 1 < OWN_FAULT_TRIES_MAX else JobState.ENDED
     tries_left = job.failures_own + 1 < job.attempts_max
@@ -142,6 +145,8 @@ def _next_state(job: ActiveJob, verdict: Verdict, held_ms: int) -> JobState:
 
 def _not_before(job: ActiveJob, verdict: Verdict, now: int) -> int:
     """The first retry comes at once; later ones after 1, 2, 4 ... seconds, so that a broken node is not hammered."""
+    if verdict.fault is Fault.PREEMPTION:
+        return 0
     failures = job.failures_ours if verdict.fault.is_ours else job.failures_own
     if failures == 0:
         return 0

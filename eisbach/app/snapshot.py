@@ -147,6 +147,7 @@ def decode_state(data: bytes) -> FactoryState:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))
     for job in saved.jobs:
         state.scheduler.add(job)
+    state.scheduler.power_caps = state.energy.lowest_caps()
     return state
 
 

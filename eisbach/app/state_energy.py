@@ -47,3 +47,7 @@ class EnergyState:
     ended: list[Held] = field(default_factory=list)
     caps: dict[str, dict[str, PowerCap]] = field(default_factory=dict)
     """site -> source (`plant`, `operator`) -> cap"""
+
+    def lowest_caps(self) -> dict[str, int]:
+        """Return what the racks of each capped site may draw: the lowest of its caps."""
+        return {site: min(cap.racks_mw for cap in caps.values()) for site, caps in self.caps.items()}

@@ -70,7 +70,7 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
     # Another server leads now: this one can decide nothing any more, and whoever watches it should know.
     factory.application.applier.on_deposed = lambda: os.kill(os.getpid(), signal.SIGTERM)
     try:
-        defaults = TaskDefaults(sells_spot=False)  # until it can be preempted, it is not spot
+        defaults = TaskDefaults()
         api, portal = create_app(factory.application, defaults), create_portal(factory.application, defaults)
 
         def close_streams() -> None:

@@ -19,6 +19,7 @@ from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
 from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.policy.rules import findings_of
+from eisbach.core.scheduling.power import at_rest_mw, reckoned_mw
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from tests.app.factory import Factory
 
@@ -27,10 +28,13 @@ def check_step(factory: Factory) -> None:
     """What costs little and is checked after each step."""
     state = factory.app.applier.state
     check_capacity(state)
+    check_power(state)
     check_places(state)
     check_money(state)
     check_jobs(factory)
-    assert decide(state.scheduler, factory.clock.now()).starts == (), "who can start has started"
+    plan = decide(state.scheduler, factory.clock.now())
+    assert plan.starts == (), "who can start has started"
+    assert plan.stops == (), "who has to give way does"
 
 
 def check_all(factory: Factory) -> None:
@@ -76,6 +80,15 @@ def check_places(state: FactoryState) -> None:
         allowed = {place.site for place in all_places(state) if not findings_of(rules, place)}
         assert job.where.sites is None or job.where.sites == allowed
         assert job.where.sites is not None or allowed == set(state.sites)
+
+
+def check_power(state: FactoryState) -> None:
+    """Invariant 7: what stays is within each site's cap, or nothing stays."""
+    scheduler = state.scheduler
+    staying = [job.shares for job in scheduler.holding.values() if job.state is not JobState.STOPPING]
+    for site, cap_mw in scheduler.power_caps.items():
+        drawn = reckoned_mw(scheduler.fleet, site, staying)
+        assert drawn <= cap_mw or drawn == at_rest_mw(scheduler.fleet, site), f"{site} draws more than its cap"
 
 
 def check_money(state: FactoryState) -> None:

@@ -5,13 +5,17 @@ from itertools import pairwise
 
 import pytest
 
-from eisbach.app import meter_energy
+from eisbach.app import cap_power, explain_job, meter_energy
+from eisbach.app.commands import SYSTEM
 from eisbach.app.event_codec import open_event
 from eisbach.app.events_energy import EnergyMetered
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
+from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.metering.counter import Counted
 from eisbach.core.metering.indicators import Carbon
+from eisbach.core.power.budget import allowed_at, operate
+from eisbach.core.scheduling.power import reckoned_mw
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.ports.meter import Channel, Part
 from tests.app.factory import a_job, a_site, new_factory
@@ -243,3 +247,129 @@ def test_a_site_without_a_plant_has_no_overhead_and_says_that_it_has_none(tmp_pa
     factory.pass_time(HOUR_MS)
     found = metered(factory)
     assert all((one.has_plant, one.losses_mj, one.cooling_mj, one.stream, one.heat) == (False, 0, 0, None, None) for one in found)
+
+
+# Caps.
+
+CAP = Round("cap", 1, cap_power.cap_power)
+
+
+def cap(factory, kw, until_ms=0):
+    facts = factory.app.sites["here"]
+    return factory.perform(
+        cap_power.command(SYSTEM, facts, site="here", draw_mw=None if kw is None else round(kw * 1_000_000), until_ms=until_ms)
+    )
+
+
+def why(factory, job):
+    return factory.ask(explain_job.question(job=job))
+
+
+@pytest.fixture
+def busy(factory):
+    """The machine half full of on-demand work, half of spot."""
+    kept = factory.submit(a_job("sleep 36000", cpus=60, grace_s=20, limit_s=40_000, name="kept"))
+    spot = factory.submit(
+        a_job("sleep 36000", cpus=60, grace_s=20, limit_s=40_000, name="spot", capacity_class=CapacityClass.SPOT)
+    )
+    factory.pass_time(MINUTE_MS)
+    return factory, kept, spot
+
+
+def test_a_cap_takes_from_spot_first_and_it_comes_back_uncharged(busy):
+    factory, kept, spot = busy
+    before = factory.app.applier.state.scheduler.power_caps
+    assert before == {}
+    reply = cap(factory, 51.57)
+    assert 0 < reply["racks_mw"] < 1_000_000
+    assert (factory.job(kept)["state"], factory.job(spot)["state"]) == ("running", "waiting")
+    assert factory.job(spot)["reason"] == "POWER_CAP"
+    assert factory.job(spot)["charged"] == 0
+    (attempt,) = factory.attempts(spot)
+    assert (attempt["outcome"], attempt["fault"], attempt["reason"]) == ("preempted", "preemption", "POWER_CAP")
+    said = why(factory, spot)
+    assert said["reason"] == "POWER_CAP"
+    assert "would add" in said["text"]
+    assert "operator" in said["text"]
+    cap(factory, None)
+    assert factory.job(spot)["state"] == "running"
+    check_all(factory)
+
+
+def test_a_cap_ends_when_it_said(busy):
+    factory, _, spot = busy
+    cap(factory, 51.57, until_ms=factory.clock.now() + HOUR_MS)
+    factory.pass_time(HOUR_MS - 1)
+    factory.run_rounds(CAP)
+    assert factory.job(spot)["state"] == "waiting"
+    factory.pass_time(1)
+    factory.run_rounds(CAP)
+    assert factory.job(spot)["state"] == "running"
+
+
+def test_preempted_work_is_never_given_up(busy):
+    factory, _, spot = busy
+    for _ in range(15):
+        cap(factory, 51.57)
+        cap(factory, None)
+    assert factory.job(spot)["state"] == "running"
+    assert factory.app.applier.state.scheduler.jobs[spot].preemptions == 15
+    check_all(factory)
+
+
+def stream_of(factory, **changes):
+    """The same site with another plant."""
+    plant = a_plant(grid_mw=10**9, **changes)
+    facts = replace(factory.app.sites["here"], power=plant.connection, stream=plant.stream)
+    factory.app.sites = {"here": facts}
+    return facts
+
+
+def test_the_flow_halves_and_power_falls_to_the_limit_within_a_round(tmp_path):
+    """A stream that just carries the machine, and then half of it; what is reserved for on-demand goes last."""
+    nodes = [NodeFacts(node=f"n{n}", pool="p", flavour="h200.8", cpu_milli=64_000, memory_mib=65_536, gpus=8) for n in range(20)]
+    factory = new_factory(tmp_path, site=an_equipped_site(*nodes), budget_eur=10**6)
+    stream_of(factory, flow=45)
+    factory.run_rounds(CAP)
+    assert factory.app.applier.state.scheduler.power_caps == {}, "it carries all of it"
+    jobs = [
+        factory.submit(
+            a_job("sleep 90000", cpus=8, gpus=8, flavour="h200", grace_s=10, limit_s=90_000, capacity_class=CapacityClass(kind))
+        )
+        for kind in ("on-demand", "spot") * 10
+    ]
+    facts = stream_of(factory, flow=22)
+    factory.run_rounds(CAP)
+    allowed = allowed_at(facts.plant, factory.clock.now()).it_mw
+    scheduler = factory.app.applier.state.scheduler
+    drawn = reckoned_mw(scheduler.fleet, "here", (job.shares for job in scheduler.holding.values()))
+    assert drawn <= scheduler.power_caps["here"] <= allowed
+    running = operate(facts.plant, drawn, factory.clock.now())
+    assert running.rise_mk <= running.limits.rise_mk
+    states = [factory.job(job)["state"] for job in jobs]
+    assert states[0::2].count("waiting") == 0 or states[1::2].count("running") == 0, "spot gives way first"
+    assert "waiting" in states[1::2]
+    check_all(factory)
+
+
+def test_a_plant_that_allows_what_is_there_writes_nothing(factory):
+    size = factory.store.log_size()
+    for _ in range(50):
+        factory.pass_time(MINUTE_MS)
+        factory.run_rounds(CAP)
+    assert factory.store.log_size() == size
+
+
+@pytest.mark.parametrize(
+    ("site", "kw", "until_ms", "reason"),
+    [
+        ("nowhere", 5, 0, "NOT_FOUND"),
+        ("here", -5, 0, "INVALID_ARGUMENT"),
+        ("here", 10**9, 0, "INVALID_ARGUMENT"),
+        ("here", 5, 1, "INVALID_ARGUMENT"),
+    ],
+)
+def test_caps_that_cannot_be_are_refused(factory, site, kw, until_ms, reason):
+    facts = factory.app.sites.get(site)
+    command = cap_power.command(SYSTEM, facts, site=site, draw_mw=kw * 1_000_000, until_ms=until_ms)
+    assert factory.perform(command).reason.value == reason

@@ -330,11 +330,25 @@ def test_delays_double_up_to_a_minute_and_the_last_fault_ends_the_job(factory):
 
 
 def test_who_was_thrown_back_by_us_is_first_in_line(factory):
-    thrown = factory.submit(a_job("sleep 600", cpus=8, capacity_class=CapacityClass.SPOT))
+    thrown = factory.submit(a_job("sleep 600", cpus=8))
     waiting = factory.submit(a_job("sleep 600", cpus=8))
     lose(factory, thrown)
     assert factory.job(thrown)["state"] == "running"
     assert factory.job(waiting)["state"] == "waiting"
+
+
+def test_spot_makes_room_for_on_demand_and_comes_back(factory):
+    spot = factory.submit(a_job("sleep 600", cpus=8, grace_s=20, capacity_class=CapacityClass.SPOT))
+    factory.pass_time(60 * SECOND_MS)
+    on_demand = factory.submit(a_job("sleep 600", cpus=1))
+    assert factory.job(on_demand)["state"] == "running"
+    assert (factory.job(spot)["state"], factory.job(spot)["reason"]) == ("waiting", "PREEMPTED")
+    assert [one["fault"] for one in factory.attempts(spot)] == ["preemption"]
+    factory.pass_time(600 * SECOND_MS)
+    assert factory.job(spot)["state"] == "running"
+    factory.pass_time(600 * SECOND_MS)
+    assert (factory.job(spot)["outcome"], factory.job(spot)["charged_ms"]) == ("succeeded", 600_000)
+    check_all(factory)
 
 
 def test_what_was_charged_hourly_is_given_back_when_it_was_our_fault(factory):

@@ -33,5 +33,5 @@ def test_ours_are_the_faults_of_operator_hardware_and_preemption():
 
 def test_every_cause_of_a_stop_is_one_of_the_known_reasons():
     assert [cause.reason for cause in StopCause] == [
-        Reason.CANCELLED, Reason.BUDGET_REACHED, Reason.PREEMPTED, Reason.NODE_DRAINED, Reason.PLACEMENT_FORBIDDEN,
+        Reason.CANCELLED, Reason.BUDGET_REACHED, Reason.PREEMPTED, Reason.NODE_DRAINED, Reason.POWER_CAP, Reason.PLACEMENT_FORBIDDEN,
     ]  # fmt: skip

@@ -11,10 +11,10 @@ from tests.core.fleets import a_shape
 GROUPS = [((a_shape(cores),), nodes) for cores, nodes in ((1, 1), (2, 1), (2, 2))]
 
 
-def test_our_faults_come_first_then_the_class_then_first_come_first_served():
+def test_the_class_comes_first_then_who_was_thrown_back_then_first_come_first_served():
     on_demand, spot = CapacityClass.ON_DEMAND, CapacityClass.SPOT
     keys = [order_key(False, on_demand, 7), order_key(True, spot, 9), order_key(False, spot, 3), order_key(True, on_demand, 8)]
-    assert sorted(keys) == [keys[3], keys[1], keys[0], keys[2]]
+    assert sorted(keys) == [keys[3], keys[0], keys[1], keys[2]]
 
 
 def entries_kept(queue):

@@ -1,8 +1,9 @@
-"""A plan is a value: which jobs start where, and when to look again."""
+"""A plan is a value: which jobs start where, who gives way, and when to look again."""
 
 from dataclasses import dataclass
 
 from eisbach.core.capacity.fleet import Share
+from eisbach.core.jobs.lifecycle import StopCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +16,22 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """A job that gives way: it gets its signal and its grace, and is tried again at our cost."""
+
+    job: str
+    cause: StopCause
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What one cycle decided. `head` is the first job that had to wait, `head_start_ms` the start kept for it."""
+    """What one cycle decided. `head` is the first job that had to wait for room, `head_start_ms` the start kept for it.
+
+    `power_head` is the first job that fits but for the power of its site: what is left of that is kept for it.
+    """
 
     starts: tuple[Start, ...]
     head: str | None = None
     head_start_ms: int | None = None
+    stops: tuple[Stop, ...] = ()
+    power_head: str | None = None

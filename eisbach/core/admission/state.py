@@ -40,6 +40,7 @@ class ActiveJob:
     attempts: int = 0
     failures_own: int = 0
     failures_ours: int = 0
+    preemptions: int = 0
     not_before_ms: int = 0
     attempt: str | None = None
     shape: int = 0
@@ -49,6 +50,7 @@ class ActiveJob:
     started_ms: int | None = None
     stop_cause: StopCause | None = None
     stop_grace_ms: int = 0
+    stop_ms: int | None = None
 
     @property
     def remaining_ms(self) -> int:
@@ -63,13 +65,14 @@ class ActiveJob:
     @property
     def key(self) -> OrderKey:
         """Return the job's place in the order of the queue."""
-        return order_key(self.failures_ours > 0, self.capacity_class, self.seq)
+        return order_key(self.failures_ours + self.preemptions > 0, self.capacity_class, self.seq)
 
     @property
     def releases_ms(self) -> int:
         """Return when its attempt lets go of its shares at the latest."""
         since = self.running_ms if self.running_ms is not None else self.planned_ms
-        return since + self.remaining_ms + self.grace_ms
+        at_limit = since + self.remaining_ms + self.grace_ms
+        return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_grace_ms)
 
 
 @dataclass(slots=True)
@@ -85,6 +88,8 @@ class SchedulerState:
     """project -> jobs that wait for money, with their keys, in queue order"""
     delayed: list[tuple[int, str]] = field(default_factory=list)
     """heap of (instant, job) that may not start before"""
+    power_caps: dict[str, int] = field(default_factory=dict)
+    """site -> the milliwatt that its racks may draw at most, for those that are capped"""
 
     def add(self, job: ActiveJob) -> None:
         """Add a job, as found in the log or in a snapshot, to all indexes."""
@@ -119,7 +124,7 @@ class SchedulerState:
         self.fleet.take(shares)
         job.state = JobState.STARTING
         job.attempt, job.shape, job.shares, job.planned_ms = attempt, shape, shares, now
-        job.running_ms, job.stop_cause = None, None
+        job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.attempts += 1
         self.holding[attempt] = job
 
@@ -129,7 +134,8 @@ class SchedulerState:
         require(job.attempt is not None, "only an attempt can end")
         self.fleet.give_back(job.shares)
         self.holding.pop(str(job.attempt))
-        job.attempt, job.shares, job.running_ms, job.stop_cause = None, (), None, None
+        job.attempt, job.shares = None, ()
+        job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.state = after
         if after is JobState.WAITING:
             self._enqueue(job)

@@ -41,6 +41,10 @@ class Fleet:
         node.tenant = ""
         self.nodes[node.node] = node
 
+    def sites(self) -> frozenset[str]:
+        """Return the sites at which nodes stand."""
+        return frozenset(node.site for node in self.nodes.values())
+
     def usable(self, shape: NodeShape, where: Where = ANYWHERE) -> Iterable[Node]:
         """Yield the nodes that may take this shape there, whether free or not."""
         for node in self.nodes.values():

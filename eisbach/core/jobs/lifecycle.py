@@ -52,6 +52,7 @@ class StopCause(Enum):
     BUDGET = "budget"
     PREEMPTION = "preemption"
     DRAIN = "drain"
+    POWER_CAP = "power_cap"
     PLACEMENT = "placement"
 
     @property
@@ -65,6 +66,7 @@ _REASON_OF_STOP = {
     StopCause.BUDGET: Reason.BUDGET_REACHED,
     StopCause.PREEMPTION: Reason.PREEMPTED,
     StopCause.DRAIN: Reason.NODE_DRAINED,
+    StopCause.POWER_CAP: Reason.POWER_CAP,
     StopCause.PLACEMENT: Reason.PLACEMENT_FORBIDDEN,
 }
 

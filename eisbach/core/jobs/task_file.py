@@ -34,7 +34,6 @@ class TaskDefaults:
     grace_max_ms: int = HOUR_MS
     nodes_max: int = 4096
     attempts_max: int = 100
-    sells_spot: bool = True
 
 
 def parse_task(raw: object, *, defaults: TaskDefaults) -> JobSpec | tuple[Refusal, ...]:
@@ -69,7 +68,7 @@ def parse_task(raw: object, *, defaults: TaskDefaults) -> JobSpec | tuple[Refusa
         checkpoint=_checkpoint(raw.get("checkpoint"), defaults, findings),
         retry=_retry(raw.get("retry"), defaults, findings),
         outputs=parse_outputs(raw.get("outputs"), findings),
-        capacity_class=_capacity_class(raw.get("class"), resources.is_spot, defaults, findings),
+        capacity_class=_capacity_class(raw.get("class"), resources.is_spot, findings),
         placement=parse_placement(raw.get("placement"), "placement", findings),
     )
     return tuple(findings.refusals) if findings.refusals else spec
@@ -248,17 +247,8 @@ def _retry(value: object, defaults: TaskDefaults, findings: Findings) -> RetryRu
     return RetryRule()
 
 
-def _capacity_class(
-    value: object, is_spot: bool | None, defaults: TaskDefaults, findings: Findings
-) -> CapacityClass:
+def _capacity_class(value: object, is_spot: bool | None, findings: Findings) -> CapacityClass:
     name = value.strip().lower().replace("_", "-") if isinstance(value, str) else ""
-    if (is_spot or name == "spot") and not defaults.sells_spot:
-        findings.refuse(
-            Reason.NOT_SUPPORTED,
-            "class" if value is not None else "resources.use_spot",
-            "This factory does not sell spot capacity: it cannot preempt yet, so it would be a cheaper on-demand",
-            "Leave it out",
-        )
     if value is None:
         return CapacityClass.SPOT if is_spot else CapacityClass.ON_DEMAND
     if name == "reserved":

@@ -113,20 +113,42 @@ class Operation:
         return self.total_mw <= self.grid_allowed_mw and self.cooling.excess_mw == 0
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a plant finds around it at an instant: air, water, the limits of the season, what the quarter wants."""
+
+    air_mc: int
+    water: Water | None
+    limits: Limits | None
+    demand_mw: int
+
+
+def surroundings_at(plant: Plant, instant: int) -> Surroundings:
+    """Return what is around a plant at an instant."""
+    return Surroundings(
+        air_mc=plant.connection.air.at(instant),
+        water=plant.stream.above(instant) if plant.stream is not None else None,
+        limits=plant.stream.permit.at(instant) if plant.stream is not None else None,
+        demand_mw=plant.quarter.demand.at(instant) if plant.quarter is not None else 0,
+    )
+
+
 def operate(plant: Plant, it_mw: int, instant: int) -> Operation:
-    """Return how a site runs while its racks draw so much.
+    """Return how a site runs at an instant while its racks draw so much."""
+    return operate_in(plant, it_mw, surroundings_at(plant, instant))
+
+
+def operate_in(plant: Plant, it_mw: int, around: Surroundings) -> Operation:
+    """Return how a site runs in given surroundings.
 
     All that the racks and the supply draw becomes heat; what the quarter takes is not the stream's.
     """
-    connection, stream, quarter = plant.connection, plant.stream, plant.quarter
+    connection, water, limits = plant.connection, around.water, around.limits
     losses = connection.supply.losses_mw(it_mw)
     heat_mw = it_mw + losses
-    flow = quarter.export.flow(heat_mw, quarter.demand.at(instant)) if quarter is not None else None
+    flow = plant.quarter.export.flow(heat_mw, around.demand_mw) if plant.quarter is not None else None
     left = heat_mw - (flow.taken_mw if flow is not None else 0)
-    water = stream.above(instant) if stream is not None else None
-    limits = stream.permit.at(instant) if stream is not None else None
     allowed = heat_allowed_mw(water, limits) if water is not None and limits is not None else 0
-    air = connection.air.at(instant)
     return Operation(
         it_mw=it_mw,
         losses_mw=losses,
@@ -135,8 +157,8 @@ def operate(plant: Plant, it_mw: int, instant: int) -> Operation:
         water=water,
         limits=limits,
         stream_allowed_mw=allowed,
-        grid_allowed_mw=connection.grid_mw * connection.derating.permille(air) // 1000,
-        air_mc=air,
+        grid_allowed_mw=connection.grid_mw * connection.derating.permille(around.air_mc) // 1000,
+        air_mc=around.air_mc,
     )
 
 
@@ -153,14 +175,16 @@ def allowed_at(plant: Plant, instant: int) -> Allowed:
 
     Nobody has to take the heat: the permit must hold without the quarter, the connection also with its heat pump.
     """
-    alone = replace(plant, quarter=None)
+    alone, around = replace(plant, quarter=None), surroundings_at(plant, instant)
 
     def is_allowed(it_mw: int) -> bool:
-        with_quarter = operate(plant, it_mw, instant)
-        return operate(alone, it_mw, instant).is_allowed and with_quarter.total_mw <= with_quarter.grid_allowed_mw
+        if not operate_in(alone, it_mw, around).is_allowed:
+            return False
+        with_quarter = operate_in(plant, it_mw, around) if plant.quarter is not None else None
+        return with_quarter is None or with_quarter.total_mw <= with_quarter.grid_allowed_mw
 
     most = _largest(is_allowed, plant.connection.grid_mw)
-    beyond = operate(alone, most + 1, instant)
+    beyond = operate_in(alone, most + 1, around)
     if beyond.cooling.excess_mw > 0:
         return Allowed(most, CapCause.STREAM)
     return Allowed(most, CapCause.HOT_DAY if beyond.grid_allowed_mw < plant.connection.grid_mw else CapCause.GRID)
@@ -185,7 +209,8 @@ def allowed_within(plant: Plant, start: int, end: int) -> Allowed:
 
 def allowed_for_grid(plant: Plant, draw_mw: int, instant: int) -> int:
     """Return the largest load of the racks with which the whole site draws at most `draw_mw`."""
-    return _largest(lambda it_mw: operate(plant, it_mw, instant).total_mw <= draw_mw, max(0, draw_mw))
+    around = surroundings_at(plant, instant)
+    return _largest(lambda it_mw: operate_in(plant, it_mw, around).total_mw <= draw_mw, max(0, draw_mw))
 
 
 def _largest(is_allowed: Callable[[int], bool], most: int) -> int:

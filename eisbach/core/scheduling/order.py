@@ -1,4 +1,7 @@
-"""The order of the queue: jobs that our faults threw back, then the capacity class, then first come, first served."""
+"""The order of the queue: the capacity class, in it the jobs that we threw back, then first come, first served.
+
+Spot that gave way stays behind on-demand: otherwise it would take again what it has just given.
+"""
 
 import heapq
 from collections.abc import Iterator, Set
@@ -20,7 +23,7 @@ _STALE_KEPT = 16
 
 def order_key(is_first_in_line: bool, capacity_class: CapacityClass, seq: int) -> OrderKey:
     """Return what the queue is sorted by, lowest first. `seq` is the log position of the submission."""
-    return (0 if is_first_in_line else 1, _CLASS_RANK[capacity_class], seq)
+    return (_CLASS_RANK[capacity_class], 0 if is_first_in_line else 1, seq)
 
 
 class _Group:

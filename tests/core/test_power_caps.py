@@ -1,0 +1,264 @@
+"""Caps on power and preemption in the admission cycle: nothing starts above a cap, who gives way, and for whom."""
+
+import random
+
+import pytest
+
+from eisbach.core.admission.cycle import decide
+from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.power.budget import allowed_at, allowed_within, operate
+from eisbach.core.power.draw import rating_of
+from eisbach.core.power.series import Series
+from eisbach.core.scheduling.power import at_rest_mw, reckoned_mw
+from eisbach.core.vocabulary.interval import month_start
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active
+from tests.core.test_cycle import NOW, carry_out, fingerprint, starts
+from tests.core.test_power import a_plant
+
+SPOT, ON_DEMAND = CapacityClass.SPOT, CapacityClass.ON_DEMAND
+GPU_MW = -(-(rating_of("h200.8", 0, 8).rated_mw - rating_of("h200.8", 0, 8).idle_mw) * 9 // 80)
+"""A GPU of a node of eight, without its host: an eighth of nine tenths of what is above rest."""
+
+
+def gpu_job(name, seq, *, gpus=1, **more):
+    return an_active(name, seq, shapes=(a_shape(cores=1, gpus=gpus),), **more)
+
+
+def a_gang(tasks, *, job="gang", **more):
+    return an_active(job, 10, nodes=tasks, shapes=(a_shape(cores=1, gpus=2),), **more)
+
+
+def drawn(state, site="here"):
+    return reckoned_mw(state.fleet, site, (job.shares for job in state.holding.values()))
+
+
+def running_since(state, name, since):
+    state.jobs[name].running_ms = since
+
+
+@pytest.fixture
+def state():
+    """Two nodes of eight GPUs; four jobs of two GPUs each run, two of them spot; the older ones have more to lose."""
+    jobs = [
+        gpu_job(name, seq, gpus=2, capacity_class=kind, limit_ms=4 * HOUR_MS)
+        for seq, (name, kind) in enumerate([("old-spot", SPOT), ("old", ON_DEMAND), ("spot", SPOT), ("young", ON_DEMAND)])
+    ]
+    state = a_state(a_fleet(*(a_node(f"n{number}", cores=64, gpus=8, flavour="h200.8") for number in (1, 2))), *jobs)
+    carry_out(state, decide(state, NOW), NOW)
+    for name in ("old-spot", "old"):
+        running_since(state, name, NOW - HOUR_MS)
+    return state
+
+
+def stopped(plan):
+    return [(stop.job, stop.cause) for stop in plan.stops]
+
+
+def test_nothing_starts_above_a_cap(state):
+    state.power_caps["here"] = drawn(state) + 3 * GPU_MW
+    state.add(gpu_job("wide", 10, gpus=4))
+    plan = decide(state, NOW)
+    assert (starts(plan), plan.power_head) == ([], "wide")
+    state.power_caps["here"] += 2 * GPU_MW
+    assert starts(decide(state, NOW)) == ["wide"]
+
+
+def test_what_is_left_of_the_power_is_kept_for_the_first_that_waits_for_it(state):
+    state.power_caps["here"] = drawn(state) + 3 * GPU_MW
+    state.add(gpu_job("wide", 10, gpus=8, capacity_class=SPOT))
+    state.add(gpu_job("small", 11, capacity_class=SPOT))
+    assert starts(decide(state, NOW)) == []
+
+
+def test_a_job_that_no_cap_carries_keeps_nothing_from_others(state):
+    state.power_caps["here"] = drawn(state) + 3 * GPU_MW
+    state.add(an_active("huge", 10, nodes=16, shapes=(a_shape(cores=1, gpus=1),), capacity_class=SPOT))
+    state.add(gpu_job("small", 11, capacity_class=SPOT))
+    assert starts(decide(state, NOW)) == ["small"]
+
+
+def test_another_site_with_power_is_taken(state):
+    state.power_caps["here"] = drawn(state)
+    away = a_node("away", cores=64, gpus=8, flavour="h200.8")
+    away.site = "elsewhere"
+    state.fleet.add(away)
+    state.add(gpu_job("goes-there", 10))
+    (start,) = decide(state, NOW).starts
+    assert {share.node for share in start.shares} == {"away"}
+
+
+def test_spot_gives_way_first_and_the_least_work_is_lost(state):
+    state.power_caps["here"] = drawn(state) - 1
+    assert stopped(decide(state, NOW)) == [("spot", StopCause.POWER_CAP)]
+    state.power_caps["here"] = drawn(state) - 3 * GPU_MW
+    assert stopped(decide(state, NOW)) == [("spot", StopCause.POWER_CAP), ("old-spot", StopCause.POWER_CAP)]
+    state.power_caps["here"] = drawn(state) - 5 * GPU_MW
+    assert [job for job, _ in stopped(decide(state, NOW))] == ["spot", "old-spot", "young"]
+
+
+def test_who_is_leaving_counts_as_gone(state):
+    state.power_caps["here"] = drawn(state) - 1
+    (stop,) = decide(state, NOW).stops
+    state.jobs[stop.job].state = JobState.STOPPING
+    assert decide(state, NOW).stops == ()
+
+
+def test_a_cap_below_what_nodes_draw_at_rest_stops_everything_and_no_more(state):
+    state.power_caps["here"] = 0
+    assert len(decide(state, NOW).stops) == 4
+
+
+def test_a_cap_changes_nothing_in_the_state(state):
+    state.power_caps["here"] = drawn(state) - 3 * GPU_MW
+    state.add(gpu_job("waits", 10, gpus=8))
+    before = fingerprint(state)
+    decide(state, NOW)
+    assert fingerprint(state) == before
+
+
+def test_on_demand_takes_from_spot_what_it_lacks_and_no_more(state):
+    """Eight GPUs are free and ten are needed: two of spot's are enough, those with less to lose."""
+    state.add(a_gang(5))
+    plan = decide(state, NOW)
+    assert (starts(plan), plan.head) == ([], "gang")
+    assert stopped(plan) == [("spot", StopCause.PREEMPTION)]
+
+
+def test_more_of_spot_gives_way_where_more_is_lacking(state):
+    state.add(a_gang(6))
+    assert stopped(decide(state, NOW)) == [("spot", StopCause.PREEMPTION), ("old-spot", StopCause.PREEMPTION)]
+
+
+def test_whoever_was_stopped_for_a_job_is_not_replaced_and_the_room_is_kept(state):
+    state.add(a_gang(5))
+    plan = decide(state, NOW)
+    for stop in plan.stops:
+        job = state.jobs[stop.job]
+        job.state, job.stop_ms, job.stop_grace_ms = JobState.STOPPING, NOW, 30_000
+    state.add(gpu_job("small", 11, limit_ms=HOUR_MS))
+    again = decide(state, NOW)
+    assert again.stops == ()
+    assert again.head_start_ms == NOW + 30_000
+    assert starts(again) == []
+    for stop in plan.stops:
+        state.release(state.jobs[stop.job], after=JobState.WAITING)
+    assert starts(decide(state, NOW + 30_000))[0] == "gang"
+
+
+def test_spot_takes_nothing_from_anybody_and_nobody_stops_in_vain(state):
+    state.add(a_gang(5, job="spot-gang", capacity_class=SPOT))
+    state.add(an_active("too-much", 11, nodes=3, shapes=(a_shape(cores=1, gpus=8),)))
+    assert decide(state, NOW).stops == ()
+
+
+def test_spot_gives_its_power_to_on_demand(state):
+    state.power_caps["here"] = drawn(state)
+    state.add(gpu_job("needs-power", 10, gpus=2))
+    plan = decide(state, NOW)
+    assert stopped(plan) == [("spot", StopCause.PREEMPTION)]
+    assert plan.power_head == "needs-power"
+
+
+def test_spot_that_gave_way_stays_behind_on_demand(state):
+    state.add(gpu_job("first-spot", 10, capacity_class=SPOT, preemptions=3))
+    state.add(gpu_job("on-demand", 11))
+    assert next(iter(state.queue.walk(set())))[0] == "on-demand"
+
+
+# Random summers: series that nobody chose, work that comes and goes, and limits that hold at every instant.
+
+STEP_MS = 15 * MINUTE_MS
+GRACE_MS = 10 * MINUTE_MS
+
+
+def a_summer(chance):
+    """A heat wave on low water, with recorded spikes; a connection that may be short."""
+    start = month_start(2026, 6) + chance.randrange(80) * DAY_MS
+    recorded = sorted(chance.sample(range(start, start + 3 * DAY_MS, HOUR_MS), 6))
+    return start, a_plant(
+        grid_mw=chance.randint(60, 140) * 1_000_000,
+        air=Series(
+            monthly=(chance.randint(15_000, 34_000),) * 12, hourly=tuple(500 * (12 - abs(14 - hour)) for hour in range(24))
+        ),
+        flow=Series(
+            monthly=tuple(chance.randint(4, 25) for _ in range(12)),
+            recorded_ms=tuple(recorded),
+            recorded=tuple(chance.randint(1, 20) for _ in recorded),
+        ),
+        water=Series(
+            monthly=tuple(chance.randint(12_000, 21_000) for _ in range(12)),
+            hourly=tuple(chance.randint(-300, 900) for _ in range(24)),
+        ),
+        chillers_mw=chance.choice([0, 15_000_000]),
+    )
+
+
+class Summer:
+    """Ten systems of eight GPUs, a plant for 100 kW, and people who want all of it."""
+
+    def __init__(self, seed):
+        self.chance = random.Random(seed)
+        self.now, self.plant = a_summer(self.chance)
+        nodes = (a_node(f"n{number}", cores=64, gpus=8, flavour="h200.8") for number in range(10))
+        self.state, self.seq, self.power_stops = a_state(a_fleet(*nodes)), 0, 0
+
+    def step(self):
+        for job in list(self.state.holding.values()):
+            is_over = job.stop_ms is not None and job.stop_ms + job.stop_grace_ms <= self.now
+            if is_over or self.chance.random() < 0.1:
+                after = JobState.WAITING if job.state is JobState.STOPPING else JobState.ENDED
+                self.state.release(job, after=after)
+        for _ in range(self.chance.randint(0, 3)):
+            self.seq += 1
+            kind = self.chance.choice([SPOT, ON_DEMAND])
+            grace = self.chance.choice([0, MINUTE_MS, GRACE_MS])
+            job = gpu_job(f"j{self.seq}", self.seq, gpus=self.chance.choice([1, 2, 8]), capacity_class=kind, grace_ms=grace)
+            self.state.add(job)
+        self.state.power_caps["here"] = allowed_within(self.plant, self.now, self.now + 2 * STEP_MS + GRACE_MS).it_mw
+        plan = decide(self.state, self.now)
+        carry_out(self.state, plan, self.now)
+        for stop in plan.stops:
+            job = self.state.jobs[stop.job]
+            job.state, job.stop_ms, job.stop_grace_ms = JobState.STOPPING, self.now, job.grace_ms
+        self.check_rights(plan)
+        self.power_stops += sum(1 for stop in plan.stops if stop.cause is StopCause.POWER_CAP)
+        for later in (0, STEP_MS // 3, STEP_MS - 1):
+            self.check_limits(self.now + later)
+        self.now += STEP_MS
+
+    def check_rights(self, plan):
+        capped = [self.state.jobs[stop.job] for stop in plan.stops if stop.cause is StopCause.POWER_CAP]
+        if any(job.capacity_class is ON_DEMAND for job in capped):
+            staying = [job for job in self.state.holding.values() if job.state is not JobState.STOPPING]
+            assert not [job.job for job in staying if job.capacity_class is SPOT], "spot gives way first"
+
+    def check_limits(self, instant):
+        """Nodes at rest cannot be turned off here; above that, neither permit nor connection is ever exceeded."""
+        draw, rest = drawn(self.state), at_rest_mw(self.state.fleet, "here")
+        if draw <= rest:
+            return
+        assert draw <= allowed_at(self.plant, instant).it_mw
+        running = operate(self.plant, draw, instant)
+        assert running.cooling.excess_mw == 0
+        assert running.total_mw <= running.grid_allowed_mw
+        assert running.rise_mk <= running.limits.rise_mk
+        if running.cooling.stream_mw:
+            assert running.water.temperature_mc + running.rise_mk <= running.limits.temperature_mc
+
+
+def a_random_summer(seed):
+    summer = Summer(seed)
+    for _ in range(3 * DAY_MS // STEP_MS):
+        summer.step()
+    return summer.power_stops
+
+
+def test_caps_hold_in_random_summers():
+    assert sum(a_random_summer(seed) for seed in range(3)) > 10, "and they were put to the test"
+
+
+@pytest.mark.prove
+def test_caps_hold_in_a_thousand_random_summers():
+    assert sum(a_random_summer(seed) for seed in range(1000)) > 1000
