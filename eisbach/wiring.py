@@ -26,7 +26,7 @@ from eisbach.adapters.private_files import write_private
 from eisbach.adapters.promise_file import read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer, KeyFileError, create_key_file, load_key_file
-from eisbach.adapters.site_file import check_machine, read_site_file, write_site_file
+from eisbach.adapters.site_file import SITE_FILE, check_machine, read_site_file, write_site_file
 from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.app import issue_token, promise_register, record_observation
 from eisbach.app.announce_data_set import DataLimits
@@ -62,7 +62,6 @@ DATABASE = "eisbach.db"
 LOG_KEY = "log.key"
 EARLIER_KEYS = "log-keys-before-restores"
 OPERATOR_TOKEN = "operator.token"
-SITE_FILE = "site.toml"
 PRICE_FILE = "prices.toml"
 PROMISE_FILE = "promises.toml"
 FOLLOWS_HEAD = "follows-head"
@@ -121,10 +120,11 @@ def _open(home: Path, lock: HomeLock) -> Factory:
         raise CannotStart(f"A restore into {home} was not finished; empty the folder and restore once more")
     _check_operator_token(home / OPERATOR_TOKEN)
     machine = detect()
-    write_site_file(home / SITE_FILE, [machine_as_node(machine)])
+    here = machine_as_node(machine)
+    write_site_file(home / SITE_FILE, [here])
     write_price_file(home / PRICE_FILE)
-    sites, tariff = read_site_file(home / SITE_FILE), read_price_file(home / PRICE_FILE)
-    check_machine(home / SITE_FILE, sites, machine_as_node(machine))
+    sites, tariff = read_site_file(home / SITE_FILE, here), read_price_file(home / PRICE_FILE)
+    check_machine(home / SITE_FILE, sites, here)
     promises = read_promise_file(home / PROMISE_FILE)
     office, signer = open_office(home), _signer(home)
     store = open_sqlite(home / DATABASE)

@@ -11,6 +11,8 @@ from eisbach.adapters.site_nodes import read_nodes
 from eisbach.adapters.site_power import read_carbon, read_heat, read_power, read_stream
 from eisbach.app.site_facts import NodeFacts, SiteFacts
 
+SITE_FILE = "site.toml"
+"""Its name in the home."""
 SITE_KEYS = ("name", "country", "operator", "operator_country", "parent_country", "simulated")
 SUB_TABLES: dict[str, Callable[[Path, Mapping[str, Any], str], Any]] = {
     "power": read_power,
@@ -27,7 +29,7 @@ def write_site_file(path: Path, nodes: Sequence[NodeFacts]) -> None:
         "# What this factory is made of. Edit it and restart; a node in use is drained first.",
         "# country and operator_country are ISO 3166-1 codes. ZZ means that nobody has said yet where this is:",
         "# Eisbach cannot find that out by itself, so please set both. parent_country is the country of the operator's",
-        "# ultimate parent; left out, it is operator_country. Several sites: docs/operations.md.",
+        "# ultimate parent; left out, it is operator_country. Several sites, each a [[site]]: docs/operations.md.",
         "",
         "[site]",
         'name = "here"',
@@ -49,9 +51,9 @@ def write_site_file(path: Path, nodes: Sequence[NodeFacts]) -> None:
     write_once(path, "\n".join(lines) + "\n")
 
 
-def read_site_file(path: Path) -> tuple[SiteFacts, ...]:
-    """Return the sites that a site file names, in its order; raise HomeFileError."""
-    raw = read_toml(path)
+def read_site_file(path: Path, machine: NodeFacts | None = None) -> tuple[SiteFacts, ...]:
+    """Return the sites that a site file names, in its order; raise HomeFileError. `machine` is what this one offers."""
+    raw = _read(path)
     known_keys(path, raw, ("site", "node"), "")
     said = raw.get("site")
     if not said:
@@ -59,7 +61,7 @@ def read_site_file(path: Path) -> tuple[SiteFacts, ...]:
     tables = said if isinstance(said, list) else [said]
     names = [_name_of(path, table_of(path, one, "[site]")) for one in tables]
     _once(path, names, "sites")
-    nodes = read_nodes(path, raw.get("node"), names)
+    nodes = read_nodes(path, raw.get("node"), names, machine)
     _once(path, [node.node for of in nodes.values() for node in of], "nodes")
     _pools_stay_at_their_site(path, nodes)
     return tuple(_site(path, one, tuple(nodes[one["name"]])) for one in tables)
@@ -75,6 +77,16 @@ def check_machine(path: Path, sites: Sequence[SiteFacts], machine: NodeFacts) ->
             f"{path}: the nodes of {where} have {gpus} GPUs, and this machine has {machine.gpus}. Work of a real site "
             "runs on this machine: lower gpus, or say simulated = true at a site that is only an example"
         )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return read_toml(path)
+    except HomeFileError as error:
+        headers = {line.strip() for line in path.read_text(errors="replace").splitlines()} if path.is_file() else set()
+        if {"[site]", "[[site]]"} <= headers:  # TOML's own words for it help nobody
+            raise HomeFileError(f"{path}: [site] and [[site]] do not go together; with several sites each is a [[site]]") from error
+        raise
 
 
 def _name_of(path: Path, said: Mapping[str, Any]) -> str:

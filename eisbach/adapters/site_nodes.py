@@ -1,21 +1,33 @@
 """The nodes of a site file: one by one, or many equal ones with the racks, rows and halls that they stand in."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from eisbach.adapters.home_files import HomeFileError, known_keys, optional_text_of, table_of, text_of, whole_number_of
+from eisbach.adapters.home_files import (
+    HomeFileError,
+    flag_of,
+    known_keys,
+    optional_text_of,
+    table_of,
+    text_of,
+    whole_number_of,
+)
 from eisbach.app.site_facts import NodeFacts
 
 PLACES = ("hall", "row", "rack")
 SPREADS = ("rows_per_hall", "racks_per_row", "nodes_per_rack")
 """How many of the next level each level holds; each stands for the place of the same rank in PLACES."""
-NODE_KEYS = ("name", "site", "count", "pool", "flavour", "cores", "memory_mib", "gpus", *PLACES, *SPREADS)
+OFFERS = ("flavour", "cores", "memory_mib", "gpus")
+NODE_KEYS = ("name", "site", "count", "pool", "this_machine", *OFFERS, *PLACES, *SPREADS)
 COUNT_MAX = 100_000
 SPREAD_MAX = 1_000
 
 
-def read_nodes(path: Path, said: object, sites: Sequence[str]) -> dict[str, list[NodeFacts]]:
+def read_nodes(
+    path: Path, said: object, sites: Sequence[str], machine: NodeFacts | None = None
+) -> dict[str, list[NodeFacts]]:
     """Return site -> its nodes, for every site; raise HomeFileError."""
     if not isinstance(said, list) or not said:
         raise HomeFileError(f"{path}: there is no [[node]]; a factory has at least one node")
@@ -24,7 +36,7 @@ def read_nodes(path: Path, said: object, sites: Sequence[str]) -> dict[str, list
         node = table_of(path, one, "[[node]]")
         where = f"[[node]] {text_of(path, node, 'name', '[[node]]')!r}:"
         known_keys(path, node, NODE_KEYS, f"{where} ")
-        found[_site_of(path, node, sites, where)] += _equal_nodes(path, node, where)
+        found[_site_of(path, node, sites, where)] += _equal_nodes(path, node, where, machine)
     return found
 
 
@@ -38,8 +50,8 @@ def _site_of(path: Path, node: Mapping[str, Any], sites: Sequence[str], where: s
     return str(site)
 
 
-def _equal_nodes(path: Path, node: Mapping[str, Any], where: str) -> list[NodeFacts]:
-    one = _node(path, node, where)
+def _equal_nodes(path: Path, node: Mapping[str, Any], where: str, machine: NodeFacts | None) -> list[NodeFacts]:
+    one = _machine(path, node, where, machine) if flag_of(path, node, "this_machine", where) else _node(path, node, where)
     if "count" not in node:
         extra = next((key for key in SPREADS if key in node), None)
         if extra is not None:
@@ -82,17 +94,17 @@ class _Spread:
 
 
 def _placed(node: NodeFacts, name: str, hall: str, row: str, rack: str) -> NodeFacts:
-    return NodeFacts(
-        node=name,
-        pool=node.pool,
-        flavour=node.flavour,
-        cpu_milli=node.cpu_milli,
-        memory_mib=node.memory_mib,
-        gpus=node.gpus,
-        hall=hall,
-        row=row,
-        rack=rack,
-    )
+    return replace(node, node=name, hall=hall, row=row, rack=rack)
+
+
+def _machine(path: Path, node: Mapping[str, Any], where: str, machine: NodeFacts | None) -> NodeFacts:
+    """The machine at hand, as it was found at this start."""
+    said = next((key for key in (*OFFERS, "count") if key in node), None)
+    if said is not None:
+        raise HomeFileError(f"{path}: {where} {said} is found by itself on this machine; leave it out, or this_machine")
+    if machine is None:
+        raise HomeFileError(f"{path}: {where} nothing is known of this machine here; say {', '.join(OFFERS)}")
+    return replace(machine, node=text_of(path, node, "name", where), pool=text_of(path, node, "pool", where))
 
 
 def _node(path: Path, node: Mapping[str, Any], where: str) -> NodeFacts:

@@ -123,12 +123,6 @@ def issued_token(reply: Json) -> Json:
     return {**token(reply), **secret}
 
 
-def node(row: Row) -> Json:
-    """Return a node."""
-    names = ("node", "pool", "site", "flavour", "cpu_milli", "memory_mib", "gpus", "drained", "removed")
-    return {name: row[name] for name in names}
-
-
 def job(row: Row) -> Json:
     """Return a job as lists show it."""
     return {
@@ -143,6 +137,8 @@ def job(row: Row) -> Json:
         "attempts": row["attempts"],
         "last_attempt": row["last_attempt"],
         "exit_code": row["exit_code"],
+        "site": row["site"],
+        "simulated": row["simulated"],
         "tariff": row["tariff"],
         "limit_ms": row["limit_ms"],
         **money("ceiling", row["cap"]),
@@ -158,7 +154,7 @@ def job(row: Row) -> Json:
 
 def attempt(row: Row) -> Json:
     """Return an attempt."""
-    copied = ("attempt", "job", "number", "state", "ending", "outcome", "fault", "reason", "exit_code", "rank")
+    copied = ("attempt", "job", "number", "site", "simulated", "state", "ending", "outcome", "fault", "reason", "exit_code", "rank")
     used = ("held_ms", "charged_ms", "cpu_ms", "memory_peak_mib", "memory_is_polled", "log_bytes")
     return {
         **{name: row[name] for name in copied},
@@ -233,7 +229,7 @@ def offers(answer: Mapping[str, Any]) -> Json:
     """Return what there is to be had, each flavour with its prices beside it."""
     items = []
     for offer in answer["offers"]:
-        place = offer["places"][0] if offer["places"] else {"site": "", "country": ""}
+        place = {name: offer["places"][0][name] for name in ("site", "country", "simulated")}
         prices = money("core_hour", answer["core_hour"]) | money("memory_gib_hour", answer["memory_gib_hour"])
         if offer["gpu_hour"] is not None:
             prices |= money("gpu_hour", offer["gpu_hour"])
@@ -243,13 +239,13 @@ def offers(answer: Mapping[str, Any]) -> Json:
             (offer[f"free_{name}"] // offer[name] for name in ("cpu_milli", "memory_mib", "gpus") if offer[name]),
             default=0,
         )
-        items.append({**kept, "site": place["site"], "country": place["country"], "free": free, **prices, **tariff})
+        items.append({**kept, **place, "free": free, **prices, **tariff})
     return {**whole(items), "valid_from_at": instant_text(answer["valid_from_ms"])}
 
 
 def job_cost(answer: Mapping[str, Any]) -> Json:
     """Return what a job was charged, by attempt, with the ledger's transfers behind it."""
-    copied = ("job", "name", "project", "tariff", "state", "outcome", "charged_ms")
+    copied = ("job", "name", "project", "site", "simulated", "tariff", "state", "outcome", "charged_ms")
     return {
         **{name: answer[name] for name in copied},
         **money("ceiling", answer["cap"]),

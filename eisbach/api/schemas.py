@@ -31,6 +31,7 @@ TokenPath = Annotated[str, Path(description="The token's id.")]
 JobPath = Annotated[str, Path(description="The job's id.")]
 AttemptPath = Annotated[str, Path(description="The attempt's id.")]
 NodePath = Annotated[str, Path(description="The node's id.")]
+SitePath = Annotated[str, Path(description="The site's name.")]
 SecretNamePath = Annotated[str, Path(description="The environment variable's name.")]
 
 
@@ -186,6 +187,8 @@ class Job(Told):
     attempts: int
     last_attempt: str | None
     exit_code: int | None
+    site: str = Field(description="Where its last attempt is or was; empty before the first.")
+    simulated: bool = Field(description="Nothing is executed at that site.")
     tariff: str
     limit_ms: int
     ceiling_micro_eur: MicroEuro
@@ -256,6 +259,8 @@ class Attempt(Told):
     outcome: str
     reason: str
     exit_code: int | None
+    site: str
+    simulated: bool
     detail: str
     held_ms: int
     charged_ms: int
@@ -294,18 +299,6 @@ class Artifact(Told):
     path: str
     size: int
     sha256: str
-
-
-class Node(Told):
-    node: str
-    pool: str
-    site: str
-    flavour: str
-    cpu_milli: int
-    memory_mib: int
-    gpus: int
-    drained: bool
-    removed: bool
 
 
 class DrainedNode(Told):
@@ -368,10 +361,6 @@ class LogLines(Paged):
 
 class Artifacts(Paged):
     items: list[Artifact]
-
-
-class Nodes(Paged):
-    items: list[Node]
 
 
 class SecretNames(Paged):

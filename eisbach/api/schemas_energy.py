@@ -2,12 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query
+from fastapi import Query
 from pydantic import Field
 
-from eisbach.api.schemas import Asked, Paged, Told
+from eisbach.api.schemas import Asked, Told
 
-SitePath = Annotated[str, Path(description="The site's name.")]
 Hours = Annotated[int, Query(ge=1, le=744, description="How many hours back.")]
 
 
@@ -59,7 +58,3 @@ class SiteEnergy(Told):
     formulas: dict[str, str]
     check: dict[str, Any]
     hours: list[dict[str, Any]]
-
-
-class Sites(Paged):
-    items: list[dict[str, Any]]

@@ -34,6 +34,7 @@ from eisbach.api.routes import (
     portal_links,
     projects,
     promises,
+    sites,
     tokens,
     uploads,
 )
@@ -56,6 +57,7 @@ ROUTERS: Sequence[APIRouter] = (
     portal_links.router,
     secret_routes.router,
     nodes.router,
+    sites.router,
     energy.router,
     promises.router,
     policy.router,

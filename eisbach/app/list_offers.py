@@ -3,18 +3,23 @@
 from collections.abc import Callable
 from typing import Any
 
-from eisbach.app.state import FactoryState
+from eisbach.app.list_sites import facts_of
+from eisbach.app.state import FactoryState, Site
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.resolve import flavours_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 
 
 def question() -> Callable[[FactoryState, int], dict[str, Any]]:
-    """Return the question for all flavours that exist, with the tariff they are priced by."""
+    """Return the question for all flavours that exist, each at each of its sites, with the tariff they are priced by."""
 
     def ask(state: FactoryState, now: int) -> dict[str, Any]:
         tariff = state.tariff
-        offers = [_offer(state, name, nodes) for name, nodes in flavours_of(state.scheduler.fleet).items()]
+        offers = [
+            _offer(state, flavour, site, inside)
+            for flavour, nodes in flavours_of(state.scheduler.fleet).items()
+            for site, inside in _by_site(state, nodes)
+        ]
         return {
             "tariff": tariff.version if tariff is not None else "",
             "tariff_label": tariff.label if tariff is not None else "",
@@ -28,13 +33,12 @@ def question() -> Callable[[FactoryState, int], dict[str, Any]]:
     return ask
 
 
-def _offer(state: FactoryState, flavour: str, nodes: list[Node]) -> dict[str, Any]:
+def _offer(state: FactoryState, flavour: str, site: Site, nodes: list[Node]) -> dict[str, Any]:
     usable = [node for node in nodes if not node.drained]
     gpu = NodeShape(cpu_milli=0, memory_mib=0, gpus=1, flavour=flavour)
     gpu_hour = None
     if state.tariff is not None and nodes[0].gpus:
         gpu_hour = state.tariff.price(gpu, 1, CapacityClass.ON_DEMAND)
-    sites = sorted({node.site for node in nodes})
     return {
         "flavour": flavour,
         "nodes": len(nodes),
@@ -46,14 +50,12 @@ def _offer(state: FactoryState, flavour: str, nodes: list[Node]) -> dict[str, An
         "free_memory_mib": sum(node.free_memory_mib for node in usable),
         "free_gpus": sum(len(node.free_gpus) for node in usable),
         "gpu_hour": gpu_hour,
-        "places": [
-            {
-                "site": site,
-                "country": state.sites[site].country,
-                "operator": state.sites[site].operator,
-                "simulated": state.sites[site].is_simulated,
-            }
-            for site in sites
-            if site in state.sites
-        ],
+        "places": [facts_of(site)],
     }
+
+
+def _by_site(state: FactoryState, nodes: list[Node]) -> list[tuple[Site, list[Node]]]:
+    found: dict[str, list[Node]] = {}
+    for node in nodes:
+        found.setdefault(node.site, []).append(node)
+    return [(state.sites[site], inside) for site, inside in found.items()]

@@ -1,8 +1,10 @@
 """What the factory is doing, as figures for operators and their monitoring."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from eisbach.app.list_sites import facts_of
+from eisbach.app.map_halls import allocated_permille, attempts_on, condition_of
 from eisbach.app.state import FactoryState
 from eisbach.core.jobs.lifecycle import JobState
 
@@ -51,32 +53,23 @@ def metrics(application: "Application") -> list[Sample]:
     return samples
 
 
-def nodes() -> Callable[[FactoryState, int], list[dict[str, Any]]]:
-    """Return the question for all nodes with what is free on them."""
+def loads(names: Sequence[str]) -> Callable[[FactoryState, int], dict[str, dict[str, Any]]]:
+    """Return the question what of some nodes is free, how they are, and which attempts run there; by name."""
 
-    def ask(state: FactoryState, now: int) -> list[dict[str, Any]]:
-        attempts: dict[str, int] = {}
-        for job in state.scheduler.holding.values():
-            for name in {share.node for share in job.shares}:
-                attempts[name] = attempts.get(name, 0) + 1
-        return [
-            {
-                "node": node.node,
-                "pool": node.pool,
-                "site": node.site,
-                "flavour": node.flavour,
-                "cpu_milli": node.cpu_milli,
-                "memory_mib": node.memory_mib,
-                "gpus": node.gpus,
+    def ask(state: FactoryState, now: int) -> dict[str, dict[str, Any]]:
+        attempts, fleet = attempts_on(state), state.scheduler.fleet.nodes
+        return {
+            node.node: {
                 "free_cpu_milli": node.free_cpu_milli,
                 "free_memory_mib": node.free_memory_mib,
                 "free_gpus": len(node.free_gpus),
-                "drained": node.drained,
-                "attempts": attempts.get(node.node, 0),
+                "allocated_permille": allocated_permille(node),
+                "condition": condition_of(node).value,
+                "attempts": attempts.get(node.node, []),
+                "simulated": state.sites[node.site].is_simulated,
             }
-            for node in state.scheduler.fleet.nodes.values()
-            if not node.removed
-        ]
+            for node in (fleet[name] for name in names if name in fleet)
+        }
 
     return ask
 
@@ -100,14 +93,5 @@ def _facts(state: FactoryState, now: int) -> dict[str, Any]:
             "memory_mib": (sum(n.memory_mib for n in fleet), sum(n.free_memory_mib for n in fleet)),
             "gpus": (sum(n.gpus for n in fleet), sum(len(n.free_gpus) for n in fleet)),
         },
-        "sites": [
-            {
-                "site": site.site,
-                "country": site.country,
-                "operator": site.operator,
-                "operator_country": site.operator_country,
-                "simulated": site.is_simulated,
-            }
-            for site in state.sites.values()
-        ],
+        "sites": [facts_of(site) for site in state.sites.values()],
     }

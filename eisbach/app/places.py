@@ -83,15 +83,23 @@ def compiled_for_all(state: FactoryState) -> Compiled:
 
 
 def where_for(state: FactoryState, project: str, placement: PlacementRule = NO_RULE) -> Where:
-    """Return where the scheduler may place a job of a project."""
+    """Return where the scheduler may place a job of a project: at a simulated site only where the rules leave no real one."""
     compiled = compiled_for(state, project, placement)
+    sites = _real_first(state, compiled.sites)
     match compiled.dedicated:
         case Dedicated.NO:
-            return ANYWHERE if compiled.sites is None else Where(compiled.sites)
+            return ANYWHERE if sites is None else Where(sites)
         case Dedicated.PROJECT:
-            return Where(compiled.sites, project)
+            return Where(sites, project)
         case Dedicated.ORGANISATION:
-            return Where(compiled.sites, state.projects[project].organisation)
+            return Where(sites, state.projects[project].organisation)
+
+
+def _real_first(state: FactoryState, allowed: frozenset[str] | None) -> frozenset[str] | None:
+    """Return the real ones of the allowed sites, all of them where none is real: nobody's work is simulated unasked."""
+    among = state.sites.keys() if allowed is None else allowed
+    real = frozenset(site for site in among if not state.sites[site].is_simulated)
+    return allowed if not real or len(real) == len(among) else real
 
 
 def compile_again(state: FactoryState, position: int) -> None:

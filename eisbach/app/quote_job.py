@@ -6,6 +6,7 @@ from typing import Any
 from eisbach.app.check_place import Forbidden, finding_text, refused
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.create_project import figures
+from eisbach.app.list_sites import facts_of
 from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
 from eisbach.app.submit_job import over_budget, price_in_project
@@ -65,11 +66,7 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
             "start_estimated_ms": now if is_free else (shadow.at_ms if shadow is not None else None),
             "waits_for": "" if is_funded else Reason.BUDGET_RESERVED.value,
             "queued_before": len(state.scheduler.queue),
-            "places": [
-                {"site": site, "country": state.sites[site].country, "operator": state.sites[site].operator}
-                for site in sites
-                if site in state.sites
-            ],
+            "places": [facts_of(state.sites[site]) for site in sites if site in state.sites],
             "forbidden_places": _forbidden(state, compiled),
             "dedicated": compiled.dedicated.value,
             "policy_version": compiled.version,

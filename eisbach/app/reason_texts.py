@@ -21,6 +21,7 @@ TITLES: Mapping[Reason, str] = {
     Reason.NO_SUCH_FLAVOUR: N_("Nothing here offers what was asked for"),
     Reason.MORE_THAN_ANY_NODE: N_("More than any node has"),
     Reason.MORE_THAN_THE_SITE: N_("More than the site has"),
+    Reason.ONLY_SIMULATED: N_("Only simulated sites have it"),
     Reason.NO_PRICE: N_("There is no price for it"),
     Reason.UNAUTHENTICATED: N_("Not signed in"),
     Reason.FORBIDDEN: N_("Not permitted"),
@@ -71,6 +72,7 @@ ADVICE: Mapping[Reason, str] = {
     Reason.NO_SUCH_FLAVOUR: N_("Choose one of the flavours on offer."),
     Reason.MORE_THAN_ANY_NODE: N_("Ask for less per task, or for more tasks."),
     Reason.MORE_THAN_THE_SITE: N_("Ask for fewer nodes."),
+    Reason.ONLY_SIMULATED: N_("Ask for less; or, to see it simulated, name one of these sites under placement.sites."),
     Reason.NO_PRICE: N_("Ask the operator to add a price."),
     Reason.UNAUTHENTICATED: N_("Sign in with a fresh link; `eisbach portal` prints one."),
     Reason.FORBIDDEN: N_("Ask an administrator of your organisation or the operator."),
@@ -118,6 +120,9 @@ SENTENCES: Mapping[Reason, tuple[str, ...]] = {
     ),
     Reason.NO_SUCH_FLAVOUR: (
         N_("This factory does not have {wanted}; it has {existing}"),
+    ),
+    Reason.ONLY_SIMULATED: (
+        N_("Only simulated sites have what the task asks for ({sites}), and nothing is executed there"),
     ),
     Reason.NAME_TAKEN: (
         N_("The name {name} is in use already"),

@@ -20,6 +20,8 @@ def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
         "job": job,
         "name": row["name"],
         "project": row["project"],
+        "site": row["site"],
+        "simulated": row["simulated"],
         "tariff": row["tariff"],
         "state": row["state"],
         "outcome": row["outcome"],
@@ -68,7 +70,7 @@ def _rows_of(reader: Reader, table: str, job: str) -> Iterator[Row]:
 def _attempt(row: Row) -> dict[str, Any]:
     wanted = ("attempt", "number", "state", "nodes", "running_ms", "ended_ms", "held_ms", "charged_ms", "charged")
     more = ("outcome", "fault", "reason", "ending", "exit_code", "cpu_ms", "memory_peak_mib", "memory_is_polled")
-    return {name: row[name] for name in wanted + more}
+    return {name: row[name] for name in (*wanted, *more, "site", "simulated")}
 
 
 def _balance(reader: Reader, name: str) -> int:
@@ -88,4 +90,4 @@ def _charges_by_job(reader: Reader, name: str) -> list[dict[str, Any]]:
 
 def _job_facts(reader: Reader, job: str) -> dict[str, Any]:
     row = reader.row("jobs", job) or {}
-    return {what: row.get(what) for what in ("name", "state", "outcome", "charged_ms", "attempts", "cap")}
+    return {what: row.get(what) for what in ("name", "state", "outcome", "charged_ms", "attempts", "cap", "site", "simulated")}

@@ -49,9 +49,23 @@ def price_in_project(state: FactoryState, project: str, spec: JobSpec) -> Priced
     priced = price_job(state, spec, where)
     if not isinstance(priced, Refusal) or isinstance(price_job(state, spec), Refusal):
         return priced
+    if not isinstance(price_job(state, spec, Where(compiled.sites)), Refusal):
+        return _only_simulated(state, spec)
     # What it needs exists, but only where it may not be.
     able = [site for site in compiled.forbidden if not isinstance(price_job(state, spec, Where(frozenset({site}))), Refusal)]
     return forbidden_job(compiled, spec.placement.sites, able)
+
+
+def _only_simulated(state: FactoryState, spec: JobSpec) -> Refusal:
+    simulated = [site.site for site in state.sites.values() if site.is_simulated]
+    able = [site for site in simulated if not isinstance(price_job(state, spec, Where(frozenset({site}))), Refusal)]
+    return Refusal(
+        Reason.ONLY_SIMULATED,
+        f"Only simulated sites have what the task asks for ({', '.join(able)}), and nothing is executed there",
+        f"Ask for less; or, to see it simulated, write placement: {{sites: [{able[0]}]}}",
+        "placement.sites",
+        {"sites": able},
+    )
 
 
 def price_job(state: FactoryState, spec: JobSpec, where: Where = ANYWHERE) -> Priced | Refusal:

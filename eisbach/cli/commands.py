@@ -31,10 +31,11 @@ SECTIONS = (
             Entry("down", "down:down", "Stop the factory here; work that runs goes on."),
             Entry("offers", "offers:offers", "List what can be had here, where, and at what price."),
             Entry("promises", "promises:promises", "Show public promises and whether they are kept."),
-            Entry("node list", "nodes:list_nodes", "List the nodes and what each offers."),
+            Entry("site list", "sites:list_sites", "List the sites and under whose law each one is."),
+            Entry("site show", "sites:show_site", "Show one site: countries, operator, what stands there."),
+            Entry("node list", "nodes:list_nodes", "List the nodes, what of them is free, and what runs there."),
             Entry("node drain", "nodes:drain", "Start nothing more on a node; what runs there moves."),
             Entry("node resume", "nodes:resume", "Use a drained node again."),
-            Entry("site list", "site:list_sites", "List the sites and where they are."),
             Entry("site power", "site:power", "Show what a site drew by hour, its figures and its cap."),
             Entry("site stream", "site:stream", "Show how a site warmed its stream, and its permit."),
             Entry("site heat", "site:heat", "Show the heat that a site gave to its quarter."),
@@ -118,8 +119,8 @@ SECTIONS = (
 )
 ENTRIES = tuple(entry for section in SECTIONS for entry in section.entries)
 GROUPS = {
+    "site": "Sites: where there is capacity, under whose law; power, stream, heat.",
     "node": "Nodes of the factory.",
-    "site": "Sites: power, stream, heat.",
     "db": "The store of the factory on this machine.",
     "org": "Organisations.",
     "org billing": "Whom an organisation's invoices go to.",

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from eisbach.cli import energy_figures, figures
-from eisbach.cli.jobs import Project
+from eisbach.cli.jobs import Project, site_words
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.resolve import find_job, find_project
 from eisbach.cli.session import Session
@@ -45,14 +45,18 @@ def _print_project_cost(place: Json, statement: Json) -> None:
     jobs = statement.get("jobs") or []
     if jobs:
         print()
-        rows = [[one["job"], one.get("name") or "", figures.duration(one.get("charged_ms")), _exact(one)] for one in jobs]
-        table(["JOB", "~NAME", ">CHARGED TIME", ">EUR"], rows)
+        rows = [
+            [one["job"], one.get("name") or "", site_words(one), figures.duration(one.get("charged_ms")), _exact(one)]
+            for one in jobs
+        ]
+        table(["JOB", "~NAME", "SITE", ">CHARGED TIME", ">EUR"], rows)
 
 
 def _print_job_cost(job: Json, statement: Json) -> None:
     pairs(
         [
             ("job", f"{job.get('name') or ''} ({job['job']})"),
+            ("site", site_words(statement)),
             ("tariff", str(statement["tariff"])),
             ("ceiling", _amount(statement, "ceiling")),
             ("charged", f"{_amount(statement, 'charged')} for {statement['charged_ms']} ms"),

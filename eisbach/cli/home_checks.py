@@ -5,6 +5,8 @@ import socket
 import stat
 from pathlib import Path
 
+from eisbach.adapters.private_files import write_private
+from eisbach.adapters.site_file import SITE_FILE
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.server_process import running_server
@@ -38,6 +40,23 @@ def prepare_home(home: Path, mounts: str | None = None) -> None:
         raise CliError(
             f"The home {home} lies on a network file system ({kind}), where the store's locks are not to be trusted",
             "Choose a folder on a local disk with --home",
+            ExitCode.REFUSED,
+        )
+
+
+def take_site_file(home: Path, file: Path, *, is_new: bool) -> None:
+    """Copy a site file into a home that no factory was opened in yet; raise CliError where one has another."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise usage_error(f"The site file {file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    own = home / SITE_FILE
+    if is_new:
+        write_private(own, text)
+    elif not own.exists() or own.read_text(encoding="utf-8", errors="replace") != text:
+        raise CliError(
+            f"The factory in {home} has a site file of its own, and it differs from {file}",
+            f"Edit {own} and start without --site-file, or choose another --home",
             ExitCode.REFUSED,
         )
 

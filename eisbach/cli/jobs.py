@@ -77,6 +77,12 @@ def state_words(job: Json) -> str:
     return outcome.replace("_", " ") if outcome else str(job.get("state") or "")
 
 
+def site_words(job: Json) -> str:
+    """Return where a job or an attempt is or was; at a simulated site, that nothing was executed."""
+    site = str(job.get("site") or "")
+    return f"{site} (simulated: nothing was executed)" if job.get("simulated") else site
+
+
 def short_reason(job: Json) -> str:
     """Return in a word or two what a job waits for; nothing where the state says it all."""
     reason = str(job.get("reason") or "")
@@ -97,7 +103,7 @@ def _print_jobs(jobs: Sequence[Json], place: Json, is_wide: bool) -> None:
         [
             shown_id,
             job["name"],
-            ": ".join(part for part in (state_words(job), short_reason(job)) if part),
+            _state_cell(job),
             str(job["nodes"]),
             figures.instant_short(job["started_at"]),
             figures.duration(held_ms(job)) if job["started_at"] else figures.NOTHING,
@@ -111,9 +117,14 @@ def _print_jobs(jobs: Sequence[Json], place: Json, is_wide: bool) -> None:
     table(columns, rows, empty=empty)
 
 
+def _state_cell(job: Json) -> str:
+    words = ": ".join(part for part in (state_words(job), short_reason(job)) if part)
+    return f"{words} (simulated)" if job.get("simulated") else words
+
+
 def _wide_columns() -> list[str]:
     times = ["SUBMITTED", "STARTED", "ENDED"]
-    return ["ID", "NAME", "STATE", "WHY", ">N", "CLASS", ">ATTEMPTS", *times, ">HELD", ">COST", ">CEILING"]
+    return ["ID", "NAME", "STATE", "WHY", "SITE", ">N", "CLASS", ">ATTEMPTS", *times, ">HELD", ">COST", ">CEILING"]
 
 
 def _wide_row(job: Json) -> list[str]:
@@ -122,6 +133,7 @@ def _wide_row(job: Json) -> list[str]:
         job["name"],
         state_words(job),
         short_reason(job),
+        site_words(job),
         str(job["nodes"]),
         job["capacity_class"],
         str(job["attempts"]),
@@ -160,6 +172,7 @@ def _print_job(job: Json, attempts: Sequence[Json], is_wide: bool) -> None:
             ("why", short_reason(job)),
             ("exit code", "" if exit_code is None else str(exit_code)),
             ("nodes", str(job.get("nodes", ""))),
+            ("site", site_words(job)),
             ("class", str(job.get("capacity_class") or "")),
             ("submitted", figures.instant(job.get("submitted_at"))),
             ("started", figures.instant(job.get("started_at"))),
@@ -179,7 +192,7 @@ def attempt_table(attempts: Sequence[Json], is_wide: bool) -> tuple[list[str], l
     """Return columns and rows of attempts, oldest first."""
     columns = [">ATTEMPT", "STATE", "FAULT", ">EXIT", "STARTED", ">HELD", ">CHARGED", "~NODES"]
     if is_wide:
-        columns += ["ID", ">CPU", ">MEMORY"]
+        columns += ["SITE", "ID", ">CPU", ">MEMORY"]
     rows = []
     for attempt in sorted(attempts, key=lambda one: int(one["number"])):
         exit_code = attempt.get("exit_code")
@@ -197,7 +210,7 @@ def attempt_table(attempts: Sequence[Json], is_wide: bool) -> tuple[list[str], l
         ]
         if is_wide:
             peak = attempt.get("memory_peak_mib")
-            row += [attempt["attempt"], figures.duration(attempt.get("cpu_ms")), figures.memory(peak) if peak else "-"]
+            row += [site_words(attempt), attempt["attempt"], figures.duration(attempt.get("cpu_ms")), figures.memory(peak) if peak else "-"]
         rows.append(row)
     return columns, rows
 

@@ -9,13 +9,20 @@ from eisbach.cli.client import segment
 from eisbach.cli.output import Format, Output, document, show, table
 from eisbach.cli.session import Session
 
-COLUMNS = ["NODE", "~POOL", "SITE", "FLAVOUR", ">CORES", ">MEMORY", ">GPUS", "STATE"]
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
 
 
-def list_nodes(output_format: Output = Format.TABLE) -> None:
-    """List the nodes and what each offers."""
-    found = list(Session().client.pages("/v1/nodes", limit=1000))
+def list_nodes(
+    site: Annotated[str | None, typer.Option("--site", help="Only nodes at this site.")] = None,
+    output_format: Output = Format.TABLE,
+) -> None:
+    """List the nodes, what of them is free, and what runs there."""
+    found = list(Session().client.pages("/v1/nodes", site=site, limit=1000))
+    show(document("nodes", nodes=found), output_format, lambda is_wide: _print_nodes(found, is_wide))
+
+
+def _print_nodes(found: list[dict[str, Any]], is_wide: bool) -> None:
+    columns = ["NODE", "~POOL", "~SITE", "FLAVOUR", ">CORES", ">FREE", ">MEMORY", ">FREE", ">GPUS", ">FREE", "STATE", ">RUNS"]
     rows = [
         [
             one["node"],
@@ -23,13 +30,23 @@ def list_nodes(output_format: Output = Format.TABLE) -> None:
             one["site"],
             one["flavour"],
             figures.cores(one["cpu_milli"]),
+            figures.cores(one["free_cpu_milli"]),
             figures.memory(one["memory_mib"]),
+            figures.memory(one["free_memory_mib"]),
             str(one["gpus"]),
+            str(one["free_gpus"]),
             _state(one),
+            str(len(one["attempts"])),
         ]
         for one in found
     ]
-    show(document("nodes", nodes=found), output_format, lambda is_wide: table(COLUMNS, rows, empty="No nodes."))
+    if is_wide:
+        columns += ["HALL", "ROW", "RACK", "ATTEMPTS"]
+        for row, one in zip(rows, found, strict=True):
+            row += [one["hall"], one["row"], one["rack"], " ".join(one["attempts"])]
+    table(columns, rows, empty="No nodes.")
+    if any(one["simulated"] for one in found):
+        print("\nNothing is executed on nodes that say simulated.")
 
 
 def drain(node: Node, output_format: Output = Format.TABLE) -> None:
@@ -53,4 +70,5 @@ def _drained(node: str, changed: dict[str, Any]) -> str:
 
 
 def _state(node: dict[str, Any]) -> str:
-    return "removed" if node["removed"] else "drained" if node["drained"] else "in use"
+    state = "removed" if node["removed"] else str(node["condition"])
+    return f"{state} (simulated)" if node["simulated"] else state

@@ -19,7 +19,7 @@ def _print_offers(found: list[dict[str, Any]]) -> None:
     rows = [
         [
             one["flavour"],
-            ", ".join(part for part in (one["site"], one["country"]) if part),
+            place_words(one),
             str(one["nodes"] - one["drained"]),
             figures.cores(one["cpu_milli"]),
             figures.cores(one["free_cpu_milli"]),
@@ -31,12 +31,25 @@ def _print_offers(found: list[dict[str, Any]]) -> None:
         for one in found
     ]
     table(columns, rows, empty="This factory offers nothing now: it has no nodes.")
+    if any(one["simulated"] for one in found):
+        print("\nNothing is executed at a simulated site; work goes there only if its task file names it.")
     if found:
         print("\nCores, memory and GPUs are of each node; free is what all nodes have together.\n")
-        prices = [[one["flavour"], _price(one, "core_hour"), _price(one, "memory_gib_hour"), _price(one, "gpu_hour")] for one in found]
+        prices = [
+            list(row)
+            for row in dict.fromkeys(
+                (one["flavour"], _price(one, "core_hour"), _price(one, "memory_gib_hour"), _price(one, "gpu_hour")) for one in found
+            )
+        ]
         table(["FLAVOUR", ">EUR PER CORE HOUR", ">PER GIB HOUR", ">PER GPU HOUR"], prices)
         for label in sorted({str(one["tariff_label"]) for one in found if one["tariff_label"]}):
             print(f"\nNet prices of the tariff: {clean(label)}")
+
+
+def place_words(place: dict[str, Any]) -> str:
+    """Return site and country, and that nothing is executed there where that is so."""
+    words = ", ".join(part for part in (place["site"], place["country"]) if part)
+    return f"{words} (simulated)" if place.get("simulated") else words
 
 
 def _price(offer: dict[str, Any], what: str) -> str:

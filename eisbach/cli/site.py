@@ -17,20 +17,6 @@ Name = Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")]
 Hours = Annotated[int, typer.Option("--hours", min=1, max=744, help="How many hours back.")]
 
 
-def list_sites(output_format: Output = Format.TABLE) -> None:
-    """List the sites and where they are."""
-    found = Session().client.get("/v1/sites")["items"]
-    rows = [
-        [one["site"], one["country"], one["operator"], "simulated" if one["simulated"] else "", "yes" if one["has_plant"] else "no"]
-        for one in found
-    ]
-    show(
-        document("sites", sites=found),
-        output_format,
-        lambda is_wide: table(["SITE", "COUNTRY", "~OPERATOR", "LABEL", "PLANT"], rows, empty="No sites."),
-    )
-
-
 def power(site: Name, hours: Hours = 24, output_format: Output = Format.TABLE) -> None:
     """Show what a site drew by hour, its figures and its cap."""
     found = _read(site, hours)

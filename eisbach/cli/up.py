@@ -15,7 +15,7 @@ from eisbach import __version__
 from eisbach.cli.client import Client
 from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port
+from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port, take_site_file
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.portal import offered
 from eisbach.cli.profile import write_profile
@@ -42,6 +42,9 @@ def up(
     host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = HOST_DEFAULT,
     port: Annotated[int, typer.Option("--port", help="The port; 0 is any free one.")] = PORT_DEFAULT,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Start it in the background.")] = False,
+    site_file: Annotated[
+        Path | None, typer.Option("--site-file", metavar="FILE", help="At the first start: the sites and nodes, instead of this machine.")
+    ] = None,
     output_format: Output = Format.TABLE,
 ) -> int:
     """Start a factory on this machine.
@@ -53,6 +56,8 @@ def up(
     prepare_home(place)
     refuse_second_server(place)
     refuse_taken_port(host, port)
+    if site_file is not None:
+        take_site_file(place, site_file, is_new=not (place / TOKEN_NAME).exists())
     if detach:
         return _start_in_background(place, host, port, found, output_format)
     return _serve(place, host, port, found, output_format)

@@ -1,6 +1,7 @@
 """The site file: one site or several, many nodes in few lines, and what is wrong with one said with file, place and value."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -103,6 +104,7 @@ def test_a_named_place_holds_all_nodes_of_an_entry(read):
     ("before", "after", "said"),
     [
         ("[[site]]", "[[size]]", "'size' is not known"),
+        ("[[site]]", "[site]", "each is a [[site]]"),
         ('name = "here"\n', "", "name is None"),
         ('name = "here"', 'name = "halls"', "two sites are named 'halls'"),
         ('\ncountry = "DE"\noperator = "Example"\noperator_country = "DE"\n\n', "\n", "country is None"),
@@ -136,6 +138,19 @@ def test_what_is_wrong_is_said(read, tmp_path, before, after, said):
         read(text.replace(before, after, 1))
     assert said in str(refused.value)
     assert str(tmp_path / "site.toml") in str(refused.value)
+
+
+def test_the_machine_at_hand_is_what_is_found_there(tmp_path):
+    file = tmp_path / "site.toml"
+    offers = 'flavour = "cpu"\ncores = 8\nmemory_mib = 16384\n'
+    file.write_text(HERE.replace(offers, 'this_machine = true\nrack = "rack-1"\n').replace("node-1", "box"))
+    found = NodeFacts(node="node-1", pool="local", flavour="h200.2", cpu_milli=96_000, memory_mib=1, gpus=2)
+    assert read_site_file(file, found)[0].nodes == (replace(found, node="box", rack="rack-1"),)
+    with pytest.raises(HomeFileError, match="nothing is known of this machine"):
+        read_site_file(file)
+    file.write_text(HERE.replace("cores = 8", "cores = 8\nthis_machine = true"))
+    with pytest.raises(HomeFileError, match="flavour is found by itself"):
+        read_site_file(file, found)
 
 
 @pytest.mark.parametrize("text", ["", "[[node]]\nname = 'n'\n", HERE.partition("[[node]]")[0]])

@@ -11,7 +11,7 @@ from eisbach.adapters.cedar import read_policies
 from eisbach.api import access
 from eisbach.api.access import GuardedRoute
 from eisbach.api.server import ROUTERS, check_routes
-from tests.faces.factory_world import PERIOD, PIECE, TUS, an_address, tar_of
+from tests.faces.factory_world import PERIOD, PIECE, SITE, TUS, an_address, tar_of
 
 ABSENT = {
     "organisation": "org_00000000000000000000000000",
@@ -114,6 +114,13 @@ CASES = {
     "GET /v1/audit/head": Case(by="auditor", viewer=403),
     "GET /v1/audit/export": Case(by="auditor", viewer=403),
     "GET /v1/nodes": Case(by="auditor", viewer=403),
+    "GET /v1/jobs/{job}/energy": Case(where="ended_job"),
+    "GET /v1/projects/{project}/energy": Case(),
+    "GET /v1/sites/{site}/energy": Case(),
+    "POST /v1/sites/{site}/cap": Case(by="operator", viewer=403, json={"kw": None}),
+    "GET /v1/sites": Case(),
+    "GET /v1/sites/{site}": Case(),
+    "GET /v1/sites/{site}/map": Case(by="auditor", viewer=403),
     "POST /v1/nodes/{node}/drain": Case(by="operator", viewer=404),
     "POST /v1/nodes/{node}/resume": Case(by="operator", viewer=404),
 }
@@ -139,6 +146,8 @@ def ids_of(tenant, case):
         "attempt": tenant.attempt,
         "node": tenant.node,
         "invoice": tenant.invoice,
+        "site": SITE.site,
+        "promise": "exaflops",
         "name": tenant.secret,
         "path:path": "0/model/weights.bin",
     }

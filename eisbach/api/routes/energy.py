@@ -5,10 +5,10 @@ from starlette.responses import Response
 
 from eisbach.api import representations_energy as representations
 from eisbach.api import schemas, schemas_energy
-from eisbach.api.access import FACTORY, JOB, OWN, PROJECT, Call, CallNow, GuardedRoute, allow
+from eisbach.api.access import FACTORY, JOB, OWN, PROJECT, CallNow, GuardedRoute, allow
 from eisbach.api.answers import JsonAnswer, perform, settled
 from eisbach.api.errors import ABSENT, Problem
-from eisbach.api.representations import Json, instant_text, whole
+from eisbach.api.representations import Json, instant_text
 from eisbach.app import cap_power, report_energy, report_site
 from eisbach.core.vocabulary.interval import month_of
 
@@ -36,17 +36,9 @@ def project_energy(call: CallNow, project: schemas.ProjectPath, period: schemas.
     return JsonAnswer(representations.project_energy(report_energy.of_project(call.application.reader, project, wanted)))
 
 
-@router.get("/v1/sites", response_model=schemas_energy.Sites, summary="List the sites")
-@allow("site:read", OWN)
-def list_sites(call: CallNow) -> Response:
-    """Return the sites: where each is, who operates it, whether it is simulated."""
-    found = call.application.reader.rows("sites", {}, limit=schemas.PAGE_MAX).rows
-    return JsonAnswer(whole([{**row, "has_plant": _has_plant(call, row["site"])} for row in reversed(found)]))
-
-
 @router.get("/v1/sites/{site}/energy", response_model=schemas_energy.SiteEnergy, summary="Power, stream and heat of a site")
 @allow("site:read", OWN)
-async def site_energy(call: CallNow, site: schemas_energy.SitePath, hours: schemas_energy.Hours = 48) -> Response:
+async def site_energy(call: CallNow, site: schemas.SitePath, hours: schemas_energy.Hours = 48) -> Response:
     """Return a site's hours, the four figures over them, how it stands now, and the check of this month's meter."""
     application = call.application
     facts = application.sites.get(site)
@@ -73,7 +65,7 @@ async def site_energy(call: CallNow, site: schemas_energy.SitePath, hours: schem
 
 @router.post("/v1/sites/{site}/cap", response_model=schemas_energy.Cap, summary="Cap the power of a site")
 @allow("site:cap", FACTORY)
-async def cap(call: CallNow, site: schemas_energy.SitePath, new: schemas_energy.NewCap) -> Response:
+async def cap(call: CallNow, site: schemas.SitePath, new: schemas_energy.NewCap) -> Response:
     """Cap what a site draws: spot work gives way first, with signal and grace; nothing starts that would exceed it."""
     draw_mw = round(min(new.kw, 1e12) * 1_000_000) if new.kw is not None else None
     facts = call.application.sites.get(site)
@@ -83,8 +75,3 @@ async def cap(call: CallNow, site: schemas_energy.SitePath, new: schemas_energy.
 
 def _cap(reply: Json) -> Json:
     return {"site": reply["site"], "racks_mw": reply["racks_mw"], "until_at": instant_text(reply["until_ms"])}
-
-
-def _has_plant(call: Call, site: str) -> bool:
-    facts = call.application.sites.get(site)
-    return facts is not None and facts.plant is not None

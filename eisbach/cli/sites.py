@@ -1,0 +1,72 @@
+"""`eisbach site`: where there is capacity, under whose law, and what stands there."""
+
+from typing import Annotated, Any
+
+import typer
+
+from eisbach.cli import figures
+from eisbach.cli.client import segment
+from eisbach.cli.output import Format, Output, document, pairs, show, table
+from eisbach.cli.session import Session
+
+Json = dict[str, Any]
+COLUMNS = ["SITE", "COUNTRY", "~OPERATOR", "SEAT", "PARENT", ">NODES", ">GPUS", ">FREE", ">HALLS", ">RACKS", "KIND"]
+
+
+def list_sites(output_format: Output = Format.TABLE) -> None:
+    """List the sites and under whose law each one is."""
+    found = Session().client.get("/v1/sites")["items"]
+    show(document("sites", sites=found), output_format, lambda is_wide: _print_sites(found))
+
+
+def show_site(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")], output_format: Output = Format.TABLE
+) -> None:
+    """Show one site: countries, operator, what stands there."""
+    found = Session().client.get(f"/v1/sites/{segment(site)}")
+    show(document("site", site=found), output_format, lambda is_wide: _print_site(found))
+
+
+def kind_of(site: Json) -> str:
+    """Return whether work is executed at a site."""
+    return "simulated" if site["simulated"] else "real"
+
+
+def _print_sites(found: list[Json]) -> None:
+    rows = [
+        [
+            one["site"],
+            one["country"],
+            one["operator"],
+            one["operator_country"],
+            one["parent_country"],
+            str(one["nodes"]),
+            str(one["gpus"]),
+            str(one["free_gpus"]),
+            str(one["halls"]),
+            str(one["racks"]),
+            kind_of(one),
+        ]
+        for one in found
+    ]
+    table(COLUMNS, rows, empty="No sites.")
+    print("\nCOUNTRY is where it stands, SEAT the operator's country, PARENT that of its ultimate parent; ZZ: nobody has said.")
+
+
+def _print_site(site: Json) -> None:
+    parent = f"{site['parent_country']} (of the operator's ultimate parent)"
+    nodes = f"{site['nodes']}, {site['drained']} of them drained" if site["drained"] else str(site["nodes"])
+    pairs(
+        [
+            ("site", site["site"]),
+            ("kind", "simulated: nothing is executed here" if site["simulated"] else "real: work runs on this machine"),
+            ("country", site["country"]),
+            ("operator", f"{site['operator']}, seat in {site['operator_country']}"),
+            ("jurisdiction", parent),
+            ("nodes", nodes),
+            ("flavours", ", ".join(f"{one['nodes']} x {one['flavour']}" for one in site["flavours"])),
+            ("GPUs", f"{site['gpus']}, {site['free_gpus']} free" if site["gpus"] else "none"),
+            ("cores", f"{figures.cores(site['cpu_milli'])}, {figures.cores(site['free_cpu_milli'])} free"),
+            ("halls, racks", f"{site['halls']}, {site['racks']}" if site["racks"] else "not said"),
+        ]
+    )
