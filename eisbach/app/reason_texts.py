@@ -31,6 +31,14 @@ TITLES: Mapping[Reason, str] = {
     Reason.NAME_TAKEN: N_("The name is in use"),
     Reason.ALREADY_ENDED: N_("The job is over"),
     Reason.IDEMPOTENCY_CONFLICT: N_("Sent before with other content"),
+    Reason.OVER_QUOTA: N_("More data than the project's quota"),
+    Reason.WRONG_OFFSET: N_("Sent for another place than the next one"),
+    Reason.WRONG_CHECKSUM: N_("The bytes changed on their way"),
+    Reason.UPLOAD_BUSY: N_("Somebody else is sending this upload"),
+    Reason.DATA_IN_USE: N_("The data set is in use"),
+    Reason.DATA_DELETED: N_("The data set is deleted"),
+    Reason.DATA_DAMAGED: N_("The data set is damaged"),
+    Reason.POWER_CAP: N_("The site's power is capped"),
     Reason.MISSING_SECRET: N_("The project lacks a secret"),
     Reason.OVER_BUDGET: N_("Above the month's budget"),
     Reason.BUDGET_RESERVED: N_("The budget is set aside for other jobs"),
@@ -82,6 +90,14 @@ ADVICE: Mapping[Reason, str] = {
     Reason.NAME_TAKEN: N_("Choose another name."),
     Reason.ALREADY_ENDED: N_("Nothing needs to be done."),
     Reason.IDEMPOTENCY_CONFLICT: N_("Open the page anew and send the form from there."),
+    Reason.OVER_QUOTA: N_("Delete data sets that are no longer needed, or have the quota raised."),
+    Reason.WRONG_OFFSET: N_("Go on from the offset that is durable."),
+    Reason.WRONG_CHECKSUM: N_("Send this part once more; nothing of it was kept."),
+    Reason.UPLOAD_BUSY: N_("Wait until the other one has ended, then go on."),
+    Reason.DATA_IN_USE: N_("Wait until the jobs have ended and the upload is complete."),
+    Reason.DATA_DELETED: N_("Upload it again if you need it."),
+    Reason.DATA_DAMAGED: N_("Upload it again and tell the operator; damaged bytes are not handed out."),
+    Reason.POWER_CAP: N_("It starts by itself when there is power; what was stopped is not charged."),
     Reason.MISSING_SECRET: N_("Store it first with `eisbach secret set`."),
     Reason.OVER_BUDGET: N_("Lower the time limit or the resources, or have the budget raised."),
     Reason.BUDGET_RESERVED: N_("It goes on when running jobs settle for less than their ceilings, when the budget is raised, or next month."),
@@ -112,6 +128,9 @@ ADVICE: Mapping[Reason, str] = {
 }
 
 SENTENCES: Mapping[Reason, tuple[str, ...]] = {
+    Reason.OVER_QUOTA: (
+        N_("The project holds {held_bytes} and would need {needed_bytes} more; its quota is {quota_bytes}"),
+    ),
     Reason.OVER_BUDGET: (
         N_("The job may cost up to {ceiling_micro_eur}, and the project's budget is {budget_micro_eur} a month"),
     ),
