@@ -4,7 +4,7 @@ python scripts/catalogues.py           write eisbach/locale/<language>/<area>.po
 python scripts/catalogues.py --check   write nothing; exit code 1 where a catalogue is not up to date or not complete
 
 A text belongs to the area of the file it stands in: `portal/pages/AREA.py` and `portal/templates/AREA/`. Everything else of the
-portal is the area `portal`; `app/reason_texts.py` is `reasons`.
+portal is the area `portal`; `app/reason_texts.py` is `reasons`, `app/finding_texts.py` is `policy`.
 """
 
 import sys
@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "eisbach"
 KEYWORDS = {"_": None, "N_": None, "_n": (1, 2)}
-OWN_AREAS = {"app/reason_texts.py": "reasons"}
+OWN_AREAS = {"app/reason_texts.py": "reasons", "app/finding_texts.py": "policy"}
 Texts = dict[str, Message]
 
 

@@ -36,7 +36,9 @@ def finding_text(finding: Finding) -> str:
     return f"{finding.site}: {fact}; {scope} allows {allowed}{where}"
 
 
-def refusal_of(what: str, asked: Sequence[str], findings: Iterable[Finding], version: int, where: str = "placement") -> Refusal:
+def refusal_of(
+    state: FactoryState, what: str, asked: Sequence[str], findings: Iterable[Finding], where: str = "placement"
+) -> Refusal:
     """Return the refusal of a place. `what` is `job`, `copy`, `log` or `backup`; `asked` the sites that were asked for."""
     told = tuple(findings)
     at = f" at {', '.join(asked)}" if asked else " at any site of this factory"
@@ -48,10 +50,16 @@ def refusal_of(what: str, asked: Sequence[str], findings: Iterable[Finding], ver
         {
             "what": what,
             "asked": list(asked),
-            "findings": [dict(finding_values(one)) for one in told],
-            "policy_version": version,
+            "findings": [{**finding_values(one), "owner_name": owner_name(state, one.name)} for one in told],
+            "policy_version": state.policy.version,
         },
     )
+
+
+def owner_name(state: FactoryState, owner: str) -> str:
+    """Return the name of an organisation or a project, empty for everything else and where it was erased."""
+    known = state.organisations.get(owner) or state.projects.get(owner)
+    return known.name if known is not None else ""
 
 
 def as_tuples(findings: Iterable[Finding]) -> tuple[FindingTuple, ...]:
@@ -103,7 +111,7 @@ def unknown_site(state: FactoryState, sites: Iterable[str], where: str) -> Refus
     )
 
 
-def forbidden_job(compiled: Compiled, asked: Sequence[str], able: Sequence[str] = ()) -> Forbidden:
+def forbidden_job(state: FactoryState, compiled: Compiled, asked: Sequence[str], able: Sequence[str] = ()) -> Forbidden:
     """Return the refusal of a job for which no place is left: of the sites it asked for, else of those `able` to run it."""
     findings = against(compiled, asked or able) or against(compiled)
-    return Forbidden(refusal_of("job", asked, findings, compiled.version), findings)
+    return Forbidden(refusal_of(state, "job", asked, findings), findings)

@@ -95,6 +95,7 @@ def _forbidden(state: FactoryState, compiled: Compiled) -> list[dict[str, Any]]:
             "site": site,
             "country": state.sites[site].country,
             "operator": state.sites[site].operator,
+            "simulated": state.sites[site].is_simulated,
             "reasons": [finding_text(one) for one in found],
             "findings": [dict(finding_values(one)) for one in found],
         }

@@ -45,7 +45,7 @@ def price_in_project(state: FactoryState, project: str, spec: JobSpec) -> Priced
     if refusal is not None:
         return refusal
     if compiled.is_nowhere:
-        return forbidden_job(compiled, spec.placement.sites)
+        return forbidden_job(state, compiled, spec.placement.sites)
     priced = price_job(state, spec, where)
     if not isinstance(priced, Refusal) or isinstance(price_job(state, spec), Refusal):
         return priced
@@ -53,7 +53,7 @@ def price_in_project(state: FactoryState, project: str, spec: JobSpec) -> Priced
         return _only_simulated(state, spec)
     # What it needs exists, but only where it may not be.
     able = [site for site in compiled.forbidden if not isinstance(price_job(state, spec, Where(frozenset({site}))), Refusal)]
-    return forbidden_job(compiled, spec.placement.sites, able)
+    return forbidden_job(state, compiled, spec.placement.sites, able)
 
 
 def _only_simulated(state: FactoryState, spec: JobSpec) -> Refusal:

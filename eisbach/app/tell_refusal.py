@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eisbach.app.finding_texts import refusal_sentence
 from eisbach.app.reason_texts import ADVICE, SENTENCES, TITLES
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.translator import SOURCE_LANGUAGE, Translator
@@ -50,6 +51,8 @@ def tell(translator: Translator, language: str, refusal: Refusal) -> ToldRefusal
         what = title_of(translator, language, refusal.reason)
         if pattern:
             what = fill(translator, language, translator.text(language, pattern), refusal.values)
+        elif refusal.reason is Reason.RESIDENCY_FORBIDDEN:
+            what = refusal_sentence(translator, language, refusal.values)
     return ToldRefusal(
         reason=refusal.reason,
         title=title_of(translator, language, refusal.reason),

@@ -24,7 +24,7 @@ def command(actor: Actor, *, use: str, site: str | None = None) -> Command:
         compiled = compiled_for_all(state)
         if not compiled.allows(place) and place != own_site(state):
             findings = against(compiled, [place])
-            return refused(state, actor, refusal_of(use, [place], findings, compiled.version, "site"), findings)
+            return refused(state, actor, refusal_of(state, use, [place], findings, "site"), findings)
         target = context.ids.new("tgt", context.now)
         event = TargetUsed(
             target=target,

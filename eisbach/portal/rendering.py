@@ -31,7 +31,7 @@ NOTICES: Mapping[str, str] = {
 """What a page may be told to say once, after something was done. Areas add their own keys (`notices_of`)."""
 
 LANGUAGE_NAMES = {"en": "English", "de": "Deutsch"}
-_FILTERS = ("money", "number", "percent", "instant", "date", "month", "duration", "size", "memory", "cores", "reason", "country")
+_FILTERS = ("money", "number", "percent", "instant", "date", "month", "duration", "size", "memory", "cores", "reason", "country", "countries", "finding")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

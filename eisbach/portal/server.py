@@ -13,7 +13,7 @@ from eisbach.portal.call import PortalHost
 from eisbach.portal.envelope import Envelope
 from eisbach.portal.guard import PageRoute, answer_absent
 from eisbach.portal.navigation import NavEntry
-from eisbach.portal.pages import enter, files, home, jobs, offers, start
+from eisbach.portal.pages import enter, files, home, jobs, offers, policy, start
 from eisbach.portal.rendering import Rendering
 
 AREAS: Sequence[ModuleType] = (
@@ -21,6 +21,7 @@ AREAS: Sequence[ModuleType] = (
     offers,
     start,
     jobs,
+    policy,
     enter,
     files,
 )

@@ -1,10 +1,11 @@
 """A person's language on a page: texts, figures, instants and refusals, all from the application's translator."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from eisbach.app.finding_texts import countries_in_words, finding_sentence
 from eisbach.app.tell_refusal import ToldRefusal, tell, title_of
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -56,6 +57,14 @@ class Speech:
     def country(self, code: str) -> str:
         """Return the name of a country by its code."""
         return self.translator.country(self.language, code)
+
+    def countries(self, codes: Sequence[str]) -> str:
+        """Return the names of countries, whole groups of them under their own."""
+        return ", ".join(countries_in_words(self.translator, self.language, codes))
+
+    def finding(self, finding: Mapping[str, object]) -> str:
+        """Return in sentences why a placement rule forbids a place."""
+        return finding_sentence(self.translator, self.language, finding)
 
     def date(self, at_ms: int) -> str:
         """Return the date of an instant."""

@@ -72,7 +72,7 @@ def test_a_forbidden_site_is_refused_with_rule_facts_and_log_position(factory):
     (finding,) = answer.values["findings"]
     assert finding == {
         "site": "ashburn", "fact": "country", "value": "US", "allowed": ["DE"],
-        "scope": "organisation", "name": organisation, "position": position,
+        "scope": "organisation", "name": organisation, "position": position, "owner_name": "Org",
     }  # fmt: skip
     assert f"ashburn: it stands in US; the organisation {organisation} allows DE (log position {position})" in answer.what
     event = open_event(events_of(factory)[answer.values["log_position"]].data).body

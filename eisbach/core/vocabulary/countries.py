@@ -55,13 +55,20 @@ def expand(codes: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def in_words(countries: Iterable[str]) -> str:
-    """Return countries as a sentence names them, whole groups by name with their size and date: `CH and EU (27, 2020-02-01)`."""
+def collapse(countries: Iterable[str]) -> tuple[str, ...]:
+    """Return the shortest way to write countries in a rule: those that belong to no whole group, then the groups."""
     left = set(countries)
     named: list[str] = []
     for name in ("EEA", "EU"):
-        group = GROUPS[name]
-        if group.members <= left:
-            named.append(f"{name} ({len(group.members)} countries as of {group.valid_from})")
-            left -= group.members
-    return ", ".join([*sorted(left), *named])
+        if GROUPS[name].members <= left:
+            named.append(name)
+            left -= GROUPS[name].members
+    return (*sorted(left), *named)
+
+
+def in_words(countries: Iterable[str]) -> str:
+    """Return countries as a sentence names them: `CH, EU (27 countries as of 2020-02-01)`."""
+    return ", ".join(
+        f"{code} ({len(GROUPS[code].members)} countries as of {GROUPS[code].valid_from})" if code in GROUPS else code
+        for code in collapse(countries)
+    )

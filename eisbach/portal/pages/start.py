@@ -125,6 +125,7 @@ def _defaults(task: Mapping[str, Any]) -> dict[str, str]:
         "memory": str(resources.get("memory", 2)),
         "nodes": str(task.get("num_nodes", 1)),
         "time_limit": str(task.get("time_limit", "1h")),
+        "site": "",
         **{OPTION + name: str(value) for name, value in (task.get("envs") or {}).items()},
     }
 
@@ -143,6 +144,8 @@ def _spec(call: Call, typed: dict[str, str], archive: str) -> JobSpec:
         "envs": {name.removeprefix(OPTION): value for name, value in typed.items() if name.startswith(OPTION)},
         "workdir": archive,
     }
+    if typed["site"]:
+        chosen["placement"] = {"sites": [typed["site"]]}
     task = start_template.task_of(call.application, call.parameter("template"), chosen)
     if isinstance(task, Refusal):
         raise Refused(task)
@@ -159,6 +162,7 @@ def _form(call: Call, task: Mapping[str, Any], typed: dict[str, str], refused: R
         if call.may("job:submit", (PROJECT, row["project"]))
     }
     options = {name: typed[OPTION + name] for name in (task.get("envs") or {})}
+    offers = call.ask(list_offers.question())
     return call.render(
         "start/form.html",
         status=200 if refused is None else 422,
@@ -170,9 +174,16 @@ def _form(call: Call, task: Mapping[str, Any], typed: dict[str, str], refused: R
         options=options,
         option_prefix=OPTION,
         projects=projects,
-        accelerators=accelerators_of(call.ask(list_offers.question())),
+        accelerators=accelerators_of(offers),
+        sites=_sites(call, offers),
         form_id=call.new_form_id(),
     )
+
+
+def _sites(call: Call, offers: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sites that have something on offer, with their countries."""
+    places = {place["site"]: place["country"] for offer in offers["offers"] for place in offer["places"]}
+    return {site: f"{site}, {call.speech.country(country)}" for site, country in sorted(places.items())}
 
 
 def _project_name(call: Call) -> str:
