@@ -7,6 +7,7 @@ from typing import Any
 from starlette.responses import Response
 
 from eisbach.app import prove_residency, set_rules
+from eisbach.app.check_place import owner_name
 from eisbach.app.read_policy import violation
 from eisbach.app.visible import organisations_of, projects_of
 from eisbach.core.jobs.findings import Findings
@@ -192,8 +193,7 @@ def _rules(call: Call, scope: str, refused: Refused | None = None) -> Response:
 def _names(call: Call, found: Mapping[str, Any]) -> dict[str, str]:
     """Return the names of whose rules hold, by their ids."""
     state = call.application.applier.state
-    known = {**state.organisations, **state.projects}
-    return {rule["owner"]: known[rule["owner"]].name for rule in found["rules"] if rule["owner"] in known}
+    return {rule["owner"]: owner_name(state, rule["owner"]) for rule in found["rules"]}
 
 
 def _parts(text: str) -> list[str]:
