@@ -24,7 +24,7 @@ from dialect import Wishes
 from forecast import CANDIDATES, Calendar
 from readings import Limits, Readings
 from report import Report
-from score import Event, Events, score
+from score import ALARM_COLUMNS, Event, Events, score
 from series import Kind, Point, Series, iso
 from sources import WATER_FLOW, find_source
 from texts import LANGUAGES, Texts
@@ -35,7 +35,7 @@ FORMAT = "eisbach-predictive-maintenance/1"
 OTHER_FLOORS = (0.02, 0.03, 0.05, 0.10)
 ALARMS_IN_FIGURES = 200
 CALIBRATION_POINTS_MIN, CALIBRATION_POINTS_MAX = 48, 100_000
-ALARM_COLUMNS = ("raised", "ended", "how", "value", "expected", "worst_value", "worst_deviation_percent", "values_outside")
+
 UNUSABLE = 2
 """Exit code for data or options that cannot be used."""
 

@@ -101,14 +101,21 @@ class InstantReader:
 
     def read(self, text: str) -> int:
         """UTC milliseconds; ValueError for what is no date, Unreadable for a time that does not exist in this time zone."""
+        at = self.read_quickly(text)
+        if at is None:
+            at = self._previous = self._read_slowly(text)
+        return at
+
+    def read_quickly(self, text: str) -> int | None:
+        """UTC milliseconds where an instant of the same hour was read before and this one is written in the same way; else None."""
         hour = self._hours.get(text[:13] + text[19:])
-        if hour is not None and text[13] == ":" and text[16:17] in ("", ":"):
-            minute, second = MINUTES.get(text[14:16]), SECONDS.get(text[17:19])
-            if minute is not None and second is not None:
-                self._previous = hour + minute + second
-                return self._previous
-        self._previous = self._read_slowly(text)
-        return self._previous
+        if hour is None or text[13:14] != ":" or text[16:17] not in ("", ":"):
+            return None
+        minute, second = MINUTES.get(text[14:16]), SECONDS.get(text[17:19])
+        if minute is None or second is None:
+            return None
+        at = self._previous = hour + minute + second
+        return at
 
     def _read_slowly(self, text: str) -> int:
         if self.order == "epoch":

@@ -61,7 +61,8 @@ def series_plot(
     if not pieces:
         return ""
     width, height = size
-    least, most = min(piece.least for piece in pieces), max(piece.most for piece in pieces)
+    least = min(piece.least if piece.low is None else min(piece.least, piece.low) for piece in pieces)
+    most = max(piece.most if piece.high is None else max(piece.most, piece.high) for piece in pieces)
     ticks = ticks_of(least, most)
     frame = Frame(pieces[0].start_ms, pieces[-1].end_ms + step_ms, min(least, ticks[0]), max(most, ticks[-1]), width, height)
     total = height + 2 * LANE + AXIS + 6

@@ -8,6 +8,7 @@ import codecs
 import csv
 import hashlib
 import io
+import math
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from numbers_in_text import number_in
 from unreadable import Unreadable, shortened
 
 HEAD_LINES = 2000
-LINE_BYTES_MAX = 65_536
+LINE_BYTES_MAX, BLOCK_BYTES = 65_536, 262_144
 EXAMPLES_KEPT = 3
 BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 FOREIGN_FILES = {
@@ -127,33 +128,44 @@ class Readings:
         return self._hashed.size
 
     def __iter__(self) -> Iterator[tuple[int, float | None, int]]:
-        for line, cells in self._cells():
-            reading = self._reading(line, cells)
-            if reading is not None:
-                yield reading
+        table = csv.reader(self._body, delimiter=self.dialect.separator)
+        try:
+            yield from self._rows(table)
+        except csv.Error as error:
+            raise Unreadable(
+                f"the table breaks off here ({error}); often a quotation mark that opens and never closes",
+                "Look at the line and export again",
+                self.dialect.lines_before + table.line_num,
+            ) from error
         self._refuse_if_too_many()
         if self._instants.doubled_hours:
             self.repairs.add("doubled_hour", times=self._instants.doubled_hours)
         if not self.rows:
             raise Unreadable("the file has a header and no measurements", "Bring a CSV with at least some days of values")
 
-    def _cells(self) -> Iterator[tuple[int, list[str]]]:
-        table = csv.reader(self._body, delimiter=self.dialect.separator)
-        before, width = self.dialect.lines_before, self.dialect.width
-        try:
-            for cells in table:
-                if len(cells) == width:
-                    self.rows += 1
-                    yield before + table.line_num, cells
-                elif any(cell.strip() for cell in cells):
-                    self.rows += 1
-                    self._drop("bad_row", before + table.line_num, self.dialect.separator.join(cells))
-        except csv.Error as error:
-            raise Unreadable(
-                f"the table breaks off here ({error}); often a quotation mark that opens and never closes",
-                "Look at the line and export again",
-                before + table.line_num,
-            ) from error
+    def _rows(self, table: "csv._reader") -> Iterator[tuple[int, float | None, int]]:
+        """The loop that a large file spends its time in: what is written plainly is read here, all else in `_reading`."""
+        before, width, time_index, value_index = self.dialect.lines_before, self.dialect.width, self.dialect.time_index, self.dialect.value_index
+        is_plain, foreign, mark = self.dialect.clock_index is None, "." if self.dialect.decimal == "," else "_", self.dialect.decimal
+        minimum, maximum, quickly = self.limits.minimum, self.limits.maximum, self._instants.read_quickly
+        for cells in table:
+            if len(cells) == width:
+                self.rows += 1
+                text = cells[value_index]
+                if is_plain and foreign not in text and (at_ms := quickly(cells[time_index])) is not None:
+                    try:
+                        value = float(text.replace(mark, "."))
+                    except ValueError:
+                        value = math.nan
+                    if minimum <= value <= maximum and "_" not in text:
+                        yield at_ms, value, before + table.line_num
+                        continue
+                reading = self._reading(before + table.line_num, cells)
+                if reading is not None:
+                    yield reading
+            elif any(cell.strip() for cell in cells):
+                self.rows += 1
+                self._drop("bad_row", before + table.line_num, self.dialect.separator.join(cells))
 
     def _reading(self, line: int, cells: list[str]) -> tuple[int, float | None, int] | None:
         dialect = self.dialect
@@ -218,17 +230,25 @@ class Readings:
         return self._narrow(stream, encoding)
 
     def _narrow(self, stream: io.BufferedReader, encoding: str) -> Iterator[str]:
-        for number, line in enumerate(iter(partial(stream.readline, LINE_BYTES_MAX), b""), 1):
-            if len(line) == LINE_BYTES_MAX:
-                raise Unreadable(f"the line is longer than {LINE_BYTES_MAX} bytes", "Export again with one measurement a line", number, repr(line[:40]))
-            try:
-                yield line.decode(encoding)
-            except UnicodeDecodeError as error:
-                raise Unreadable(
-                    f"the bytes are not {encoding}", "Say --encoding windows-1252, or export as UTF-8", number, repr(line[error.start : error.start + 8])
-                ) from error
-            except LookupError as error:
-                raise Unreadable(f"there is no encoding {encoding!r}", "Say --encoding utf-8 or windows-1252") from error
+        """Lines, decoded a block at a time; an error is told with its line."""
+        done, rest = 0, b""
+        while chunk := stream.read(BLOCK_BYTES):
+            block = rest + chunk
+            cut = block.rfind(b"\n") + 1
+            rest = block[cut:]
+            if len(rest) > LINE_BYTES_MAX:
+                raise self._too_long(done + block.count(b"\n") + 1, rest)
+            lines = _decode(block[:cut], encoding, done).split("\n")
+            lines.pop()
+            if lines and len(longest := max(lines, key=len)) > LINE_BYTES_MAX:
+                raise self._too_long(done + lines.index(longest) + 1, longest.encode())
+            done += len(lines)
+            yield from lines
+        if rest:
+            yield _decode(rest, encoding, done)
+
+    def _too_long(self, line: int, start: bytes) -> Unreadable:
+        return Unreadable(f"the line is longer than {LINE_BYTES_MAX} bytes", "Export again with one measurement a line", line, repr(start[:40]))
 
     def _wide(self, stream: io.BufferedReader, encoding: str) -> Iterator[str]:
         self.repairs.add("utf_16")
@@ -246,6 +266,17 @@ REFUSED = {
     "implausible": ("this value is outside what is plausible", "Plausible is {limits.minimum:g} to {limits.maximum:g}; say --minimum and --maximum"),
     "out_of_order": ("this instant is older than the line before it", "Sort the lines by time, oldest first"),
 }
+
+
+def _decode(block: bytes, encoding: str, lines_before: int) -> str:
+    try:
+        return block.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = lines_before + block.count(b"\n", 0, error.start) + 1
+        wrong = repr(block[error.start : error.start + 8])
+        raise Unreadable(f"the bytes are not {encoding}", "Say --encoding windows-1252, or export as UTF-8", line, wrong) from error
+    except LookupError as error:
+        raise Unreadable(f"there is no encoding {encoding!r}", "Say --encoding utf-8 or windows-1252") from error
 
 
 def _is_utf8(start: bytes) -> bool:

@@ -22,11 +22,11 @@ STYLE = """
 main{max-width:62rem;margin:0 auto;padding:2rem 1.25rem 3rem}h1{font-size:1.7rem;line-height:1.2;margin:0 0 .25rem}h2{font-size:1.2rem;margin:2.2rem 0 .5rem}
 .lead{color:var(--quiet);margin:0 0 1.2rem}.result{background:var(--card);border-left:4px solid var(--curve);padding:.9rem 1.1rem;border-radius:4px}.result p{margin:.2rem 0}.result strong{font-size:1.1rem}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.92rem}th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
-th{font-weight:600;color:var(--quiet)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+td{min-width:3.5rem}th{font-weight:600;color:var(--quiet)}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 code{font-family:ui-monospace,monospace;font-size:.85em;overflow-wrap:anywhere}.note,footer{color:var(--quiet);font-size:.9rem}
 dl{display:grid;grid-template-columns:minmax(9rem,14rem) 1fr;gap:.3rem 1rem;margin:0}dt{color:var(--quiet)}dd{margin:0}.warn{border-left:4px solid var(--alarm);padding-left:.8rem}
 .closeups{display:grid;grid-template-columns:repeat(auto-fit,minmax(26rem,1fr));gap:1rem}@media (max-width:32rem){.closeups{grid-template-columns:1fr}dl{grid-template-columns:1fr}}
-figure{margin:.5rem 0}figcaption{color:var(--quiet);font-size:.9rem}svg.plot{width:100%;height:auto;display:block;background:var(--card);border-radius:6px}
+figure{margin:.5rem 0}figcaption{color:var(--quiet);font-size:.9rem}svg.plot{width:100%;height:auto;display:block;min-width:28rem;background:var(--card);border-radius:6px}
 .grid{stroke:var(--rule);stroke-width:1}.tick,.axis,.mark{fill:var(--quiet);font:12px system-ui,sans-serif}.mark{fill:var(--ink)}.curve{fill:none;stroke:var(--curve);stroke-width:1.6;stroke-linejoin:round}
 .band{fill:var(--band)}.lane{fill:var(--gap)}.documented{fill:var(--documented)}.alarm{fill:var(--alarm)}.gap{fill:var(--gap)}
 @media print{main{max-width:none}}
@@ -39,6 +39,7 @@ class Report:
     def __init__(self, figures: dict[str, Any], trace: Trace, data_texts: dict[str, str], language: str, zone: ZoneInfo) -> None:
         self.figures, self.trace, self.data_texts, self.zone = figures, trace, data_texts, zone
         self.say = Texts(language)
+        self.label = "measured" if figures["data"]["label"] == "measured" else "brought"
         last = round(figures["data"]["step_s"] * 1000)  # the last step of a segment belongs to it
         self.documented = [_span(one["from"], one["to"], str(number), last) for number, one in enumerate(figures["segments"], 1)]
         end = figures["data"]["to"]
@@ -98,8 +99,8 @@ class Report:
         drawn = series_plot(pieces, self.trace.piece_ms, self.documented, self.alarms, self.zone, labels, size)
         minutes = self.trace.piece_ms // 60_000
         piece = say("piece", minutes=say.number(minutes)) if self.trace.piece_ms > self.figures["data"]["step_s"] * 1000 else ""
-        text = caption or say("legend", label=say("measured"), piece=piece)
-        return f"<figure>{drawn}<figcaption>{escape(text)}</figcaption></figure>"
+        text = caption or say("legend", label=say(self.label), piece=piece)
+        return f"<figure><div class='scroll' tabindex='0' role='group' aria-label='{escape(labels.title, quote=True)}'>{drawn}</div><figcaption>{escape(text)}</figcaption></figure>"
 
     def _segments(self) -> str:
         say = self.say
@@ -122,12 +123,12 @@ class Report:
         for number, span in enumerate(spans[:CLOSE_PLOTS_MAX], 1):
             near = [piece for piece in self.trace.pieces if span.start_ms - CLOSE_MS <= piece.start_ms <= span.end_ms + CLOSE_MS]
             if len(near) > 4:
-                drawn.append(self._figure(near, (480, 200), f"{number}: {self._when(span.start_ms)} – {self._when(span.end_ms)}"))
+                drawn.append(self._figure(near, (480, 200), f"{number}: {self._when(span.start_ms)}"))
         return f"<h2>{self.say('h_close')}</h2><div class='closeups'>{''.join(drawn)}</div>" if drawn else ""
 
     def _alarms(self) -> str:
         say, figures = self.say, self.figures
-        heads = [("c_raised", 0), ("c_ended", 0), ("c_how", 0), ("c_value", 1), ("c_expected", 1), ("c_worst", 1)]
+        heads = [("c_raised", 0), ("c_ended", 0), ("c_how", 0), ("c_value", 1), ("c_edge", 1), ("c_expected", 1), ("c_worst", 1)]
         if figures["documented"]:
             heads.append(("c_belongs", 0))
         rows = [self._alarm_row(one) for one in figures["alarms"][:ALARMS_SHOWN]]
@@ -137,7 +138,8 @@ class Report:
 
     def _alarm_row(self, one: dict[str, Any]) -> list[str]:
         say = self.say
-        row = [self._text(one["raised"]), self._text(one["ended"]), say(f"how_{one['how']}"), say.number(one["value"]), say.number(one["expected"])]
+        row = [self._text(one["raised"]), self._text(one["ended"]), say(f"how_{one['how']}"), say.number(one["value"])]
+        row += [say.number(one["band_edge"]), say.number(one["expected"])]
         row.append(say.number(one["worst_deviation_percent"], 1))
         if self.figures["documented"]:
             row.append(say("segment", number=one["segment"]) if one["segment"] else say("false_alarm"))
@@ -148,7 +150,7 @@ class Report:
         listed = {
             "d_source": self.data_texts["source"], "d_donor": self.data_texts.get("donor"), "d_licence": self.data_texts["licence"],
             "d_documented": self.data_texts.get("documented"), "d_rule": self.data_texts.get("rule"), "d_file": data["file"],
-            "d_rows": say.number(data["rows"]), "d_column": data["column"], "d_period": f"{self._text(data['from'])} – {self._text(data['to'])} ({say('measured')})",
+            "d_rows": say.number(data["rows"]), "d_column": data["column"], "d_period": f"{self._text(data['from'])} – {self._text(data['to'])} ({say(self.label)})",
             "d_step": say("minutes", count=say.number(data["step_s"] / 60)), "d_zone": data["time_zone"],
         }  # fmt: skip
         entries = "".join(f"<dt>{say(key)}</dt><dd>{escape(text)}</dd>" for key, text in listed.items() if text)
@@ -212,7 +214,7 @@ class Report:
         body = "".join(
             "<tr>" + "".join(f"<td{kind}>{escape(cell)}</td>" for cell, kind in zip(row, classes, strict=True)) + "</tr>" for row in rows
         )
-        return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        return f'<div class="scroll" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
     def _kind(self, kind: str) -> str:
         return self.say(f"kind_{kind}") if kind in ("low", "peak", "known") else kind
@@ -223,7 +225,7 @@ class Report:
     def _when(self, at_ms: int) -> str:
         """Local time of the plant with its offset, so that the doubled hour cannot be misread."""
         wall = datetime.fromtimestamp(at_ms / 1000, self.zone)
-        shown = wall.strftime("%d.%m.%Y %H:%M" if self.say.language == "de" else "%Y-%m-%d %H:%M")
+        shown = wall.strftime("%d.%m.%Y\u00a0%H:%M" if self.say.language == "de" else "%Y\u2011%m\u2011%d\u00a0%H:%M")
         offset = wall.strftime("%z")
         return f"{shown} ({offset[:3]}:{offset[3:]})"
 

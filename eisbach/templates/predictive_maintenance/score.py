@@ -20,6 +20,7 @@ from unreadable import Unreadable
 EARLY_MS = 3 * HOUR_MS
 MONTH_H = 720.0
 EVENTS_KEPT = 10_000
+ALARM_COLUMNS = ("raised", "ended", "how", "value", "expected", "band_edge", "worst_value", "worst_deviation_percent", "values_outside")
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Event:
     raised_ms: int
     value: float
     expected: float
+    band_edge: float
+    """The edge of the band that the first value crossed."""
     ended_ms: int | None = None
     how: str = "open"
     """`cleared`, `accepted` as the new normal, or still `open` at the end of the data."""
@@ -53,7 +56,7 @@ class Event:
     def document(self) -> dict[str, Any]:
         return {
             "raised": iso(self.raised_ms), "ended": iso(self.ended_ms) if self.ended_ms is not None else None, "how": self.how,
-            "value": round(self.value, 4), "expected": round(self.expected, 4), "worst_value": round(self.worst_value, 4),
+            "value": round(self.value, 4), "expected": round(self.expected, 4), "band_edge": round(self.band_edge, 4), "worst_value": round(self.worst_value, 4),
             "worst_deviation_percent": round(100 * self.worst_deviation, 2), "values_outside": self.values,
         }  # fmt: skip
 
@@ -72,7 +75,8 @@ class Events:
         self.judged += 1
         expected = verdict.expected if verdict.expected is not None else value
         if verdict.change is Change.RAISED:
-            self.open = Event(at_ms, value, expected)
+            edge = expected + (verdict.half_width if value > expected else -verdict.half_width)
+            self.open = Event(at_ms, value, expected, edge)
             self.count += 1
             if self.count <= EVENTS_KEPT:
                 self.kept.append(self.open)

@@ -98,14 +98,21 @@ def _usual_step(readings: list[tuple[int, float]]) -> int:
 
 def _stepped(readings: Iterable[tuple[int, float]], step_ms: int, phase_ms: int, repairs: Repairs) -> Iterator[Point]:
     """The mean of all readings nearest to each step."""
-    place, total, count = 0, 0.0, 0
+    half = step_ms // 2
+    place, until, total, count = 0, -1, 0.0, 0
     for at_ms, value in readings:
-        nearest = (at_ms - phase_ms + step_ms // 2) // step_ms
-        if count and nearest != place:
-            yield Point(place * step_ms + phase_ms, total / count)
-            total, count = 0.0, 0
+        if at_ms < until:
+            total += value
+            count += 1
+            continue
         if count:
-            repairs.counts["averaged"] += 1
-        place, total, count = nearest, total + value, count + 1
+            yield Point(place * step_ms + phase_ms, total / count)
+            if count > 1:
+                repairs.add("averaged", times=count - 1)
+        place = (at_ms - phase_ms + half) // step_ms
+        until = (place + 1) * step_ms + phase_ms - half
+        total, count = value, 1
     if count:
         yield Point(place * step_ms + phase_ms, total / count)
+        if count > 1:
+            repairs.add("averaged", times=count - 1)

@@ -14,12 +14,24 @@ from detector import Band, Change, Detector
 from forecast import CANDIDATES, HOUR_MS, NEEDS, Calendar, is_installed
 from series import Kind, Point
 
-FAULTS: dict[str, tuple[int, Callable[[float, float], float]]] = {
-    "drop": (12, lambda value, hours: value * 0.8),
-    "surge": (2, lambda value, hours: value * 1.1),
-    "creep": (24, lambda value, hours: value * (1 - 0.01 * hours)),
-}
-"""Name: hours it lasts, and what it makes of a value so many hours after its start."""
+
+@dataclass(frozen=True)
+class Fault:
+    """A simulated fault: how long it lasts, and what it makes of a value so many hours after its start."""
+
+    name: str
+    hours: int
+    makes: Callable[[float, float], float]
+
+    def steps(self, step_ms: int) -> int:
+        return max(1, self.hours * HOUR_MS // step_ms)
+
+
+FAULTS = (
+    Fault("drop", 12, lambda value, hours: value * 0.8),
+    Fault("surge", 2, lambda value, hours: value * 1.1),
+    Fault("creep", 24, lambda value, hours: value * (1 - 0.01 * hours)),
+)
 STARTS_MAX = 8
 
 
@@ -73,18 +85,35 @@ def _try(method: str, points: list[Point], calendar: Calendar, step_ms: int, ban
         warmed.warm(point.at_ms, point.value)
     trial = points[half:]
     sizes = _errors(_copy(warmed), trial)
-    false_alarms = sum(_alarms(_copy(warmed), trial))
-    delays, injected = [], 0
-    for hours, fault in FAULTS.values():
-        lasts = max(1, hours * HOUR_MS // step_ms)
-        starts = range(0, max(1, len(trial) - lasts + 1))
-        for start in list(starts)[:: max(1, math.ceil(len(starts) / STARTS_MAX))]:
-            injected += 1
-            hurt = _with_fault(trial, start, lasts, fault)
-            raised = next((at_ms for at_ms in _raised(_copy(warmed), hurt) if at_ms >= trial[start].at_ms), None)
+    planned = _planned(len(trial), step_ms)
+    false_alarms, delays = 0, []
+    for place, point in enumerate(trial):
+        for fault in planned.get(place, ()):
+            raised = _first_alarm(_copy(warmed), trial[place : place + fault.steps(step_ms)], fault)
             if raised is not None:
-                delays.append((raised - trial[start].at_ms) / HOUR_MS)
+                delays.append((raised - point.at_ms) / HOUR_MS)
+        false_alarms += warmed.step(point.at_ms, point.value).change is Change.RAISED
+    injected = sum(map(len, planned.values()))
     return Result(method, sum(sizes) / max(1, len(sizes)), false_alarms, len(delays), injected, sum(delays) / len(delays) if delays else None)
+
+
+def _planned(length: int, step_ms: int) -> dict[int, list[Fault]]:
+    """Which faults begin at which place of the trial: each kind at up to `STARTS_MAX` places, evenly spread."""
+    planned: dict[int, list[Fault]] = {}
+    for fault in FAULTS:
+        room = max(1, length - fault.steps(step_ms) + 1)
+        for start in range(0, room, math.ceil(room / STARTS_MAX)):
+            planned.setdefault(start, []).append(fault)
+    return planned
+
+
+def _first_alarm(detector: Detector, points: list[Point], fault: Fault) -> int | None:
+    """When an alarm is raised within a fault that begins with the first of these points."""
+    for point in points:
+        hours = (point.at_ms - points[0].at_ms) / HOUR_MS
+        if detector.step(point.at_ms, fault.makes(point.value, hours)).change is Change.RAISED:
+            return point.at_ms
+    return None
 
 
 def _copy(detector: Detector) -> Detector:
@@ -94,18 +123,3 @@ def _copy(detector: Detector) -> Detector:
 def _errors(detector: Detector, points: list[Point]) -> list[float]:
     found = (detector.warm(point.at_ms, point.value) for point in points if point.kind is Kind.OBSERVED)
     return [size for size in found if size is not None]
-
-
-def _raised(detector: Detector, points: list[Point]) -> list[int]:
-    return [point.at_ms for point in points if detector.step(point.at_ms, point.value).change is Change.RAISED]
-
-
-def _alarms(detector: Detector, points: list[Point]) -> list[bool]:
-    return [True for _ in _raised(detector, points)]
-
-
-def _with_fault(points: list[Point], start: int, lasts: int, fault: Callable[[float, float], float]) -> list[Point]:
-    """A copy up to the fault's end, with the fault in it."""
-    first_ms = points[start].at_ms
-    end = points[start : start + lasts]
-    return points[:start] + [Point(point.at_ms, fault(point.value, (point.at_ms - first_ms) / HOUR_MS)) for point in end]

@@ -15,12 +15,12 @@ from forecast import Calendar
 from latency import Latency
 from messages import Rejected, Value, read_value, shown
 from readings import Limits
-from score import Event, Events
+from score import ALARM_COLUMNS, Event, Events
 from series import iso
 from unreadable import Unreadable
 
 FORMAT = "eisbach-predictive-maintenance-stream/1"
-ALARM_COLUMNS = ("raised", "ended", "how", "value", "expected", "worst_value", "worst_deviation_percent", "values_outside")
+
 NEWEST_KEPT = 64
 """So many instants are remembered to tell a repetition from a contradiction."""
 WARM_VALUES = 48
