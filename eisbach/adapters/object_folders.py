@@ -180,7 +180,7 @@ class ObjectFolders:
 
     def _content(self, size: int, parts: list[Path], digest: str) -> Content:
         digests = [part.name.partition("-")[2] for part in parts]
-        return Content(size, digest, manifest_of(size, self._chunk_bytes, digests), len(parts))
+        return Content(size, digest, manifest_of(size, digests), len(parts))
 
     def _checked(self, part: Path) -> bytes:
         try:

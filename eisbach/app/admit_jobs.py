@@ -70,5 +70,5 @@ def _stopping(job: ActiveJob, stop: Stop) -> JobStopping:
 
 def _rules(state: FactoryState, job: ActiveJob) -> tuple[int, ...]:
     """Return where the rules stand in the log that hold for a job; its own stands in its submission."""
-    rules = compiled_for(state, job.project, job.placement).rules
+    rules = compiled_for(state, job.project, job.placement, state.data.used_by.get(job.job, ())).rules
     return tuple(scoped.position if scoped.position >= 0 else job.seq for scoped in rules)

@@ -3,11 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from eisbach.app.check_place import Forbidden, against, refusal_of, refused
 from eisbach.app.commands import Actor, Command, Context, Decision, Role
 from eisbach.app.events_data import DataSetAnnounced
+from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.app.state_data import DataClass
 from eisbach.app.texts import commit_to
+from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.vocabulary.quantities import DAY_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -60,6 +63,9 @@ def command(actor: Actor, *, project: str, new: NewDataSet, limits: DataLimits) 
         site = new.site if new.site is not None else next(iter(state.sites), "")
         if site not in state.sites:
             return no_such_site(site)
+        forbidden = _forbidden(state, project, new, site)
+        if forbidden is not None:
+            return refused(state, actor, forbidden.refusal, forbidden.findings, project=project)
         data_set = context.ids.new("dset", context.now)
         name, name_text = commit_to(context.ids, f"{data_set}/name", new.name)
         licence, licence_text = commit_to(context.ids, f"{data_set}/licence", new.licence)
@@ -81,6 +87,15 @@ def command(actor: Actor, *, project: str, new: NewDataSet, limits: DataLimits) 
         return Decision(events=(event,), texts=texts, reply=reply, status=201)
 
     return decide
+
+
+def _forbidden(state: FactoryState, project: str, new: NewDataSet, site: str) -> Forbidden | None:
+    """Return why rules forbid a site for a file that is about to come; its own rule holds as well."""
+    compiled = compiled_for(state, project, PlacementRule(countries=new.countries) if new.countries else NO_RULE)
+    if compiled.allows(site):
+        return None
+    findings = against(compiled, [site])
+    return Forbidden(refusal_of(state, "copy", [site], findings, "site"), findings)
 
 
 def no_such_site(site: str) -> Refusal:

@@ -13,7 +13,7 @@ from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
 from eisbach.app.events import JobStopping
 from eisbach.app.events_policy import ViolationEnded, ViolationFound
-from eisbach.app.places import all_places, own_site, rules_of_all, rules_of_job
+from eisbach.app.places import all_places, own_site, rules_of_all, rules_of_data_set, rules_of_job
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState, StopCause
@@ -53,6 +53,10 @@ def breaches(state: FactoryState) -> Iterator[Breach]:
     places = {place.site: place for place in all_places(state)}
     for job in state.scheduler.holding.values():
         yield from _of_attempt(state, job, places)
+    for one in state.data.sets.values():
+        for site in (*one.places, *one.copying):
+            if findings := _findings(rules_of_data_set(state, one.data_set), site, places):
+                yield Breach("copy", one.data_set, site, findings, project=one.project)
     everybody = rules_of_all(state)
     # The factory's own log is where the factory is, whether or not anybody ever exported it.
     for key in dict.fromkeys([f"log {own_site(state)}", *state.policy.targets]):
@@ -62,7 +66,8 @@ def breaches(state: FactoryState) -> Iterator[Breach]:
 
 
 def _of_attempt(state: FactoryState, job: ActiveJob, places: dict[str, Place]) -> Iterator[Breach]:
-    rules = rules_of_job(state, job.project, job.placement, job.job, job.seq)
+    data = state.data.used_by.get(job.job, ())
+    rules = rules_of_job(state, job.project, job.placement, job.job, job.seq, data)
     if not rules:
         return
     for site in sorted({state.scheduler.fleet.nodes[share.node].site for share in job.shares}):
@@ -83,7 +88,7 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
     for key, known in state.policy.violations.items():
         if key not in now:
             kept = (*state.policy.targets, f"log {own_site(state)}")
-            is_there = known.subject in state.scheduler.holding or known.subject in kept
+            is_there = known.subject in state.scheduler.holding or known.subject in kept or _is_held(state, known.subject, known.site)
             how = "allowed" if is_there else "gone"
             events.append(ViolationEnded(violation=known.violation, job=known.job, how=how))
     events += [stop for breach in now.values() for stop in _stop(state, breach)]
@@ -102,6 +107,11 @@ def _found(state: FactoryState, context: Context, breach: Breach) -> ViolationFo
         findings=as_tuples(breach.findings),
         policy_version=state.policy.version,
     )
+
+
+def _is_held(state: FactoryState, data_set: str, site: str) -> bool:
+    known = state.data.sets.get(data_set)
+    return known is not None and site in (*known.places, *known.copying)
 
 
 def _stop(state: FactoryState, breach: Breach) -> Iterator[JobStopping]:

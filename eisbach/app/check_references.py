@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from eisbach.app.find_data import with_data_found
 from eisbach.core.jobs.request import JobSpec
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -11,7 +12,14 @@ if TYPE_CHECKING:
 
 def has_references(spec: JobSpec) -> bool:
     """Return whether a task refers to anything at all."""
-    return spec.workdir is not None or bool(spec.secrets)
+    return spec.workdir is not None or bool(spec.secrets) or bool(spec.data)
+
+
+def checked(application: "Application", project: str, spec: JobSpec) -> JobSpec | tuple[Refusal, ...]:
+    """Return the task with its data sets found, or a refusal for everything it refers to that the project does not have."""
+    found = with_data_found(application, project, spec)
+    refusals = missing(application, project, spec) + (found if isinstance(found, tuple) else ())
+    return refusals or found
 
 
 def missing(application: "Application", project: str, spec: JobSpec) -> tuple[Refusal, ...]:

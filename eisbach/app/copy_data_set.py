@@ -4,9 +4,11 @@ import logging
 from typing import TYPE_CHECKING
 
 from eisbach.app.announce_data_set import DataLimits, no_such_site, over_quota
+from eisbach.app.check_place import against, refusal_of, refused
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.data_shelves import GONE, shelf_of, those
 from eisbach.app.events_data import DataSetCopied, DataSetCopying
+from eisbach.app.places import compiled_for_data_set
 from eisbach.app.state import FactoryState
 from eisbach.app.state_data import DataSet, Stage
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -34,6 +36,11 @@ def command(actor: Actor, *, data_set: str, site: str, limits: DataLimits) -> Co
         reply = {"data_set": data_set, "site": site, "is_there": site in found.places}
         if site in (*found.places, *found.copying):
             return Decision(reply=reply)
+        compiled = compiled_for_data_set(state, data_set)
+        if not compiled.allows(site):
+            findings = against(compiled, [site])
+            refusal = refusal_of(state, "copy", [site], findings, "site")
+            return refused(state, actor, refusal, findings, project=found.project)
         problem = over_quota(state.data.bytes_held.get(found.project, 0), found.size, limits)
         if problem is not None:
             return problem

@@ -182,6 +182,8 @@ class JobSubmitted(Body, frozen=True):
     funded: bool
     period: str
     by: str
+    data: tuple[str, ...] = ()
+    """ids of the data sets that the task reads"""
     placement: tuple[LimitTuple, ...] = ()
     """the job's own rule"""
     transfers: tuple[TransferTuple, ...] = ()

@@ -118,7 +118,7 @@ def _forbidden(state: FactoryState, job: ActiveJob) -> str:
     fleet = state.scheduler.fleet
     if any(fleet.could_ever(one, job.nodes, job.where) for one in job.shapes):
         return ""
-    compiled = compiled_for(state, job.project, job.placement)
+    compiled = compiled_for(state, job.project, job.placement, state.data.used_by.get(job.job, ()))
     if compiled.sites is None or not any(fleet.could_ever(one, job.nodes) for one in job.shapes):
         return ""
     why = ". ".join(finding_text(one) for found in compiled.forbidden.values() for one in found)

@@ -145,6 +145,8 @@ def _archive(state: FactoryState, seq: int, at_ms: int, body: e.ArchiveReceived)
 
 def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
     placement = rule_of(body.placement)
+    if body.data:
+        state.data.used_by[body.job] = tuple(body.data)
     job = ActiveJob(
         job=body.job,
         project=body.project,
@@ -161,7 +163,7 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
         attempts_max=body.attempts_max,
         is_funded=body.funded,
         placement=placement,
-        where=where_for(state, body.project, placement),
+        where=where_for(state, body.project, placement, tuple(body.data)),
     )
     state.accounts[body.job] = JobAccount(
         body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
@@ -198,6 +200,7 @@ def _job_stopping(state: FactoryState, seq: int, at_ms: int, body: e.JobStopping
 def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> None:
     state.scheduler.drop(state.scheduler.jobs[body.job])
     state.accounts.pop(body.job)
+    state.data.used_by.pop(body.job, None)
     state.totals[body.outcome] = state.totals.get(body.outcome, 0) + 1
 
 
@@ -271,6 +274,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     if body.next == JobState.ENDED.value:
         require(account.reserved == 0, "a job that has ended holds no reservation")
         state.accounts.pop(body.job)
+        state.data.used_by.pop(body.job, None)
         state.totals[body.job_outcome] = state.totals.get(body.job_outcome, 0) + 1
 
 

@@ -20,6 +20,7 @@ def _announced(state: FactoryState, seq: int, at_ms: int, body: e.DataSetAnnounc
         keep_ms=body.keep_ms,
         expires_ms=body.expires_ms,
         countries=tuple(body.countries),
+        position=seq,
     )
     _hold(state, body.project, body.size)
 

@@ -42,11 +42,22 @@ def rules_of_project(state: FactoryState, project: str) -> tuple[ScopedRule, ...
     return (*rules_of_organisation(state, state.projects[project].organisation), *_owned(state, project))
 
 
+def rules_of_data_set(state: FactoryState, data_set: str) -> tuple[ScopedRule, ...]:
+    """Return the rules that hold for a data set: its organisations', its project's and its own."""
+    known = state.data.sets.get(data_set)
+    return (*rules_of_project(state, known.project), *_of_data(state, (data_set,))) if known is not None else ()
+
+
 def rules_of_job(
-    state: FactoryState, project: str, placement: PlacementRule, job: str = "", position: int = -1
+    state: FactoryState,
+    project: str,
+    placement: PlacementRule,
+    job: str = "",
+    position: int = -1,
+    data: tuple[str, ...] = (),
 ) -> tuple[ScopedRule, ...]:
-    """Return the rules that hold for a job: its organisations', its project's and its own."""
-    rules = rules_of_project(state, project)
+    """Return the rules that hold for a job: its organisations', its project's, those of the data it reads, and its own."""
+    rules = (*rules_of_project(state, project), *_of_data(state, data))
     return rules if placement is NO_RULE or placement == NO_RULE else (*rules, ScopedRule(Scope.JOB, job, placement, position))
 
 
@@ -65,12 +76,14 @@ def own_site(state: FactoryState) -> str:
     return next(iter(state.sites), "")
 
 
-def compiled_for(state: FactoryState, project: str, placement: PlacementRule = NO_RULE) -> Compiled:
-    """Return what the rules leave to work in a project; remembered until a rule or a site changes."""
-    question: object = project if placement is NO_RULE else (project, placement)
+def compiled_for(
+    state: FactoryState, project: str, placement: PlacementRule = NO_RULE, data: tuple[str, ...] = ()
+) -> Compiled:
+    """Return what the rules leave to work in a project; remembered until a rule or a site changes (a data set's never do)."""
+    question: object = project if placement is NO_RULE and not data else (project, placement, data)
     known: Compiled | None = state.compiled.get(question)
     if known is None:
-        known = compile_rules(rules_of_job(state, project, placement), all_places(state), state.policy.version)
+        known = compile_rules(rules_of_job(state, project, placement, data=data), all_places(state), state.policy.version)
         if len(state.compiled) >= COMPILED_MAX:
             state.compiled.clear()
         state.compiled[question] = known
@@ -82,9 +95,16 @@ def compiled_for_all(state: FactoryState) -> Compiled:
     return compile_rules(rules_of_all(state), all_places(state), state.policy.version)
 
 
-def where_for(state: FactoryState, project: str, placement: PlacementRule = NO_RULE) -> Where:
+def compiled_for_data_set(state: FactoryState, data_set: str) -> Compiled:
+    """Return where a data set may lie."""
+    return compile_rules(rules_of_data_set(state, data_set), all_places(state), state.policy.version)
+
+
+def where_for(
+    state: FactoryState, project: str, placement: PlacementRule = NO_RULE, data: tuple[str, ...] = ()
+) -> Where:
     """Return where the scheduler may place a job of a project: at a simulated site only where the rules leave no real one."""
-    compiled = compiled_for(state, project, placement)
+    compiled = compiled_for(state, project, placement, data)
     sites = _real_first(state, compiled.sites)
     match compiled.dedicated:
         case Dedicated.NO:
@@ -107,9 +127,16 @@ def compile_again(state: FactoryState, position: int) -> None:
     state.policy.version = position
     state.compiled.clear()
     for job in state.scheduler.jobs.values():
-        where = where_for(state, job.project, job.placement)
+        where = where_for(state, job.project, job.placement, state.data.used_by.get(job.job, ()))
         if where != job.where:
             state.scheduler.move(job, where)
+
+
+def _of_data(state: FactoryState, data: tuple[str, ...]) -> Iterable[ScopedRule]:
+    for data_set in data:
+        known = state.data.sets.get(data_set)
+        if known is not None and known.countries:
+            yield ScopedRule(Scope.DATA_SET, data_set, PlacementRule(countries=known.countries), known.position)
 
 
 def _owned(state: FactoryState, owner: str) -> Iterable[ScopedRule]:

@@ -6,12 +6,15 @@ from typing import Any
 from eisbach.app.check_place import Forbidden, finding_text, refused
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.create_project import figures
+from eisbach.app.find_data import data_sets_of
 from eisbach.app.list_sites import facts_of
 from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
 from eisbach.app.submit_job import over_budget, price_in_project
+from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import is_flavour
-from eisbach.core.jobs.request import JobSpec
+from eisbach.core.capacity.where import Where
+from eisbach.core.jobs.request import JobSpec, NodeShape
 from eisbach.core.policy.compile import Compiled
 from eisbach.core.policy.rules import finding_values
 from eisbach.core.scheduling.backfill import find_shadow
@@ -33,7 +36,8 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
         if refusal is not None:
             return refusal
         fleet = state.scheduler.fleet
-        where, compiled = where_for(state, project, spec.placement), compiled_for(state, project, spec.placement)
+        chosen = (project, spec.placement, data_sets_of(spec))
+        where, compiled = where_for(state, *chosen), compiled_for(state, *chosen)
         index = next((i for i, one in enumerate(priced.shapes) if fleet.place(one, spec.nodes, where) is not None), 0)
         shape = priced.shapes[index]
         is_free = fleet.place(shape, spec.nodes, where) is not None and not len(state.scheduler.queue)
@@ -41,13 +45,7 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
         shadow = None if is_free else find_shadow(fleet, priced.shapes, spec.nodes, releases, now, where)
         money = figures(state, project, now)
         is_funded = priced.cap <= int(money["available"]) and project not in state.scheduler.unfunded
-        sites = sorted(
-            {
-                node.site
-                for node in fleet.nodes.values()
-                if not node.removed and where.allows(node) and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
-            }
-        )
+        sites = _sites(fleet, where, shape)
         return {
             "name": spec.name,
             "project": project,
@@ -101,3 +99,14 @@ def _forbidden(state: FactoryState, compiled: Compiled) -> list[dict[str, Any]]:
         }
         for site, found in compiled.forbidden.items()
     ]
+
+
+def _sites(fleet: Fleet, where: Where, shape: NodeShape) -> list[str]:
+    """Return the sites with nodes of this shape where the rules let the job be."""
+    return sorted(
+        {
+            node.site
+            for node in fleet.nodes.values()
+            if not node.removed and where.allows(node) and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
+        }
+    )

@@ -1,10 +1,11 @@
-"""Jobs that can never start any more: the nodes they need have left the site. They end, and their money is free."""
+"""Jobs that can never start any more end, and their money is free: their nodes have left the site, or their data is deleted."""
 
 from eisbach.app import money
 from eisbach.app.application import Application
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.events import Body, JobEnded
 from eisbach.app.state import FactoryState
+from eisbach.app.state_data import Stage
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.jobs.lifecycle import JobState, Outcome
 from eisbach.core.scheduling.order import GroupKey
@@ -31,7 +32,9 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if job.group not in known:
             known[job.group] = _could_ever(state.scheduler.fleet, job.group)
         if not known[job.group]:
-            events[job.project] = _ended(state, job.job)
+            events[job.project] = _ended(state, job.job, Reason.MORE_THAN_THE_SITE)
+        elif _lacks_data(state, job.job):
+            events[job.project] = _ended(state, job.job, Reason.DATA_DELETED)
     return Decision(events=tuple(events.values()), reply={"refused": len(events)})
 
 
@@ -40,13 +43,19 @@ def _could_ever(fleet: Fleet, group: GroupKey) -> bool:
     return any(fleet.could_ever(shape, nodes) for shape in shapes)
 
 
-def _ended(state: FactoryState, job: str) -> JobEnded:
+def _lacks_data(state: FactoryState, job: str) -> bool:
+    """Return whether a data set that the job reads was deleted, or is about to be."""
+    known = (state.data.sets.get(data_set) for data_set in state.data.used_by.get(job, ()))
+    return any(one is None or one.stage is not Stage.READY for one in known)
+
+
+def _ended(state: FactoryState, job: str, reason: Reason) -> JobEnded:
     account = state.accounts[job]
     released = money.release(state, account.project, account.period, account.reserved)
     return JobEnded(
         job=job,
         outcome=Outcome.REFUSED_LATE.value,
-        reason=Reason.MORE_THAN_THE_SITE.value,
+        reason=reason.value,
         by=SYSTEM.token,
         transfers=money.as_tuples(released),
     )

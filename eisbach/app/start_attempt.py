@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import msgspec
 
 from eisbach.app.state import FactoryState
+from eisbach.app.state_data import Stage
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.frozen_spec import spec_from_mapping
 from eisbach.core.jobs.request import JobSpec
+from eisbach.core.vocabulary.invariant import require
 from eisbach.ports.archives import Archives
-from eisbach.ports.engine import Ending, Observation, StartOrder, StopOrder, TaskOrder
-from eisbach.ports.objects import Objects
+from eisbach.ports.engine import DataOrder, Ending, Observation, StartOrder, StopOrder, TaskOrder
+from eisbach.ports.objects import Objects, Shelf
 from eisbach.ports.secrets import Secrets
 from eisbach.ports.store import Reader
 
@@ -74,6 +76,9 @@ def complete(sources: AttemptSources, facts: StartOrder) -> StartOrder | Observa
         if value is None:
             return _refused(facts, "a secret that the task names is not in the project")
         secrets.append((name, value))
+    data = _data(sources, facts, spec)
+    if data is None:
+        return _refused(facts, "a data set that the task names was deleted")
     return StartOrder(
         attempt_id=facts.attempt_id,
         attempt_number=facts.attempt_number,
@@ -86,6 +91,7 @@ def complete(sources: AttemptSources, facts: StartOrder) -> StartOrder | Observa
         setup=spec.setup,
         envs=spec.envs,
         secrets=tuple(secrets),
+        data=data,
         workdir=workdir,
         outputs=spec.outputs,
         limit_ms=facts.limit_ms,
@@ -93,6 +99,27 @@ def complete(sources: AttemptSources, facts: StartOrder) -> StartOrder | Observa
         checkpoint_signal=spec.checkpoint.signal,
         checkpoint_path=spec.checkpoint.path,
     )
+
+
+def _data(sources: AttemptSources, facts: StartOrder, spec: JobSpec) -> tuple[DataOrder, ...] | None:
+    """Return the data sets of a task with the folders of their chunks, or None where one is gone."""
+    orders: list[DataOrder] = []
+    for name, data_set in spec.data:
+        row = sources.reader.row("data_sets", data_set)
+        if row is None or row["stage"] != Stage.READY.value:
+            return None
+        project = sources.reader.row("projects", facts.project_id)
+        require(project is not None, "a job belongs to a project")
+        assert project is not None
+        folder = sources.objects.folder_of(Shelf(row["places"].split()[0], project["organisation"]), data_set)
+        if folder is None:
+            return None
+        orders.append(
+            DataOrder(
+                name=name, file_name=row["name"], data_set=data_set, folder=folder, size=row["size"], manifest=row["manifest"]
+            )
+        )
+    return tuple(orders)
 
 
 def read_spec(reader: Reader, job: str) -> JobSpec | None:

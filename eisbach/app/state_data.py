@@ -48,6 +48,8 @@ class DataSet:
     sha256: str = ""
     manifest: str = ""
     chunks: int = 0
+    position: int = -1
+    """where its announcement, and with it its rule, stands in the log"""
     deletion_cause: str = ""
     deletion_by: str = ""
     deletion_asked_ms: int = 0

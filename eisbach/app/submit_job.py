@@ -8,6 +8,7 @@ from eisbach.app import money
 from eisbach.app.check_place import Forbidden, forbidden_job, refused, unknown_site
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events import JobSubmitted
+from eisbach.app.find_data import data_sets_of, missing_data
 from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
@@ -37,10 +38,11 @@ class Priced:
 
 def price_in_project(state: FactoryState, project: str, spec: JobSpec) -> Priced | Refusal | Forbidden:
     """Return the price of a task where the rules that hold in a project let it be, or why there is none."""
-    where = where_for(state, project, spec.placement)
+    data = data_sets_of(spec)
+    where = where_for(state, project, spec.placement, data)
     if where.sites is None:
         return price_job(state, spec, where)
-    compiled = compiled_for(state, project, spec.placement)
+    compiled = compiled_for(state, project, spec.placement, data)
     refusal = unknown_site(state, spec.placement.sites, "placement.sites")
     if refusal is not None:
         return refusal
@@ -119,6 +121,9 @@ def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if project not in state.projects:
             return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
+        absent = missing_data(state, project, spec)
+        if absent is not None:
+            return absent
         priced = price_in_project(state, project, spec)
         if isinstance(priced, Forbidden):
             return refused(state, actor, priced.refusal, priced.findings, project=project)
@@ -159,6 +164,7 @@ def _accept(
         funded=is_funded,
         period=period,
         by=actor.token,
+        data=data_sets_of(spec),
         placement=limits_of(spec.placement),
         transfers=transfers if is_funded else (),
     )

@@ -21,6 +21,22 @@ class TaskOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DataOrder:
+    """A data set that each task finds, not to be changed, as `data/NAME/FILE` in its workspace.
+
+    `folder` has its chunks: files named `<number>-<sha256>` that in the order of their names make up its `size` bytes;
+    `manifest` is the hash of their list (ports/objects.manifest_of). EISBACH_DATA_NAME tells a task the folder.
+    """
+
+    name: str
+    file_name: str
+    data_set: str
+    folder: Path
+    size: int
+    manifest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StartOrder:
     """Everything an engine needs to run one attempt; the same attempt id again must change nothing.
 
@@ -43,6 +59,7 @@ class StartOrder:
     envs: tuple[tuple[str, str], ...] = ()
     secrets: tuple[tuple[str, str], ...] = ()
     workdir: Path | None = None
+    data: tuple[DataOrder, ...] = ()
     outputs: tuple[str, ...] = ()
     limit_ms: int
     grace_ms: int

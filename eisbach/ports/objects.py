@@ -56,9 +56,9 @@ class Removed:
     shared: int
 
 
-def manifest_of(size: int, chunk_bytes: int, digests: Iterable[str]) -> str:
-    """Return the content hash: SHA-256 over a line `eisbach-chunks/1 <chunk bytes> <size>` and a line a chunk (its hash)."""
-    manifest = sha256(f"{MANIFEST_FORMAT} {chunk_bytes} {size}\n".encode())
+def manifest_of(size: int, digests: Iterable[str]) -> str:
+    """Return the content hash: SHA-256 over a line `eisbach-chunks/1 <size>` and a line for each chunk, its SHA-256 in hex."""
+    manifest = sha256(f"{MANIFEST_FORMAT} {size}\n".encode())
     for digest in digests:
         manifest.update(f"{digest}\n".encode())
     return manifest.hexdigest()

@@ -40,7 +40,7 @@ def test_what_goes_in_comes_out_with_its_hashes(objects, size):
     digests = [hashlib.sha256(content[at : at + CHUNK]).hexdigest() for at in range(0, size, CHUNK)]
     assert (sealed.size, sealed.chunks) == (size, len(digests))
     assert sealed.sha256 == hashlib.sha256(content).hexdigest()
-    assert sealed.manifest == manifest_of(size, CHUNK, digests)
+    assert sealed.manifest == manifest_of(size, digests)
     assert b"".join(objects.read(HERE, "dset_1", 0, size)) == content
     assert objects.verify(HERE, "dset_1", size) == sealed
     assert objects.offset(HERE, "dset_1", size) == size

@@ -348,10 +348,12 @@ class RandomFactory:
         return self.chance.choice(known) if known else "dset_none"
 
     def copy_data(self) -> str:
-        data_set, app = self.a_data_set(), self.factory.app
-        site = self.chance.choice([self.factory.site.site, FURTHER.site])
+        app = self.factory.app
+        ready = sorted(one.data_set for one in app.applier.state.data.sets.values() if one.stage is Stage.READY)
+        data_set = self.chance.choice(ready) if ready else "dset_none"
+        site = self.chance.choice([self.factory.site.site, FURTHER.site, FURTHER.site])
         self.factory.perform(copy_data_set.command(SYSTEM, data_set=data_set, site=site, limits=app.data_limits))
-        return f"{data_set} {site}"
+        return f"{data_set} {site} " + (self.tend_data() if self.chance.random() < 0.7 else "")
 
     def delete_data(self) -> str:
         data_set = self.a_data_set()

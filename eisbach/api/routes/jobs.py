@@ -133,9 +133,10 @@ async def _spec_of(call: Call, project: str) -> JobSpec:
     if not isinstance(spec, JobSpec):
         raise Problem(*spec)
     if check_references.has_references(spec):
-        refusals = await asyncio.to_thread(check_references.missing, call.application, project, spec)
-        if refusals:
-            raise Problem(*refusals, status=422)
+        checked = await asyncio.to_thread(check_references.checked, call.application, project, spec)
+        if not isinstance(checked, JobSpec):
+            raise Problem(*checked, status=422)
+        return checked
     return spec
 
 

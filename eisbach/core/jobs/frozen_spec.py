@@ -31,6 +31,7 @@ def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
         # pairs and not a mapping: the order is the tenant's, and writers of canonical JSON sort keys
         "envs": [[name, value] for name, value in spec.envs],
         "secrets": list(spec.secrets),
+        "data": [[name, data_set] for name, data_set in spec.data],
         "time_limit_ms": spec.time_limit_ms,
         "checkpoint": {
             "signal": spec.checkpoint.signal,
@@ -56,6 +57,7 @@ def spec_from_mapping(mapping: Mapping[str, Any]) -> JobSpec:
         workdir=mapping["workdir"],
         envs=tuple((name, value) for name, value in mapping["envs"]),
         secrets=tuple(mapping["secrets"]),
+        data=tuple((name, data_set) for name, data_set in mapping.get("data", ())),
         time_limit_ms=mapping["time_limit_ms"],
         checkpoint=CheckpointRule(**mapping["checkpoint"]),
         retry=RetryRule(**mapping["retry"]),

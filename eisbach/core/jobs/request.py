@@ -48,6 +48,7 @@ class JobSpec:
 
     `nodes` is the number of equal tasks of the gang; `shapes` are acceptable alternatives, best first.
     `workdir` is the archive id of the uploaded working directory (`sha256:<hex>`), None where there is none.
+    `data` are pairs of a name in the task and the data set behind it.
     `secrets` are names of the project's stored secrets that become environment variables; values never stand here.
     `placement` is the job's own rule; those of its organisation, project and data sets hold as well.
     """
@@ -60,6 +61,7 @@ class JobSpec:
     workdir: str | None = None
     envs: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
+    data: tuple[tuple[str, str], ...] = ()
     time_limit_ms: int
     checkpoint: CheckpointRule = CheckpointRule()
     retry: RetryRule = RetryRule()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from eisbach.core.jobs.amounts import DURATION, duration_text, is_digits, parse_count, parse_duration_ms
+from eisbach.core.jobs.data_request import parse_data
 from eisbach.core.jobs.environment import check_no_name_twice, parse_envs, parse_secrets
 from eisbach.core.jobs.findings import Findings, byte_length, is_text, shown
 from eisbach.core.jobs.inside_path import parse_inside_path, parse_outputs
@@ -64,6 +65,7 @@ def parse_task(raw: object, *, defaults: TaskDefaults) -> JobSpec | tuple[Refusa
         workdir=_workdir(raw.get("workdir"), findings),
         envs=envs,
         secrets=secrets,
+        data=parse_data(raw.get("data"), findings),
         time_limit_ms=_time_limit_ms(raw.get("time_limit"), defaults, findings),
         checkpoint=_checkpoint(raw.get("checkpoint"), defaults, findings),
         retry=_retry(raw.get("retry"), defaults, findings),

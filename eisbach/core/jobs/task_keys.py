@@ -9,7 +9,7 @@ from eisbach.core.vocabulary.reasons import Reason
 TASK_KEYS = frozenset(
     {
         "name", "workdir", "num_nodes", "resources", "envs", "secrets", "setup", "run",
-        "time_limit", "checkpoint", "retry", "outputs", "class", "placement",
+        "time_limit", "checkpoint", "retry", "outputs", "class", "placement", "data",
     }
 )  # fmt: skip
 RESOURCE_KEYS = frozenset(
@@ -20,7 +20,10 @@ RETRY_KEYS = frozenset({"max_attempts"})
 PLACEMENT_KEYS = frozenset({"countries", "operator_countries", "parent_countries", "sites", "dedicated"})
 
 _PLACE = "Remove it: the factory chooses the node; write `placement` for where it may be, such as {countries: [DE]}"
-_MOUNT = "Put the files into `workdir`, or fetch them in `setup` with the storage's own client and keys in `secrets`"
+_MOUNT = (
+    "Upload the files (`eisbach data put`) and name them in `data`, put small ones into `workdir`, or fetch them in `setup` with "
+    "the storage's own client and keys in `secrets`"
+)
 _DISK = "Remove it: each task has a workspace on its node's own disk; large data is best read from where it lies"
 _PORTS = "Remove it: tasks of one job reach each other through MASTER_ADDR and MASTER_PORT without opening anything"
 _IMAGE = "Remove it and install in `setup` what the image would hold, for example into a virtual environment"

@@ -2,6 +2,7 @@
 
 import sys
 
+from eisbach.core.jobs.data_request import FOLDER, variable_of
 from eisbach.ports.engine import StartOrder, TaskOrder
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -42,6 +43,7 @@ def task_environment(
             "EISBACH_PYTHON": sys.executable,
             "EISBACH_CHECKPOINT_DIR": f"{workspace}/{order.checkpoint_path}",
             "EISBACH_CHECKPOINT_SIGNAL": order.checkpoint_signal,
+            **{variable_of(one.name): f"{workspace}/{FOLDER}/{one.name}" for one in order.data},
             "EISBACH_CPUS": f"{task.cpu_milli / 1000:g}",
             "EISBACH_MEMORY_MIB": str(task.memory_mib),
             "EISBACH_TIME_LIMIT_S": str(order.limit_ms // 1000),

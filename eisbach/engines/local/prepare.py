@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from eisbach.core.jobs.data_request import FOLDER
 from eisbach.engines.local import durable, processes
+from eisbach.engines.local.data_files import place_data, same_data
 from eisbach.engines.local.tasks import TaskPlan
 from eisbach.engines.local.unpack import Refused, unpack
 from eisbach.ports.engine import Ending
@@ -54,6 +56,7 @@ def make_workspace(plan: TaskPlan) -> None:
     if plan.workdir is None:
         link = _link_checkpoint(plan)
         made += [link, *_parents_inside(link, plan.workspace)]
+        made += _link_data(plan)
     if user_id is not None:
         for path in made:
             os.lchown(path, user_id, user_id)
@@ -85,11 +88,17 @@ def unpack_all(plans: Sequence[TaskPlan], wake_fd: int, is_stopped: Callable[[by
 
     `is_stopped(signals)` is asked whenever a signal woke the supervisor; what still unpacks then is killed.
     """
-    children: dict[int, int] = {}
-    for plan in plans:
-        if plan.workdir is not None:
-            status, pid = _fork_unpacker(plan, os.fspath(plan.workdir))
-            children[status] = pid
+    forked = (_fork_unpacker(plan, os.fspath(plan.workdir)) for plan in plans if plan.workdir is not None)
+    return _wait_for(dict(forked), wake_fd, is_stopped)
+
+
+def gather_all(plans: Sequence[TaskPlan], wake_fd: int, is_stopped: Callable[[bytes], bool]) -> Trouble | None:
+    """Put the job's data sets beside the workspaces; return what went wrong. With the engine's rights, in a child that can be killed."""
+    return _wait_for(dict([_fork_gatherer(plans)]), wake_fd, is_stopped)
+
+
+def _wait_for(children: dict[int, int], wake_fd: int, is_stopped: Callable[[bytes], bool]) -> Trouble | None:
+    """Wait until each child (by the pipe it reports on) is ready; the first trouble, or a stop, ends them all."""
     trouble: Trouble | None = None
     poll = select.poll()
     for fd in (wake_fd, *children):
@@ -105,7 +114,7 @@ def unpack_all(plans: Sequence[TaskPlan], wake_fd: int, is_stopped: Callable[[by
                 waiting.discard(fd)
                 poll.unregister(fd)
                 if said != _READY and trouble is None:
-                    text = said[1:].decode("utf-8", "replace") or "unpacking the workdir was killed"
+                    text = said[1:].decode("utf-8", "replace") or "preparing the workspace was killed"
                     trouble = Trouble(_ENDINGS.get(said[:1], Ending.LOST), text)
     for fd, pid in children.items():
         os.close(fd)
@@ -113,6 +122,38 @@ def unpack_all(plans: Sequence[TaskPlan], wake_fd: int, is_stopped: Callable[[by
             os.kill(pid, signal.SIGKILL)  # not reaped yet, so the pid is still its own
         os.waitpid(pid, 0)
     return trouble
+
+
+def _fork_gatherer(plans: Sequence[TaskPlan]) -> tuple[int, int]:
+    status_read, status_write = os.pipe()
+    supervisor = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _be_gatherer(plans, status_write, supervisor)
+    os.close(status_write)
+    return status_read, pid
+
+
+def _be_gatherer(plans: Sequence[TaskPlan], status: int, supervisor: int) -> NoReturn:
+    said = _BROKEN + b"the data sets could not be put into place"
+    try:
+        signal.set_wakeup_fd(-1)
+        processes.die_with_parent(supervisor)
+        first, *others = plans
+        place_data(first.data, first.folder, first.user_id)
+        for plan in others:
+            same_data(first.folder, plan.folder)
+        said = _READY
+    except Refused as error:
+        said = _REFUSED + str(error).encode()
+    except OSError as error:
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        why = error.strerror or os.strerror(error.errno or 0)
+        said = (_DISK_FULL if is_full else _BROKEN) + f"the data sets could not be put into place: {why}".encode()
+    finally:
+        with suppress(OSError):
+            os.write(status, said)
+        os._exit(0)
 
 
 def _fork_unpacker(plan: TaskPlan, workdir: str) -> tuple[int, int]:
@@ -145,6 +186,7 @@ def _be_unpacker(plan: TaskPlan, archive: int, status: int, supervisor: int) -> 
         with open(archive, "rb") as file:
             unpack(file, Path(plan.workspace))
         _link_checkpoint(plan)
+        _link_data(plan)
         said = _READY
     except Refused as error:
         said = _REFUSED + str(error).encode()
@@ -177,3 +219,14 @@ def _link_checkpoint(plan: TaskPlan) -> str:
         shutil.rmtree(link)
     os.symlink(plan.checkpoint, link)
     return link
+
+
+def _link_data(plan: TaskPlan) -> list[str]:
+    """Put the link to the data sets into the workspace; return what was made."""
+    if not plan.data:
+        return []
+    link = os.path.join(plan.workspace, FOLDER)
+    if os.path.lexists(link):
+        raise Refused(f"the workdir or the checkpoint path has something named `{FOLDER}`, where the data sets belong")
+    os.symlink(f"{plan.folder}/{FOLDER}", link)
+    return [link]

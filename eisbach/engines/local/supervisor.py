@@ -18,7 +18,7 @@ from eisbach.engines.local.gang import Gang
 from eisbach.engines.local.layout import PROCESSES_MAX, Layout
 from eisbach.engines.local.logbook import LogBook
 from eisbach.engines.local.outputs import Kept, are_inside, keep_outputs
-from eisbach.engines.local.prepare import Trouble, make_workspace, remove_workplace, unpack_all
+from eisbach.engines.local.prepare import Trouble, gather_all, make_workspace, remove_workplace, unpack_all
 from eisbach.engines.local.private_memory import PrivateMemory
 from eisbach.engines.local.protocol import SocketFolder, report_bytes
 from eisbach.engines.local.tasks import Starter, Task, TaskPlan, processes_limit
@@ -114,7 +114,7 @@ class Supervisor:
         for task in self._order.tasks:
             place = self._place(task.rank)
             try:
-                is_used = len(os.listdir(f"{place}/work")) > 1 or bool(os.listdir(f"{place}/tmp"))
+                is_used = len(os.listdir(f"{place}/work")) > 1 or bool(os.listdir(f"{place}/tmp")) or bool(self._order.data)
             except OSError:
                 is_used = True  # the task closed, removed or replaced them
             if is_used:
@@ -166,6 +166,10 @@ class Supervisor:
                 make_workspace(plan)
         except (Refused, UnicodeError) as error:
             return Trouble(Ending.REFUSED, str(error))
+        if self._order.data:
+            trouble = gather_all(plans, wake_fd, lambda _: self._folder.read_stop() is not None)
+            if trouble is not None:
+                return trouble
         if self._order.workdir is not None:
             trouble = unpack_all(plans, wake_fd, lambda _: self._folder.read_stop() is not None)
             if trouble is not None:
@@ -292,6 +296,7 @@ class Supervisor:
                     checkpoint=checkpoint,
                     checkpoint_path=order.checkpoint_path,
                     workdir=order.workdir,
+                    data=order.data,
                     user_id=user_id,
                     group=group,
                     processes_max=limit,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from eisbach.engines.local.cgroups import CgroupParents, TaskGroup
+from eisbach.ports.engine import DataOrder
 
 SHELL = "/bin/bash"
 _SETUP_THEN_RUN = 'bash "$1" || exit; exec bash "$2"'
@@ -31,6 +32,7 @@ class TaskPlan:
     checkpoint: str
     checkpoint_path: str
     workdir: Path | None
+    data: tuple[DataOrder, ...] = ()
     user_id: int | None
     group: TaskGroup
     processes_max: int | None

@@ -86,13 +86,19 @@ def start(call: Call) -> Response:
         if isinstance(archive, Refusal):
             raise Refused(archive)
         spec = _spec(call, typed, archive)
-        refusals = check_references.missing(call.application, project, spec)
-        if refusals:
-            raise Refused(*refusals)
+        spec = _checked(call, project, spec)
         answer = call.perform(submit_job.command(call.who, project=project, spec=spec))
     except Refused as refused:
         return _form(call, task, typed, refused)
     return call.redirect(f"/jobs/{answer['job']}", "job-started")
+
+
+def _checked(call: Call, project: str, spec: JobSpec) -> JobSpec:
+    """Return the task with its data sets found; raise Refused with everything it refers to that the project does not have."""
+    checked = check_references.checked(call.application, project, spec)
+    if not isinstance(checked, JobSpec):
+        raise Refused(*checked)
+    return checked
 
 
 def _plan(call: Call, spec: JobSpec) -> dict[str, Any]:
