@@ -40,7 +40,7 @@ def movements(reader: Reader, projects: Sequence[str], period: str, from_seq: in
                 if job is None:
                     job = jobs[row["job"]] = _read_job(reader, row["job"])
                 supply = _supply(reader, job, row["attempt"], sites, is_taken_back=sign < 0)
-                found.append(Movement(supply, sign * int(row["amount"])))
+                found.append(Movement(supply, sign * int(row["amount"]), row["job"], row["at_ms"]))
     return found
 
 

@@ -17,7 +17,7 @@ from eisbach.app.issue_invoice import NO_OFFICE, OVERTAKEN, TRIES_MAX, reply_of
 from eisbach.app.read_invoices import credit_line, digest_of, document_of, totals_in
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
-from eisbach.core.billing.invoice import Document, DocumentKind, Totals, credited, number_of
+from eisbach.core.billing.invoice import CENT, Document, DocumentKind, Totals, credited, number_of
 from eisbach.core.billing.wording import cents_text
 from eisbach.core.vocabulary.interval import year_and_month
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -111,7 +111,8 @@ def _refused(corrected: Document, asked: _Asked, left: int, net_cents: int) -> R
         return Refusal(Reason.INVALID_ARGUMENT, what, "Give a reason", "reason")
     if not 0 < net_cents <= left:
         what = f"{cents_text(net_cents)} EUR net cannot be credited: {cents_text(left)} EUR of {number} are left"
-        return Refusal(Reason.CREDIT_TOO_LARGE, what, "Credit more than nothing and at most what is left", "net_cents")
+        values = {"invoice": number, "left_micro_eur": left * CENT}
+        return Refusal(Reason.CREDIT_TOO_LARGE, what, "Credit more than nothing and at most what is left", "net_cents", values)
     return None
 
 

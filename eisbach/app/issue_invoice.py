@@ -118,7 +118,7 @@ def _prepare(application: "Application", office: InvoiceOffice, organisation: st
     moved = movements(reader, [row["project"] for row in projects], period, from_seq, to_seq)
     if not moved:
         what = f"Nothing of {period} is left to bill" if view.billed_until >= 0 else f"Nothing was charged in {period}"
-        return Refusal(Reason.NOTHING_TO_BILL, what, "Look at `eisbach invoice list` and `eisbach cost --period`", "period")
+        return Refusal(Reason.NOTHING_TO_BILL, what, "Look at `eisbach invoice list` and `eisbach cost --period`", "period", {"period": period})
     kind, lines, net_cents = lines_of(moved)
     names = Names(
         seller=office.seller,

@@ -146,6 +146,19 @@ SENTENCES: Mapping[Reason, tuple[str, ...]] = {
     Reason.NAME_TAKEN: (
         N_("The name {name} is in use already"),
     ),
+    Reason.INVALID_ARGUMENT: (
+        N_("There is no country {wrong_country}"),
+        N_("{wrong_vat_id} is no VAT id of this country; check each digit"),
+        N_("{wrong_mail_address} is no mail address"),
+        N_("The Leitweg-ID {wrong_leitweg_id} is none: its last two digits are check digits"),
+        N_("Reverse charge ({needs_vat_id}) needs a VAT id"),
+        N_("Reverse charge is for firms in another country of the EU, not for {no_reverse_charge_for}"),
+        N_("A buyer in {not_domestic} is not a domestic one"),
+        N_("The field {unprintable} has characters that cannot be printed"),
+    ),
+    Reason.NOTHING_TO_BILL: (N_("Nothing of {period} is left to bill"),),
+    Reason.BILLING_DETAILS_MISSING: (N_("The invoice cannot be addressed; these fields are empty: {missing}"),),
+    Reason.CREDIT_TOO_LARGE: (N_("Of {invoice}, {left_micro_eur} net are left"),),
     Reason.FORBIDDEN: (
         N_("With the role {role} nobody may do {action} here"),
     ),

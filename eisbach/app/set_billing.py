@@ -35,7 +35,10 @@ def problems(buyer: Buyer, seller_country: str) -> tuple[Refusal, ...]:
 
 def refusals(found: Sequence[FieldProblem]) -> tuple[Refusal, ...]:
     """Return problems of fields as refusals."""
-    return tuple(Refusal(Reason.INVALID_ARGUMENT, one.what, one.do, one.field) for one in found)
+    return tuple(
+        Refusal(Reason.INVALID_ARGUMENT, one.what, one.do, one.field, dict([one.wrong]) if one.wrong[0] else {})
+        for one in found
+    )
 
 
 def command(actor: Actor, *, organisation: str, buyer: Buyer, seller_country: str) -> Command:

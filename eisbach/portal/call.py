@@ -79,7 +79,7 @@ class Call:
 
     def perform(self, command: Command) -> Mapping[str, Any]:
         """Have a command decided and return its reply; raise Refused. A form sent twice is decided once."""
-        answer = self.application.perform(command, self._key()).result()
+        answer = self.application.perform(command, self.key()).result()
         if isinstance(answer, Refusal):
             raise Refused(answer)
         return answer
@@ -133,7 +133,8 @@ class Call:
         found = self.application.applier.state.organisations.get(owner) if owner is not None else None
         return found.name if found is not None else ""
 
-    def _key(self) -> IdempotencyKey | None:
+    def key(self) -> IdempotencyKey | None:
+        """Return the idempotency key of the sent form, or None where it has no id."""
         if not self.form.id:
             return None
         owner = self.resource.project or (self.resource.organisations or (self.who.token,))[0]

@@ -63,10 +63,10 @@ CASES = {
     "GET /v1/organisations/{organisation}/billing": Case(by="admin", viewer=403),
     "PUT /v1/organisations/{organisation}/billing": Case(by="admin", viewer=403, json=an_address("Other")),
     "GET /v1/organisations/{organisation}/invoices": Case(by="admin", viewer=403),
-    "POST /v1/organisations/{organisation}/invoices": Case(by="operator", status=201, viewer=403, json={"period": PERIOD}),
+    "POST /v1/organisations/{organisation}/invoices": Case(by="operator", status=409, viewer=403, json={"period": PERIOD}),
     "GET /v1/invoices/{invoice}": Case(by="admin", viewer=404),
     "GET /v1/invoices/{invoice}.xml": Case(by="admin", viewer=404),
-    "POST /v1/invoices/{invoice}/credit": Case(by="operator", status=201, viewer=404, json={"reason": "goodwill"}),
+    "POST /v1/invoices/{invoice}/credit": Case(by="operator", status=409, viewer=404, json={"reason": "goodwill"}),
     "POST /v1/projects": Case(
         by="admin", status=201, viewer=403, json={"name": "new", "organisation": "{organisation}", "budget_micro_eur": 1}
     ),

@@ -7,6 +7,7 @@ import pytest
 
 from eisbach.portal.guard import PageRoute
 from eisbach.portal.server import create_portal
+from tests.faces.factory_world import PERIOD
 from tests.faces.portal_world import HOST, browser, form_of
 
 ABSENT = "job_00000000000000000000000000"
@@ -53,6 +54,14 @@ CASES = {
     "GET /portal/violations": Case(by="auditor", stranger=None, viewer=403),
     "GET /portal/jobs/{job}/residency": Case(),
     "POST /portal/jobs/{job}/residency": Case(),
+    "GET /portal/bill": Case(stranger=None),
+    "GET /portal/bill/{organisation}": Case(by="admin", viewer=403),
+    "POST /portal/bill/{organisation}/issue": Case(by="operator", status=422, viewer=403),
+    "GET /portal/bill/{organisation}/address": Case(by="admin", viewer=403),
+    "POST /portal/bill/{organisation}/address": Case(by="admin", status=303, viewer=403),
+    "GET /portal/invoices/{invoice}": Case(by="admin", viewer=404),
+    "GET /portal/invoices/{invoice}/file": Case(by="admin", viewer=404),
+    "POST /portal/invoices/{invoice}/credit": Case(by="operator", status=422, viewer=404),
     "POST /portal/leave": Case(status=303, stranger=None, viewer=303),
 }
 """Each page that asks who is there; an area adds its own."""
@@ -84,6 +93,7 @@ def path_of(name, tenant):
         "ended": tenant.ended_job,
         "attempt": tenant.attempt,
         "template": "train-language-model",
+        "invoice": tenant.invoice,
     }
     return re.sub(r"\{(\w+)(?::path)?\}", lambda match: values[match[1]], template).removeprefix("/portal")
 
@@ -93,6 +103,7 @@ def asked(seen, name, tenant):
     if method == "GET":
         return seen.client.get(f"/portal{path}", follow_redirects=False)
     fields = {"project": tenant.project, "form_id": "a-form-id-of-a-test", "csrf": form_of_session(seen)}
+    fields |= {"treatment": "domestic", "language": "de", "month": PERIOD, "reason": "goodwill"}
     return seen.post(path, {"cpus": "1", "memory": "1", "nodes": "1", "time_limit": "5m", "name": "new", **fields})
 
 

@@ -46,10 +46,15 @@ class Supply:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """A transfer of the ledger and what it paid for: micro-euro, negative where a charge was taken back."""
+    """A transfer of the ledger and what it paid for: micro-euro, negative where a charge was taken back.
+
+    `job` is whose work it was, and `at_ms` when it was charged.
+    """
 
     supply: Supply
     amount: int
+    job: str = ""
+    at_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ class Treatment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
-    """What is wrong with one field, and what would be right."""
+    """What is wrong with one field, and what would be right; `wrong` names the kind of value and gives it."""
 
     field: str
     what: str
     do: str
+    wrong: tuple[str, str] = ("", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +125,8 @@ def _texts(party: Seller | Buyer) -> Iterator[FieldProblem]:
         if not isinstance(value, str):
             continue
         if not value.isprintable():
-            yield FieldProblem(one.name, f"{one.name} has characters that cannot be printed", "Use printable characters")
+            what = f"{one.name} has characters that cannot be printed"
+            yield FieldProblem(one.name, what, "Use printable characters", ("unprintable", one.name))
         elif len(value) > TEXT_MAX:
             what = f"{one.name} has {len(value)} characters"
             yield FieldProblem(one.name, what, f"Use at most {TEXT_MAX}")
@@ -134,12 +136,15 @@ def _texts(party: Seller | Buyer) -> Iterator[FieldProblem]:
 
 def _identifiers_of_buyer(buyer: Buyer) -> Iterator[FieldProblem]:
     if buyer.country and buyer.country not in COUNTRIES:
-        yield FieldProblem("country", f"There is no country {buyer.country!r}", "Use an ISO 3166-1 code such as DE")
+        what, do = f"There is no country {buyer.country!r}", "Use an ISO 3166-1 code such as DE"
+        yield FieldProblem("country", what, do, ("wrong_country", buyer.country))
     if buyer.vat_id and not _vat_id_fits(buyer.vat_id, buyer.country):
         what = f"{buyer.vat_id!r} is no VAT id of {buyer.country or 'a country that nobody has named'}"
-        yield FieldProblem("vat_id", what, "Check each digit; a German one is DE and nine digits, the last of them a check digit")
+        do = "Check each digit; a German one is DE and nine digits, the last of them a check digit"
+        yield FieldProblem("vat_id", what, do, ("wrong_vat_id", buyer.vat_id))
     if buyer.electronic_address and not identifiers.is_mail_address(buyer.electronic_address):
-        yield FieldProblem("electronic_address", f"{buyer.electronic_address!r} is no mail address", "Write one such as ap@firm.example")
+        what, do = f"{buyer.electronic_address!r} is no mail address", "Write one such as ap@firm.example"
+        yield FieldProblem("electronic_address", what, do, ("wrong_mail_address", buyer.electronic_address))
     if buyer.language not in LANGUAGES:
         yield FieldProblem("language", f"There are no invoices in {buyer.language!r}", f"Use one of {', '.join(LANGUAGES)}")
 
@@ -153,18 +158,20 @@ def _treatment(buyer: Buyer, seller_country: str) -> Iterator[FieldProblem]:
         case Treatment.DOMESTIC:
             if buyer.country and buyer.country != seller_country:
                 what = f"A buyer in {buyer.country} is not a domestic one: the operator is in {seller_country}"
-                yield FieldProblem("treatment", what, "A firm of the EU with a VAT id has reverse-charge")
+                do = "A firm of the EU with a VAT id has reverse-charge"
+                yield FieldProblem("treatment", what, do, ("not_domestic", buyer.country))
         case Treatment.REVERSE_CHARGE:
             if not buyer.vat_id:
-                yield FieldProblem("vat_id", "Reverse charge needs the buyer's VAT id", "Give it, or use domestic")
+                what, do = "Reverse charge needs the buyer's VAT id", "Give it, or use domestic"
+                yield FieldProblem("vat_id", what, do, ("needs_vat_id", buyer.treatment))
             if buyer.country and (buyer.country == seller_country or buyer.country not in GROUPS["EU"].members):
                 what = f"Reverse charge is for firms in another country of the EU, not for {buyer.country}"
-                yield FieldProblem("treatment", what, "Use domestic or public")
+                yield FieldProblem("treatment", what, "Use domestic or public", ("no_reverse_charge_for", buyer.country))
         case Treatment.PUBLIC:
             if not identifiers.is_leitweg_id(buyer.buyer_reference):
                 what = f"{buyer.buyer_reference!r} is no Leitweg-ID" if buyer.buyer_reference else "The Leitweg-ID is missing"
                 do = "A public body has one, such as 04011000-1234512345-06; its last two digits are check digits"
-                yield FieldProblem("buyer_reference", what, do)
+                yield FieldProblem("buyer_reference", what, do, ("wrong_leitweg_id", buyer.buyer_reference))
             if buyer.country and buyer.country != seller_country:
                 what = f"A public body in {buyer.country} is not billed with a Leitweg-ID"
                 yield FieldProblem("treatment", what, "This program bills public bodies of its own country only")
