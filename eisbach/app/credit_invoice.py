@@ -13,7 +13,7 @@ import msgspec
 from eisbach.app.commands import Actor, Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.events_billing import InvoiceCredited
 from eisbach.app.invoice_office import InvoiceOffice
-from eisbach.app.issue_invoice import NO_OFFICE, OVERTAKEN, TRIES_MAX, reply_of
+from eisbach.app.issue_invoice import NO_OFFICE, OVERTAKEN, TRIES_MAX, refused, reply_of
 from eisbach.app.read_invoices import credit_line, digest_of, document_of, totals_in
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
@@ -54,7 +54,7 @@ def credit(
         seen = application.ask(partial(_seen, invoice=invoice, at_ms=now)).result()
         document = _prepare(application, _Asked(invoice, net_cents, reason.strip()), seen, now)
         if isinstance(document, Refusal):
-            return document
+            return application.perform(refused(document), key).result()
         file = office.documents.make(document)
         answer = application.perform(_command(actor, office, document, file, seen), key).result()
         if answer is OVERTAKEN:

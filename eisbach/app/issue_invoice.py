@@ -72,7 +72,7 @@ def issue(
     for _ in range(TRIES_MAX):
         prepared = _prepare(application, office, organisation, period)
         if isinstance(prepared, Refusal):
-            return prepared
+            return application.perform(refused(prepared), key).result()
         answer = application.perform(_command(actor, office, prepared), key).result()
         if answer is OVERTAKEN:
             continue
@@ -80,6 +80,15 @@ def issue(
             office.documents.keep(prepared.document.number, prepared.file)
         return answer
     return OVERTAKEN
+
+
+def refused(refusal: Refusal) -> Command:
+    """Return the command that refuses; a request that was answered before, under its key, gets that answer again."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        return refusal
+
+    return decide
 
 
 def view_of(state: FactoryState, organisation: str, period: str, now: int) -> View:

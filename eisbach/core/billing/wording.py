@@ -1,7 +1,7 @@
 """The words on an invoice, in German and English: they are part of its bytes, so each table belongs to a format."""
 
 from eisbach.core.billing.invoice import HOUR_PARTS, Document, DocumentKind, Line
-from eisbach.core.vocabulary.interval import date_text
+from eisbach.core.vocabulary.interval import calendar_date, date_text
 from eisbach.core.vocabulary.money import euro_text
 
 _WORDS = {
@@ -61,7 +61,7 @@ def line_description(document: Document, line: Line) -> str:
         site=supply.site,
         country=place.country if place is not None else "",
         tariff=supply.tariff,
-        price=euro_text(supply.price),
+        price=_spoken(document, euro_text(supply.price)),
     )
     label = words.get(place.label, "") if place is not None else ""
     return f"{described}; {label}" if label else described
@@ -81,7 +81,7 @@ def payment_terms(document: Document) -> str:
     words = _words(document)
     if document.kind is DocumentKind.CREDIT_NOTE:
         return words["credit_terms"]
-    return words["terms"].format(due=date_text(document.due_ms))
+    return words["terms"].format(due=_day(document))
 
 
 def quantity_text(hours: int) -> str:
@@ -103,9 +103,24 @@ def percent_text(permille: int) -> str:
     return f"{whole}.{rest}" if rest else str(whole)
 
 
+def _spoken(document: Document, number: str) -> str:
+    """Return a decimal text as people of the document's language write it."""
+    return number.replace(".", ",") if _language(document) == "de" else number
+
+
+def _day(document: Document) -> str:
+    year, month, day = calendar_date(document.due_ms)
+    return f"{day:02d}.{month:02d}.{year}" if _language(document) == "de" else date_text(document.due_ms)
+
+
 def _referred(document: Document) -> str:
     return document.refers_to[0] if document.refers_to is not None else ""
 
 
 def _words(document: Document) -> dict[str, str]:
-    return _WORDS.get(document.names.buyer.language, _WORDS["de"])
+    return _WORDS[_language(document)]
+
+
+def _language(document: Document) -> str:
+    language = document.names.buyer.language
+    return language if language in _WORDS else "de"
