@@ -298,7 +298,7 @@ def watching(broker, hand, start):
 
     def begin(*arguments, **environment):
         job = start("stream", "--broker", broker.url, "--topic", TOPIC, "--warm-values", 14, "--retry-from", 0.1, *arguments, EISBACH_JOB_ID="job_1", **environment)
-        job.wait_for("connected to")
+        job.wait_for("watching simulated")
         return job
 
     return begin
@@ -483,7 +483,7 @@ def test_a_python_without_the_parts_is_told_in_one_line(tmp_path, name):
 def a_day_of_the_plant(start, url, tmp_path):
     pytest.importorskip("river", reason="river is not installed; pip install 'eisbach[industry]' to run the industrial template")
     job = start("stream", "--broker", url, "--topic", "simulated/pipeline-1")
-    job.wait_for("connected to")
+    job.wait_for("watching simulated")
     plant = start(
         "plant", "--broker", url, "--values", 150, "--values-per-second", 200, "--fault", "surge", "--fault-at", 60, "--fault-values", 8,
         "--nonsense-every", 50, "--figures", tmp_path / "plant.json", folder="plant",

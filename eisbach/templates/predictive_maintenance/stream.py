@@ -109,6 +109,7 @@ class Station:
         self._second, self._rejections = 0, 0
         self.client: Client = make_client(self.address, client_name(arguments.topic), True, arguments.retry_from, arguments.ca_file)
         self.client.on_connect, self.client.on_message = self._on_connect, self._on_message
+        self.client.on_subscribe = self._on_subscribe
         self.client.on_publish, self.client.on_disconnect = self._on_publish, self._on_disconnect
         self.client.will_set(self._topic("status"), json.dumps({"status": "lost", "job": watch.job}), QOS, retain=True)
 
@@ -123,8 +124,14 @@ class Station:
             print(f"the broker {self.address} refuses: {reason}", flush=True)
             return
         self.connections += 1
-        print(f"connected to {self.address}, connection {self.connections}", flush=True)
         client.subscribe(self._topic("values"), QOS)
+
+    def _on_subscribe(self, _client: "Client", _data: Any, _mid: int, reasons: Any, _properties: Any) -> None:
+        """From here on no value is missed."""
+        if reasons[0].is_failure:
+            self.refused_by_broker = f"it may not read {self._topic('values')}"
+            return
+        print(f"watching {self._topic('values')} at {self.address}, connection {self.connections}", flush=True)
         self._say_status("watching")
         self.connected.set()
 
