@@ -18,8 +18,13 @@ from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "eisbach"
-KEYWORDS = {"_": None, "N_": None, "_n": (1, 2)}
-OWN_AREAS = {"app/reason_texts.py": "reasons", "app/finding_texts.py": "policy"}
+KEYWORDS = {"_": None, "N_": None, "_n": (1, 2), "NN_": (1, 2)}
+OWN_AREAS = {
+    "app/reason_texts.py": "reasons",
+    "app/tell_refusal.py": "reasons",
+    "app/why_texts.py": "reasons",
+    "app/finding_texts.py": "policy",
+}
 Texts = dict[str, Message]
 
 

@@ -128,6 +128,9 @@ ADVICE: Mapping[Reason, str] = {
 }
 
 SENTENCES: Mapping[Reason, tuple[str, ...]] = {
+    Reason.INVALID_TASK: (
+        N_("`{key}` is {given}, but must be {must}"),
+    ),
     Reason.OVER_QUOTA: (
         N_("The project holds {held_bytes} and would need {needed_bytes} more; its quota is {quota_bytes}"),
     ),
@@ -164,3 +167,14 @@ SENTENCES: Mapping[Reason, tuple[str, ...]] = {
     ),
 }
 """Patterns over the names of a refusal's values; the first all of whose values are there is used."""
+
+MUSTS = (
+    N_("a number of cores such as 4, 4+ or 0.5, no finer than 0.001"),
+    N_("an amount of memory such as 32 (GiB), 32+, 16GB, 512MB or 4x (GiB per core)"),
+    N_("a duration such as 30m, 1h30m or 2d, or a whole number of seconds"),
+    N_("a GPU name and a whole number of them per node, such as H100:8 or H100"),
+    N_("a whole number of nodes from 1 to 4096"),
+    N_("1 to 63 printable characters, no space at either end"),
+    N_("at least one second"),
+)
+"""What fields of a task must be, as core/jobs says it; a value named `must` is looked up here in other languages."""

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 from eisbach.app.finding_texts import refusal_sentence
 from eisbach.app.reason_texts import ADVICE, SENTENCES, TITLES
+from eisbach.app.why_texts import Capacity, Said
 from eisbach.core.vocabulary.reasons import Reason, Refusal
-from eisbach.ports.translator import SOURCE_LANGUAGE, Translator
+from eisbach.ports.translator import N_, NN_, SOURCE_LANGUAGE, Translator
 
+CORES, GPUS = NN_("{count} core", "{count} cores"), NN_("{count} GPU", "{count} GPUs")
+BYTES = N_("bytes")
+_TRANSLATED = frozenset({"must", "cause"})
+"""Names of values that are texts of the code themselves."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
@@ -69,6 +74,24 @@ def fill(translator: Translator, language: str, pattern: str, values: Mapping[st
     return _PLACEHOLDER.sub(lambda match: _shown(translator, language, match[1], values[match[1]]), pattern)
 
 
+def say(translator: Translator, language: str, said: Said) -> str:
+    """Return a sentence about a job in a language."""
+    if language == SOURCE_LANGUAGE:
+        return str(said)
+    return fill(translator, language, translator.text(language, said.pattern), said.values)
+
+
+def capacity_words(translator: Translator, language: str, capacity: Capacity) -> str:
+    """Return cores, memory and GPUs such as `0.5 cores, 2 GiB, 1 GPU`."""
+    cores = translator.plural(language, *CORES, 1 if capacity.cpu_milli == 1000 else 2)
+    parts = [cores.format(count=translator.number(language, capacity.cpu_milli / 1000, 3))]
+    mib = capacity.memory_mib
+    parts.append(f"{translator.number(language, mib / 1024, 1)} GiB" if mib >= 1024 else f"{translator.number(language, mib)} MiB")
+    if capacity.gpus:
+        parts.append(translator.plural(language, *GPUS, capacity.gpus).format(count=capacity.gpus))
+    return ", ".join(parts)
+
+
 def _pattern(refusal: Refusal) -> str:
     """Return the first sentence of the reason all of whose values the refusal has, or an empty text."""
     for pattern in SENTENCES.get(refusal.reason, ()):
@@ -78,12 +101,18 @@ def _pattern(refusal: Refusal) -> str:
 
 
 def _shown(translator: Translator, language: str, name: str, value: object) -> str:
+    if isinstance(value, Capacity):
+        return capacity_words(translator, language, value)
+    if name in _TRANSLATED:
+        return translator.text(language, str(value))
     if isinstance(value, bool) or not isinstance(value, int):
         return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else str(value)
     if name.endswith("_micro_eur"):
         return translator.money(language, value)
     if name.endswith("_ms"):
         return f"{translator.number(language, value / 1000, 3)} s"
+    if name.endswith("_bytes"):
+        return f"{translator.number(language, value)} {translator.text(language, BYTES)}"
     if name.endswith("_mib"):
         return f"{translator.number(language, value)} MiB"
     return translator.number(language, value)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from eisbach.app.finding_texts import countries_in_words, finding_sentence
-from eisbach.app.tell_refusal import ToldRefusal, tell, title_of
+from eisbach.app.tell_refusal import ToldRefusal, capacity_words, say, tell, title_of
+from eisbach.app.why_texts import Capacity, Said
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.translator import N_, Translator
@@ -95,6 +96,14 @@ class Speech:
     def memory(self, mib: int) -> str:
         """Return an amount of memory."""
         return self.size(mib * 1024**2)
+
+    def capacity(self, cpu_milli: int, memory_mib: int, gpus: int = 0) -> str:
+        """Return cores, memory and GPUs such as `0.5 cores, 2 GiB, 1 GPU`."""
+        return capacity_words(self.translator, self.language, Capacity(cpu_milli, memory_mib, gpus))
+
+    def said(self, said: Said) -> str:
+        """Return a sentence about a job."""
+        return say(self.translator, self.language, said)
 
     def cores(self, cpu_milli: int) -> str:
         """Return a number of cores."""

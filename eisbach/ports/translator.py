@@ -12,6 +12,11 @@ def N_(message: str) -> str:
     return message
 
 
+def NN_(singular: str, plural: str) -> tuple[str, str]:
+    """Mark the two forms of a text for the catalogues; which one suits a count is chosen where it is shown."""
+    return singular, plural
+
+
 class Translator(Protocol):
     """Texts and figures in the languages of the catalogues. May be called from any thread."""
 

@@ -473,3 +473,20 @@ def test_what_tenants_wrote_and_line_breaks_stay_out_of_the_logs(world, caplog):
         f"PUT /v1/projects/{ours.project}/secrets/{{name}} 200",
         "GET /v1/x%0A2026-01-01%20INFO%20forged 404",
     ]
+
+
+def test_a_refusal_is_told_in_the_language_that_was_asked_for(shared_world):
+    path = f"/v1/projects/{shared_world.ours.project}/plans"
+    body = {"task": {"run": "true", "time_limit": "30d", "resources": {"cpus": 64}}}
+    asked = {"json": body, "headers": {"Accept-Language": "de-DE, en;q=0.5"}}
+    answer = shared_world.call("POST", path, shared_world.ours.tokens["member"], **asked)
+    told = answer.json()
+    assert answer.headers["content-language"] == "de"
+    assert told["title"] == "Über dem Budget des Monats"
+    assert "das Budget des Projekts beträgt 100,00 EUR im Monat" in told["detail"]
+    assert "the project's budget is 100.00 EUR a month" in told["source"]
+    assert told["errors"][0]["detail"] == told["detail"]
+    english = shared_world.call("POST", path, shared_world.ours.tokens["member"], json=body)
+    assert english.headers["content-language"] == "en"
+    assert english.json()["detail"] == told["source"]
+    assert "source" not in english.json()

@@ -14,8 +14,8 @@ EVIL = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>{{ 7 * 7 }}"
 FIRM = {"organisation": "Pumpen Huber GmbH", "segment": "mittelstand", "project": "Wartung", "budget": "250"}
 
 
-def jobs_of(world, project):
-    return world.application.reader.rows("jobs", {"project": project}).rows
+def named(world, name):
+    return world.application.reader.rows("jobs", {"project": world.ours.project, "name": name}).rows
 
 
 def signed_up(world, language="en", **fields):
@@ -149,7 +149,7 @@ def test_a_template_is_planned_started_and_its_job_watched(world):
     plan = seen.send(form, "/templates/train-language-model/plan", name="first", time_limit="10m")
     assert plan.status_code == 200
     assert "Costs at most" in plan.text
-    assert len(jobs_of(world, world.ours.project)) == 2
+    assert not named(world, "first")
     started = seen.send(plan, "/templates/train-language-model/start")
     assert started.status_code == 303
     page = seen.get(started.headers["location"].removeprefix("/portal"))
@@ -164,7 +164,7 @@ def test_a_start_sent_twice_starts_one_job(world):
     answers = [one.send(plan, "/templates/train-language-model/start") for one in (seen, other_tab, seen)]
     assert {answer.status_code for answer in answers} == {303}
     assert len({answer.headers["location"] for answer in answers}) == 1
-    assert len(jobs_of(world, world.ours.project)) == 3
+    assert len(named(world, "train-language-model")) == 1
 
 
 def test_a_form_sent_again_with_other_content_is_refused(world):
@@ -174,7 +174,7 @@ def test_a_form_sent_again_with_other_content_is_refused(world):
     changed = seen.send(plan, "/templates/train-language-model/start", time_limit="11m")
     assert changed.status_code == 422
     assert "IDEMPOTENCY_CONFLICT" in changed.text
-    assert len(jobs_of(world, world.ours.project)) == 3
+    assert len(named(world, "train-language-model")) == 1
 
 
 def test_a_wrong_option_is_told_beside_its_field(world):
@@ -184,6 +184,28 @@ def test_a_wrong_option_is_told_beside_its_field(world):
     assert answer.status_code == 422
     assert 'id="e-time_limit"' in answer.text
     assert form_of(answer.text, "/templates/train-language-model/plan")["time_limit"] == "soon"
+
+
+def test_a_wrong_option_is_told_in_german_with_its_value(world):
+    seen = browser(world, world.ours.tokens["member"], language="de")
+    form = seen.get("/templates/train-language-model")
+    answer = seen.send(form, "/templates/train-language-model/plan", time_limit="bald")
+    assert "`time_limit` ist &#39;bald&#39;, muss aber sein: eine Dauer wie 30m" in answer.text
+
+
+def test_a_job_says_in_german_why_it_is_where_it_is_and_what_it_cost_so_far(world):
+    seen = browser(world, world.ours.tokens["viewer"], language="de")
+    running = world.submit(world.ours, name="mine")
+    world.engine.run(world.engine.attempt_of(running), world.clock.now())
+    world.settle()
+    world.clock.advance(36_000)
+    text = seen.get(f"/jobs/{running}").text
+    assert "läuft seit 36 s auf node-a" in text
+    assert "0,00045 EUR" in text  # a core at 0.04 and a GiB at 0.005 an hour
+    job = world.submit(world.ours, name="large", resources={"cpus": 64, "memory": 1})
+    text = seen.get(f"/jobs/{job}").text
+    assert "Er braucht 1 x (64 Kerne, 1 GiB)" in text
+    assert "jetzt sind 6" in text
 
 
 def test_what_tenants_write_is_inert_everywhere(world):

@@ -32,7 +32,8 @@ class Findings:
 
     def wrong(self, where: str, value: object, must: str, do: str = "") -> None:
         """Say that a field's value is not what it must be: `where` is VALUE, but must be MUST."""
-        self.refuse(Reason.INVALID_TASK, where, f"`{where}` is {shown(value)}, but must be {must}", do)
+        what = f"`{where}` is {shown(value)}, but must be {must}"
+        self.refuse(Reason.INVALID_TASK, where, what, do, key=where, given=shown(value), must=must)
 
     def invalid(self, where: str, what: str, do: str = "") -> None:
         """Say in words of its own why a field is wrong; for values that must not be repeated."""

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from eisbach.app import cancel_job, explain_job, report_cost
+from eisbach.app import cancel_job, explain_job, report_cost, running_cost
 from eisbach.app.authorise import ABSENT
 from eisbach.app.read_output import (
     JobLines,
@@ -120,14 +120,15 @@ class _Live:
 def _status(call: Call, row: Row) -> dict[str, Any]:
     """Return what the status panel shows: state, why, cost, attempts."""
     cost = report_cost.of_job(call.application.reader, row["job"])
-    return {"job": row, "why": _why(call, row), "cost": cost}
+    running = call.application.ask(running_cost.question(job=row["job"])).result()
+    return {"job": row, "why": _why(call, row), "cost": cost, "running_cost": running}
 
 
 def _why(call: Call, row: Row) -> dict[str, Any]:
     answer = call.application.ask(explain_job.question(job=row["job"])).result()
     if answer is not None:
-        return answer
-    return {"reason": row["reason"], "text": "", "start_estimated_ms": None}
+        return {"said": None, **answer}
+    return {"reason": row["reason"], "text": "", "said": None, "start_estimated_ms": None}
 
 
 def _row(call: Call) -> Row:

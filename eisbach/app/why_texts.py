@@ -1,0 +1,76 @@
+"""Why a job is where it is, as sentences: one source for the English text and for its translations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from eisbach.core.jobs.request import NodeShape
+from eisbach.core.vocabulary.money import euro_text
+from eisbach.ports.translator import N_
+
+STARTING = N_("Attempt {attempt} is starting on {nodes}")
+STOPPING = N_("Attempt {attempt} is being stopped ({cause}); it has {grace_ms} to save")
+RUNNING = N_("Attempt {attempt} has run for {held_ms} on {nodes}; its limit is reached in {left_ms}")
+RETRY = N_("Attempt {attempt} failed; the next one starts in {pause_ms}")
+UNFUNDED = N_(
+    "Up to {wanted_micro_eur} must be reserved and the project has {left_micro_eur} left of {budget_micro_eur} this month. "
+    "It is funded when running jobs settle for less than their ceilings, when the budget is raised, or next month"
+)
+UNFUNDED_BEHIND = N_(
+    "Up to {wanted_micro_eur} must be reserved and the project has {left_micro_eur} left of {budget_micro_eur} this month, "
+    "{before} jobs of the project wait for money before it. "
+    "It is funded when running jobs settle for less than their ceilings, when the budget is raised, or next month"
+)
+NEXT_CYCLE = N_("It needs {count} x ({each}), which are free: it starts with the next cycle")
+DRAINED = N_("It needs {count} x ({each}), and of the nodes that could take it too many are drained")
+GONE = N_("It needs {count} x ({each}), and the site has no such nodes any more")
+BEHIND_ONE = N_("It would fit now, but running up to its limit it would delay {head}, which stands before it ({ahead} jobs ahead)")
+BEHIND_FIRST = N_(
+    "It would fit now, but running up to its limit it would delay the first job that has to wait, which stands before it "
+    "({ahead} jobs ahead)"
+)
+BUSY = N_("It needs {count} x ({each}); {free} are free now; {ahead} jobs stand before it")
+
+CAUSES = (N_("cancel"), N_("budget"), N_("preemption"), N_("drain"), N_("power_cap"), N_("placement"))
+"""Why an attempt is asked to stop (StopCause), for translations."""
+
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """Cores, memory and GPUs as a value of a sentence."""
+
+    cpu_milli: int
+    memory_mib: int
+    gpus: int
+
+    def __str__(self) -> str:
+        """Return them in English."""
+        gpus = f", {self.gpus} GPUs" if self.gpus else ""
+        return f"{self.cpu_milli / 1000:g} cores, {self.memory_mib} MiB{gpus}"
+
+
+def capacity_of(shape: NodeShape) -> Capacity:
+    """Return what one node of a gang needs."""
+    return Capacity(shape.cpu_milli, shape.memory_mib, shape.gpus)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A sentence as its pattern and its values."""
+
+    pattern: str
+    values: Values = field(default_factory=lambda: MappingProxyType({}))
+
+    def __str__(self) -> str:
+        """Return the sentence in English."""
+        return self.pattern.format(**{name: _plain(name, value) for name, value in self.values.items()})
+
+
+def _plain(name: str, value: object) -> str:
+    if isinstance(value, int) and name.endswith("_micro_eur"):
+        return f"{euro_text(value)} EUR"
+    if isinstance(value, int) and name.endswith("_ms"):
+        return f"{value / 1000:g} s"
+    return str(value)
