@@ -61,6 +61,11 @@ class CopiedDataSet(Told):
     site: str
 
 
+class Certificate(Told):
+    format: str = Field(description="That of audit bundles.")
+    certificate: str = Field(description="A signed note: what was deleted, where, when, and what remains.")
+
+
 class PlaceFinding(Told):
     site: str
     is_whole: bool

@@ -93,6 +93,8 @@ SECTIONS = (
             Entry("data get", "data_sets:get", "Download a data set and check its hash."),
             Entry("data copy", "data_sets:copy", "Copy a data set to a further site."),
             Entry("data delete", "data_sets:delete", "Delete a data set at all its places for good."),
+            Entry("data certificate", "data_sets:certificate", "Write the certificate of a data set's deletion, with the log's proofs."),
+            Entry("data check", "data_sets:check", "Check a certificate of deletion offline."),
             Entry("data verify", "data_sets:verify", "Have every byte of a data set read again."),
             Entry("artifacts list", "artifacts:list_artifacts", "List the files that a job left."),
             Entry("artifacts get", "artifacts:get", "Download the files that a job left."),

@@ -1,6 +1,7 @@
 """`eisbach data`: files that jobs work with, with class, place, licence, retention and hash."""
 
 import hashlib
+import json
 import os
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from eisbach.cli import figures
+from eisbach.cli.audit import File, lines_of_file, opened
 from eisbach.cli.client import PIECE_BYTES, ConnectionLost, segment
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
@@ -156,6 +158,48 @@ def verify(name: Name, project: Project = None, output_format: Output = Format.T
     doc = document("data-check", sha256=found["sha256"], **checked)
     show(doc, output_format, lambda is_wide: table(["PLACE", "CONTENT", "~FINDING"], rows))
     return ExitCode.OK if checked["is_whole"] else ExitCode.FAILED
+
+
+def certificate(name: Name, out: File = None, project: Project = None) -> None:
+    """Write the certificate of a data set's deletion, with the log's proofs.
+
+    A data set that is gone has no name any more: give its id (`eisbach data list --all`). Anybody can check the
+    certificate: `eisbach data check FILE`; its proofs also with scripts/verify_bundle.py, which needs no Eisbach.
+    """
+    session = Session()
+    found = find_data_set(session, name, project)
+    made = session.client.get(f"/v1/data/{found['data_set']}/certificate")
+    with opened(out) as file:
+        file.write(json.dumps(made).encode() + b"\n")
+    if out is not None:
+        print(clean(made["certificate"].partition("\n\n")[0], keep_newlines=True))
+        say(f"Wrote the certificate to {out}. Check it with `eisbach data check {out}`.")
+
+
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A certificate made by `eisbach data certificate`.")],
+    key: Annotated[str | None, typer.Option("--key", help="The operator's published key: name+id+base64.")] = None,
+    output_format: Output = Format.TABLE,
+) -> int:
+    """Check a certificate of deletion offline.
+
+    Exit code 1 where anything does not fit. Without --key the certificate's own key is taken, and that is said.
+    """
+    from eisbach.cli.certificate_check import CertificateWrong, check_certificate
+
+    try:
+        found = check_certificate(lambda: lines_of_file(file), key)
+    except CertificateWrong as error:
+        finding = str(error)
+        doc = document("certificate-check", is_verified=False, finding=finding)
+        show(doc, output_format, lambda is_wide: print(f"FAILED: {finding}"))
+        return ExitCode.FAILED
+    doc = document("certificate-check", is_verified=True, certificate=found.text, **found.verified.facts())
+    words = [*found.verified.words(), "", *found.text.splitlines()]
+    show(doc, output_format, lambda is_wide: print("\n".join(map(clean, words))))
+    if key is None and output_format in (Format.TABLE, Format.WIDE):
+        say("The key was taken from the certificate itself: compare it with the one the operator publishes, or give it with --key.")
+    return ExitCode.OK
 
 
 def find_data_set(session: Session, wanted: str, project: str | None) -> Json:

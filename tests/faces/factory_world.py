@@ -178,6 +178,7 @@ class Tenant:
     invoice: str = ""
     data_set: str = ""
     upload: str = ""
+    deleted_data_set: str = ""
 
 
 @dataclass
@@ -265,7 +266,10 @@ def furnish(world: World, tenant: Tenant, name: str) -> None:
     upload = world.made("POST", f"/v1/projects/{tenant.project}/archives", member, content=tar_of(name))
     tenant.archive = upload["archive"]
     tenant.data_set, tenant.upload = begin_upload(world, tenant, b"abc"), begin_upload(world, tenant, b"abcdef")
-    world.call("PATCH", f"/v1/uploads/{tenant.data_set}", member, content=b"abc", headers={**PIECE, "Upload-Offset": "0"})
+    tenant.deleted_data_set = begin_upload(world, tenant, b"abc")
+    for data_set in (tenant.data_set, tenant.deleted_data_set):
+        world.call("PATCH", f"/v1/uploads/{data_set}", member, content=b"abc", headers={**PIECE, "Upload-Offset": "0"})
+    world.made("DELETE", f"/v1/data/{tenant.deleted_data_set}", member)
     tenant.ended_job = world.submit(tenant, name="ended", outputs=["model"])
     tenant.attempt = world.engine.attempt_of(tenant.ended_job)
     world.engine.say(tenant.attempt, "one", "two", "three")

@@ -95,6 +95,7 @@ CASES = {
     "GET /v1/data/{data_set}/content": Case(viewer=403),
     "POST /v1/data/{data_set}/check": Case(viewer=403),
     "POST /v1/data/{data_set}/copies": Case(status=202, viewer=403, json={"site": "here"}),
+    "GET /v1/data/{data_set}/certificate": Case(data="deleted_data_set"),
     "DELETE /v1/data/{data_set}": Case(status=202, viewer=403),
     "POST /v1/projects/{project}/plans": Case(viewer=403, json=TASK),
     "POST /v1/projects/{project}/jobs": Case(status=202, viewer=403, json=TASK),

@@ -69,7 +69,7 @@ def test_each_exit_code_is_documented():
 
 def test_every_printing_command_takes_a_format():
     without = [entry.path for entry in ENTRIES if "-o" not in options_of(load(entry))]
-    assert without == ["project use", "prove residency", "audit prove", "audit export"]
+    assert without == ["project use", "data certificate", "prove residency", "audit prove", "audit export"]
 
 
 @pytest.mark.parametrize("reason", Reason)

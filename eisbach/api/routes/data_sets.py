@@ -13,7 +13,7 @@ from eisbach.api.access import DATA, PROJECT, Call, CallNow, GuardedRoute, allow
 from eisbach.api.answers import JsonAnswer, perform
 from eisbach.api.errors import ABSENT, Problem, documented, invalid
 from eisbach.api.representations import page
-from eisbach.app import copy_data_set, delete_data_set, read_data_set
+from eisbach.app import certify_deletion, copy_data_set, delete_data_set, read_data_set
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.ports.store import Row
 
@@ -121,6 +121,16 @@ def delete(call: CallNow, data_set: schemas_data.DataSetPath) -> Response:
         raise Problem(answer)
     delete_data_set.finish_deletions(call.application)
     return JsonAnswer({"data_set": data_set, "stage": _row(call, data_set)["stage"]}, 202)
+
+
+@router.get("/v1/data/{data_set}/certificate", response_model=schemas_data.Certificate, summary="Certify a deletion")
+@allow("data:prove", DATA, "data_set")
+def certificate(call: CallNow, data_set: schemas_data.DataSetPath) -> Response:
+    """Return the signed certificate of a data set's deletion with the log's proofs behind it; 404 before it is deleted."""
+    made = certify_deletion.certificate(call.application, data_set)
+    if isinstance(made, Refusal):
+        raise Problem(made)
+    return JsonAnswer(made)
 
 
 def _row(call: Call, data_set: str) -> Row:

@@ -128,7 +128,11 @@ def parse_note(text: str) -> SignedNote:
 
 def sign_head(head: Head, key: VerifierKey, sign: Sign) -> str:
     """The signed note over a head. `sign` returns the Ed25519 signature of its argument by that key."""
-    text = format_checkpoint(head)
+    return sign_text(format_checkpoint(head), key, sign)
+
+
+def sign_text(text: str, key: VerifierKey, sign: Sign) -> str:
+    """The signed note over any text that ends with a newline and is no checkpoint of this log unless it is meant as one."""
     return format_note(SignedNote(text, (NoteSignature(key.name, key.key_id, sign(text.encode())),)))
 
 
@@ -137,14 +141,20 @@ def open_head(note: str, key: VerifierKey, verify: Verify) -> Head:
 
     Raises MalformedHead when the text is no signed checkpoint, WrongSignature when the key did not sign it.
     """
+    head = parse_checkpoint(parse_note(note).text)
+    open_text(note, key, verify)
+    return head
+
+
+def open_text(note: str, key: VerifierKey, verify: Verify) -> str:
+    """The text in a note that the key signed. Raises MalformedHead or WrongSignature."""
     signed = parse_note(note)
-    head = parse_checkpoint(signed.text)
     own = [s.signature for s in signed.signatures if (s.name, s.key_id) == (key.name, key.key_id)]
     if not own:
         raise WrongSignature(f"the head is not signed by {key}")
     if not all(verify(key.public_key, signed.text.encode(), signature) for signature in own):
         raise WrongSignature(f"the signature of {key} does not fit the head")
-    return head
+    return signed.text
 
 
 def _parse_signature(line: str) -> NoteSignature:
