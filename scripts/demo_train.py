@@ -10,6 +10,7 @@ import importlib.util
 import shutil
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from story import factory, money, proof, training
@@ -25,8 +26,8 @@ def _without_job(stage: Stage) -> str:
     return "" if stage.job else "there is no job to look at"
 
 
-AS_OPERATOR = (Scene("factory up", factory.start), Scene("customer", factory.make_customer))
-AS_CUSTOMER = (
+AS_OPERATOR: Sequence[Scene[Stage]] = (Scene("factory up", factory.start), Scene("customer", factory.make_customer))
+AS_CUSTOMER: Sequence[Scene[Stage]] = (
     Scene("offers", factory.show_offers),
     Scene("plan", training.plan),
     Scene("training", training.run),
@@ -34,7 +35,7 @@ AS_CUSTOMER = (
     Scene("bill", money.compare_bill, _without_job),
     Scene("budget", money.exceed_budget),
 )
-AS_OUTSIDER = (
+AS_OUTSIDER: Sequence[Scene[Stage]] = (
     Scene("proof", proof.verify, _without_job),
     Scene("store", factory.check_store),
     Scene("factory down", factory.stop),
@@ -54,7 +55,8 @@ def main() -> int:
     prepare_process()
     folder = temporary_folder()
     shell = Shell(folder, environment_of(folder))
-    stage = Stage(shell, Record(), SCRIPTS, COUNTING if arguments.no_train else TRAINING)
+    workload = COUNTING if arguments.no_train else TRAINING
+    stage = Stage(shell=shell, record=Record(), scripts=SCRIPTS, workload=workload)
     try:
         return _play(stage)
     finally:

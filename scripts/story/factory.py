@@ -11,7 +11,7 @@ from contextlib import suppress
 
 from story import process_table
 from story.checks import StepFailed
-from story.stage import BUDGET_EUR, ORGANISATION, PROJECT, Stage
+from story.stage import BUDGET_EUR, ORGANISATION, PROJECT, FactoryStage, Stage
 
 DENIED = 5
 """The exit code of `eisbach` for something that a token may not do (docs/cli.md)."""
@@ -46,7 +46,7 @@ def make_customer(stage: Stage) -> None:
     stage.record.check("a member may not do what is the operator's", refused.code == DENIED, f"exit code {refused.code}")
 
 
-def make_token(stage: Stage, file: str, *words: str) -> None:
+def make_token(stage: FactoryStage, file: str, *words: str) -> None:
     """Make a token and keep its secret in a file that only the owner reads."""
     command = ["token", "create", *words]
     shown = f"{shlex.join(['eisbach', *command])} > {file}"
@@ -66,20 +66,20 @@ def show_offers(stage: Stage) -> None:
     stage.fit_to(offer["cpu_milli"], offer["memory_mib"])
 
 
-def check_store(stage: Stage) -> None:
+def check_store(stage: FactoryStage) -> None:
     """Have the store recomputed from its log."""
     stage.shell.eisbach("db", "check")
     stage.record.check("log, tables and sums of the store agree", True, "sound")
 
 
-def stop(stage: Stage) -> None:
+def stop(stage: FactoryStage) -> None:
     """Stop the factory; nothing of it may be left running."""
     stage.shell.eisbach("down")
     left = wait_for_end(stage)
     stage.record.check("no process of the factory is left", not left, f"{len(left)} left")
 
 
-def clean_up(stage: Stage) -> None:
+def clean_up(stage: FactoryStage) -> None:
     """After a failure or Ctrl-C: end what runs, then the factory."""
     shell = stage.shell
     shell.environment.pop("EISBACH_TOKEN", None)
@@ -97,7 +97,7 @@ def clean_up(stage: Stage) -> None:
                 os.kill(pid, number)
 
 
-def wait_for_end(stage: Stage) -> list[int]:
+def wait_for_end(stage: FactoryStage) -> list[int]:
     """Return the processes of this factory that are left when it had time to end."""
     deadline = time.monotonic() + END_S
     while (left := own_processes(stage)) and time.monotonic() < deadline:
@@ -105,7 +105,7 @@ def wait_for_end(stage: Stage) -> list[int]:
     return left
 
 
-def wait_for_end_of_jobs(stage: Stage) -> None:
+def wait_for_end_of_jobs(stage: FactoryStage) -> None:
     """Give cancelled jobs their grace, then kill what is left of them."""
     deadline = time.monotonic() + GRACE_S
     while (left := process_table.of_project(stage.project)) and time.monotonic() < deadline:
@@ -115,7 +115,7 @@ def wait_for_end_of_jobs(stage: Stage) -> None:
             os.kill(one.pid, signal.SIGKILL)
 
 
-def own_processes(stage: Stage) -> list[int]:
+def own_processes(stage: FactoryStage) -> list[int]:
     """Return the processes of this factory: those that name its home, and those of its jobs."""
     named = os.fsencode(str(stage.home))
     found = []

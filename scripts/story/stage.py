@@ -46,35 +46,21 @@ COUNTING = Workload(
 )
 
 
-@dataclass(slots=True)
-class Stage:
-    """Everything that one step leaves for the next."""
+@dataclass(slots=True, kw_only=True)
+class FactoryStage:
+    """What every story with a factory in it leaves from one step to the next."""
 
     shell: Shell
     record: Record
     scripts: Path
-    workload: Workload
     project: str = ""
     job: str = ""
-    price: int = 0
-    """of the job, in micro-euro per hour"""
     key: str = ""
-
-    def fit_to(self, cpu_milli: int, memory_mib: int) -> None:
-        """Have the two workers ask for less where the machine is small."""
-        less = [*(("--cpus", "0.5") if cpu_milli < 2000 else ()), *(("--memory", "1") if memory_mib < 4096 else ())]
-        if self.workload.is_template:
-            self.workload = replace(self.workload, options=(*self.workload.options, *less))
 
     @property
     def home(self) -> Path:
         """Return the factory's home."""
         return Path(self.shell.environment["XDG_DATA_HOME"]) / "eisbach"
-
-    @property
-    def lifetimes(self) -> Path:
-        """Return the file in which the observer notes what it sees."""
-        return self.shell.folder / "observed.jsonl"
 
     @contextmanager
     def acting_with(self, token_file: str) -> Iterator[None]:
@@ -84,3 +70,23 @@ class Stage:
             yield
         finally:
             self.shell.environment.pop("EISBACH_TOKEN")
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage(FactoryStage):
+    """The stage of the language model's story."""
+
+    workload: Workload
+    price: int = 0
+    """of the job, in micro-euro per hour"""
+
+    def fit_to(self, cpu_milli: int, memory_mib: int) -> None:
+        """Have the two workers ask for less where the machine is small."""
+        less = [*(("--cpus", "0.5") if cpu_milli < 2000 else ()), *(("--memory", "1") if memory_mib < 4096 else ())]
+        if self.workload.is_template:
+            self.workload = replace(self.workload, options=(*self.workload.options, *less))
+
+    @property
+    def lifetimes(self) -> Path:
+        """Return the file in which the observer notes what it sees."""
+        return self.shell.folder / "observed.jsonl"

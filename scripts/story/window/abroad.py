@@ -1,0 +1,74 @@
+"""Abroad: what may not leave the country is refused, with rule, facts and a place in the log, and what stayed is proven."""
+
+import shutil
+import sys
+from typing import Any
+
+from story.window.stage import ORGANISATION, WindowStage
+
+ABROAD = "example-us"
+US_PARENT = "example-eu-us-parent"
+RULES = ("--country", "EU", "--parent", "EU")
+REFUSED = (1, 2, 3, 4, 5, 6)
+"""Any exit code that is not 0: docs/cli.md says which means what."""
+SCRIPT = "verify_residency.py"
+
+
+def refuse(stage: WindowStage) -> None:
+    """Try to run, copy, log and back up abroad."""
+    shell, check = stage.shell, stage.record.check
+    shell.eisbach("policy", "set", "--org", ORGANISATION, *RULES)
+    for language, country in (("de", "Vereinigte"), ("en", "United States")):
+        status, said = stage.call("POST", f"/v1/projects/{stage.project}/jobs", {"task": _task({"sites": [ABROAD]})}, language)
+        first = (said.get("problems") or [said])[0]
+        detail = " ".join(str(said.get(name, "")) for name in ("title", "detail")) + str(first)
+        shell.say(f"    {status} {said.get('title', '')}\n    {said.get('detail', '')}")
+        position = _position(said)
+        check(f"a job abroad is refused ({language})", status in (403, 422) and position is not None, f"log position {position}")
+        check(f"it names the place in words ({language})", country in detail or ABROAD in detail, ABROAD)
+    copied = shell.eisbach("data", "copy", stage.own_data, "--to", ABROAD, "-p", stage.project, codes=REFUSED)
+    check("a copy of data abroad is refused", "log" in copied.output.lower(), f"exit code {copied.code}")
+
+
+def refuse_targets(stage: WindowStage) -> None:
+    """As the operator, try to write a backup and the log abroad."""
+    shell, check = stage.shell, stage.record.check
+    stage.key = str(shell.ask("audit", "verify")["key"])
+    for what, words in (("a backup", ("backup", "abroad.tar")), ("a log", ("audit", "export", "--out", "abroad.jsonl"))):
+        done = shell.eisbach(*words, "--site", ABROAD, codes=REFUSED)
+        check(f"{what} abroad is refused", not (shell.folder / words[-1]).exists(), f"exit code {done.code}")
+
+
+def stay(stage: WindowStage) -> None:
+    """Run where the operator and its parent are of the EU, and prove it to an outsider."""
+    shell, check = stage.shell, stage.record.check
+    status, said = stage.call("POST", f"/v1/projects/{stage.project}/jobs", {"task": _task({"parent_countries": ["EU"]})})
+    job = str(said.get("job", ""))
+    ended = stage.wait_for(job, "ended") if status == 202 else said
+    check("a job for operators of the EU goes to one", ended.get("site") == "here", f"ran at {ended.get('site')}, not at {US_PARENT}")
+    shell.eisbach("prove", "residency", stage.job, "--out", "residency.json", "-p", stage.project)
+    shutil.copy(stage.scripts / SCRIPT, shell.folder / SCRIPT)
+    done = _verified(stage, "residency.json")
+    check("offline: where the job was, by which rules", done[0] == 0, done[1].splitlines()[-1] if done[1] else "")
+    moved = (shell.folder / "residency.json").read_text()
+    (shell.folder / "moved.json").write_text(moved.replace('"country":"DE"', '"country":"US"', 1).replace('"country": "DE"', '"country": "US"', 1))
+    done = _verified(stage, "moved.json")
+    check("a changed country is found", done[0] != 0, done[1].splitlines()[-1] if done[1] else "")
+
+
+def _verified(stage: WindowStage, file: str) -> tuple[int, str]:
+    command = [sys.executable, "-I", SCRIPT, file, "--key", stage.key]
+    done = stage.shell.run(command, f"python -I {SCRIPT} {file} --key '{stage.key}'", codes=range(256))
+    return done.code, done.output
+
+
+def _task(placement: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "elsewhere", "run": "true", "resources": {"cpus": 1, "memory": 1}, "time_limit": "5m", "placement": placement}
+
+
+def _position(said: dict[str, Any]) -> int | None:
+    for one in [said, *said.get("errors", []), *said.get("problems", [])]:
+        values = one.get("values", {}) if isinstance(one, dict) else {}
+        if isinstance(one, dict) and "log_position" in {**one, **values}:
+            return int({**one, **values}["log_position"])
+    return None
