@@ -2,9 +2,12 @@
 
 import datetime
 import re
+import time
 
+from story.checks import StepFailed
 from story.window.stage import ORGANISATION, WindowStage
 
+METERS_S = 90.0
 BUYER = (
     "--name", "Example Waterworks GmbH", "--street", "Beispielstr. 1", "--postcode", "80538", "--city", "München", "--country", "DE",
     "--electronic-address", "rechnung@waterworks.example", "--buyer-reference", "leak-watch-1",
@@ -14,15 +17,33 @@ BUYER = (
 def energy(stage: WindowStage) -> None:
     """Show what the job drew, and how much of that was idle and overhead."""
     shell, check = stage.shell, stage.record.check
+    _await_meters(stage)
     shell.eisbach("energy", stage.job, "-p", stage.project)
-    found = shell.ask("energy", stage.job, "-p", stage.project)
+    _, found = stage.call("GET", f"/v1/jobs/{stage.job}/energy")
     labels = set(re.findall(r"measured|modelled|simulated", str(found)))
-    check("energy of the job says how it is known", bool(labels), ", ".join(sorted(labels)))
-    cost = shell.ask("cost", "-p", stage.project)
-    job = next(one for one in cost["jobs"] if one["job"] == stage.job)
-    check("the charge stays below the ceiling that was quoted", 0 < job["charged"] <= job["cap"], f"{job['charged']} of {job['cap']} micro-euro")
+    check("energy of the job says how it is known", found["total_mj"] > 0 and bool(labels), ", ".join(sorted(labels)))
+    parts = found["own_mj"] + found["idle_mj"] + found["overhead_mj"]
+    check("own energy, share of idle and share of overhead are its sum", parts == found["total_mj"], f"{parts} mJ")
+    shell.eisbach("energy", "-p", stage.project)
+    shell.eisbach("cost", stage.job, "-p", stage.project)
+    cost = shell.ask("cost", stage.job, "-p", stage.project)
+    charged, ceiling = cost["charged_micro_eur"], cost["ceiling_micro_eur"]
+    check("the charge stays below the ceiling that was quoted", 0 < charged <= ceiling, f"{charged} of {ceiling} micro-euro")
     page = stage.page("/bill")
     check("the bill is a page", "kWh" in page.text, "with kWh")
+
+
+def _await_meters(stage: WindowStage) -> None:
+    """Wait until the meters were read once more after the job's end."""
+    stage.shell.say("  The meters are read again within a minute of a job's end ...")
+    deadline = time.monotonic() + METERS_S
+    while True:
+        status, found = stage.call("GET", f"/v1/jobs/{stage.job}/energy")
+        if status == 200 and found["is_complete"]:
+            return
+        if status != 200 or time.monotonic() > deadline:
+            raise StepFailed(f"the energy of the job is not complete: {found}")
+        time.sleep(0.5)
 
 
 def invoice(stage: WindowStage) -> None:
@@ -33,7 +54,7 @@ def invoice(stage: WindowStage) -> None:
     check("without an address there is no invoice, and it says what is missing", "street" in refused.output, f"exit code {refused.code}")
     shell.eisbach("org", "billing", "set", ORGANISATION, *BUYER)
     made = shell.ask("invoice", "issue", "--org", ORGANISATION, "--period", month)
-    number = str(made["number"])
+    number = str(made["invoice"])
     shell.eisbach("invoice", "show", number)
     shell.eisbach("invoice", "download", number, "--to", "invoice.xml")
     xml = (shell.folder / "invoice.xml").read_text()

@@ -22,6 +22,6 @@ def show(stage: WindowStage) -> None:
 def promises(stage: WindowStage) -> None:
     """Hold what was said in public against ledger and inventory."""
     stage.shell.eisbach("promises")
-    found = stage.shell.ask("promises")["items"]
+    found = stage.shell.ask("promises")["promises"]
     verdicts = sorted({str(one["verdict"]) for one in found})
     stage.record.check("public promises are held against the log", len(found) >= 6, ", ".join(verdicts))

@@ -29,8 +29,8 @@ def run_template(stage: WindowStage) -> None:
     wanted = {"report.html", "alarms.csv", "figures.json", "model.json"}
     check("report with plots, alarms, figures and a model", wanted <= set(found), ", ".join(sorted(found)))
     stage.figures = json.loads(found["figures.json"].read_text())
-    score = stage.figures["score"]
-    check("documented anomalies are scored openly", {"found", "missed", "false_alarms"} <= set(score), _score(score))
+    seen = stage.figures
+    check("documented anomalies are scored openly", seen["found"] + seen["missed"] == seen["documented"], _score(seen))
     check("the report says whose data it is", "Tecnojest" in found["report.html"].read_text(), "donor and licence")
 
 
@@ -50,7 +50,7 @@ def bring_own_data(stage: WindowStage) -> None:
     job = _started(stage, {"name": "own-data", "env_DATA": DATA_SET, "data": stage.own_data})
     ended = stage.wait_for(job, "ended")
     own = json.loads(_results(stage, job, "own-results")["figures.json"].read_text())
-    same = own["score"] == stage.figures["score"] if "score" in own else True
+    same = _curve(own) == _curve(stage.figures)
     check("the template reads it as it is: semicolons, decimal commas, local time", ended["outcome"] == "succeeded" and same, str(ended["outcome"]))
 
 
@@ -73,8 +73,13 @@ def _results(stage: WindowStage, job: str, folder: str) -> dict[str, Path]:
     return {path.name: path for path in (stage.shell.folder / folder).rglob("*") if path.is_file()}
 
 
-def _score(score: Json) -> str:
-    return f"found {score['found']}, missed {score['missed']}, false alarms {score['false_alarms']}"
+def _score(seen: Json) -> str:
+    return f"found {seen['found']}, missed {seen['missed']}, false alarms {seen['false_alarms']}"
+
+
+def _curve(seen: Json) -> tuple[object, ...]:
+    """Return what a series is recognised by: its lines, its first and last instant, its step."""
+    return tuple(seen["data"][name] for name in ("rows", "from", "to", "step_s"))
 
 
 def _as_a_plant_writes_it(file: Path) -> bytes:

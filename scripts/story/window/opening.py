@@ -21,7 +21,7 @@ def start(stage: WindowStage) -> None:
     if url is None or len(links) < 2:
         raise StepFailed("`eisbach up` prints no address and no links into the portal")
     stage.url, (stage.sign_up_link, stage.operator_link) = url[0], links[:2]
-    sites = shell.ask("site", "list")["items"]
+    sites = shell.ask("site", "list")["sites"]
     simulated = sorted(str(one["site"]) for one in sites if one["simulated"])
     real = [one for one in sites if not one["simulated"]]
     stage.record.check("one site is this machine, the others say that they are simulated", len(real) == 1 and len(simulated) >= 2, ", ".join(simulated))
@@ -38,10 +38,10 @@ def sign_up(stage: WindowStage) -> None:
     home = stage.visitor.send(visit, form, said)
     check("a firm signs up without contract and without the command line", home.status == 200 and ORGANISATION in home.text, "Mittelstand")
     again = stage.visitor.send(visit, form, said)
-    organisations = [one for one in shell.ask("org", "list")["items"] if one["name"] == ORGANISATION]
+    organisations = [one for one in shell.ask("org", "list")["organisations"] if one["name"] == ORGANISATION]
     check("the same form sent twice makes one organisation", again.status == 200 and len(organisations) == 1, f"{len(organisations)}")
     stage.organisation = str(organisations[0]["organisation"])
-    projects = [one for one in shell.ask("project", "list")["items"] if one["name"] == PROJECT]
+    projects = [one for one in shell.ask("project", "list")["projects"] if one["name"] == PROJECT]
     stage.project = str(projects[0]["project"])
     factory.make_token(stage, "customer.token", "--role", "admin", "--org", ORGANISATION)
     factory.make_token(stage, "auditor.token", "--role", "auditor")
@@ -63,7 +63,7 @@ def look_around(stage: WindowStage) -> None:
 def leave_open(stage: WindowStage) -> None:
     """Say where the portal is, and how it is closed."""
     shell = stage.shell
-    links = {role: shell.ask("portal", *words)["link"] for role, words in LINKS.items()}
+    links = {role: shell.ask("portal", *words)["links"][0]["link"] for role, words in LINKS.items()}
     shell.say("\n  The portal stays open. Each link works once, within half an hour:")
     for role, link in links.items():
         shell.say(f"    {role:<15}{link}")

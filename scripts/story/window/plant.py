@@ -25,7 +25,7 @@ def stream(stage: WindowStage) -> None:
     broker = f"mqtt://127.0.0.1:{port}"
     with _broker(stage, port):
         said = shell.eisbach(
-            "run", f"{FOLDER}/stream.yaml", "--detach", "-p", stage.project, "--env", f"BROKER={broker}", "--env", f"TOPIC={TOPIC}"
+            "run", f"{FOLDER}/stream.yaml", "--detach", "-y", "-p", stage.project, "--env", f"BROKER={broker}", "--env", f"TOPIC={TOPIC}"
         )
         stage.streaming_job = stage.job_id_in(said.output)
         stage.wait_for(stage.streaming_job, "running")
