@@ -26,7 +26,7 @@ class Timeouts:
     """without a sign of life on a stream before it counts as lost; the server sends one every 15 seconds"""
     reconnect_s: float = 600.0
     """how long a follower of logs looks for a factory that went away"""
-    server_ready_s: float = 20.0
+    server_ready_s: float = 60.0
     """until a server started in the background must answer"""
     server_stop_s: float = 30.0
     """until a server asked to stop must be gone"""

@@ -46,9 +46,10 @@ AS_CUSTOMER: Sequence[Scene[WindowStage]] = (
 AFTERWARDS: Sequence[Scene[WindowStage]] = (
     Scene("targets", abroad.refuse_targets),
     Scene("at home", abroad.stay, _without_job),
+    Scene("128 GPUs, simulated", building.fill_a_row),
+    Scene("building", building.show),
     Scene("energy and bill", bill.energy, _without_job),
     Scene("invoice", bill.invoice, _without_job),
-    Scene("building", building.show),
     Scene("promises", building.promises),
     Scene("leaving", leaving.export),
     Scene("second factory", leaving.import_elsewhere),

@@ -14,7 +14,7 @@ from story.stage import FactoryStage
 
 ORGANISATION = "Example Waterworks"
 PROJECT = "leak-watch"
-BUDGET_EUR = "25"
+BUDGET_EUR = "250"
 WAIT_S = 90.0
 """For a job of some seconds on a machine that does other things too."""
 
@@ -31,6 +31,7 @@ class WindowStage(FactoryStage):
     operator_link: str = ""
     organisation: str = ""
     streaming_job: str = ""
+    simulated_job: str = ""
     own_data: str = ""
     figures: Json = field(default_factory=dict)
 
