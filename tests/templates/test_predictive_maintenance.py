@@ -306,6 +306,17 @@ def test_a_data_set_of_the_project_is_read_by_its_name(detect, tmp_path):
     assert figures_in(tmp_path)["data"]["file"] == "pump.csv"
 
 
+def test_the_data_set_of_a_job_is_taken_unasked_and_of_two_none(detect, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "pump.csv").write_text(plant(12, calm))
+    assert detect(EISBACH_DATA_ONE=str(tmp_path / "one")).code == 0
+    assert figures_in(tmp_path)["data"]["file"] == "pump.csv"
+    ran = detect(EISBACH_DATA_TWO=str(tmp_path / "two"))
+    assert ran.code == 2
+    assert "this job has several data sets: ONE, TWO. Say which one to read: DATA=NAME" in ran.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -359,6 +370,7 @@ def factory(tmp_path, monkeypatch):
 
 
 def test_the_template_runs_as_a_job(river, factory, tmp_path):
+    """First on the measurements it brings, then on a data set of the project."""
     assert run_cli("init", "predictive-maintenance", str(tmp_path / "pm")).code == 0
     ran = run_cli("run", "-y", "--env", "LANGUAGE=de", str(tmp_path / "pm" / "task.yaml"))
     assert ran.code == 0, ran.err
@@ -367,3 +379,11 @@ def test_the_template_runs_as_a_job(river, factory, tmp_path):
     got = run_cli("artifacts", "get", job, "--into", str(tmp_path / "got"))
     assert got.code == 0, got.err
     assert "4 von 4" in next((tmp_path / "got").rglob("report.html")).read_text(encoding="utf-8")
+    (tmp_path / "plant.csv").write_text(plant(12, lambda hour: calm(hour) * (0.7 if 250 <= hour < 255 else 1)))
+    assert run_cli("data", "put", str(tmp_path / "plant.csv")).code == 0
+    with (tmp_path / "pm" / "task.yaml").open("a") as task:
+        task.write("\ndata: {plant: plant.csv}\n")
+    ran = run_cli("run", "-y", str(tmp_path / "pm" / "task.yaml"))
+    assert ran.code == 0, ran.err
+    assert "data plant.csv: 288 lines" in ran.out
+    assert "alarms=1" in ran.out

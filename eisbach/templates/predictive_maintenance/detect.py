@@ -26,7 +26,7 @@ from readings import Limits, Readings
 from report import Report
 from score import ALARM_COLUMNS, Event, Events, score
 from series import Kind, Point, Series, iso
-from sources import WATER_FLOW, find_source
+from sources import AUTO, find_source
 from texts import LANGUAGES, Texts
 from trial import Choice, choose
 from unreadable import Unreadable
@@ -43,7 +43,7 @@ UNUSABLE = 2
 def parse_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
-    add("--data", default=WATER_FLOW, help="a CSV, a folder with one, a mounted data set of the project, or water-flow")
+    add("--data", default=AUTO, help="a CSV, a folder with one, the name of a data set that the job has, or water-flow; auto: the job's data set, else water-flow")
     add("--segments", type=Path, help="JSON with segments known to be anomalous, to be scored against")
     add("--calibration-days", type=float, default=7.0, help="so much of your own data at its start is taken as undisturbed")
     add("--language", choices=LANGUAGES, default="en", help="of the report")

@@ -11,7 +11,7 @@ from score import Segment, read_segments
 from unreadable import Unreadable
 
 HERE = Path(__file__).resolve().parent
-WATER_FLOW = "water-flow"
+WATER_FLOW, AUTO = "water-flow", "auto"
 MOUNTED = "EISBACH_DATA_"
 
 
@@ -36,10 +36,17 @@ class Source:
 
 
 def find_source(wish: str, segments: Path | None) -> Source:
-    """`water-flow`, the name of a mounted data set, or a path to a CSV or to a folder with one."""
+    """`water-flow`, the name of a mounted data set, or a path to a CSV or to a folder with one.
+
+    `auto` is the data set that the job has, or `water-flow` where it has none; of several it takes none.
+    """
+    mounted = {key.removeprefix(MOUNTED): value for key, value in os.environ.items() if key.startswith(MOUNTED)}
+    if wish == AUTO and len(mounted) > 1:
+        raise Unreadable(f"this job has several data sets: {', '.join(sorted(mounted))}", "Say which one to read: DATA=NAME")
+    if wish == AUTO:
+        wish = next(iter(mounted), WATER_FLOW)
     if wish == WATER_FLOW:
         return _water_flow()
-    mounted = {key.removeprefix(MOUNTED): value for key, value in os.environ.items() if key.startswith(MOUNTED)}
     name = wish.upper().replace("-", "_")
     path = Path(mounted[name]) if name in mounted else Path(wish)
     if path.is_dir():
