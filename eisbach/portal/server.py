@@ -13,12 +13,13 @@ from eisbach.portal.call import PortalHost
 from eisbach.portal.envelope import Envelope
 from eisbach.portal.guard import PageRoute, answer_absent
 from eisbach.portal.navigation import NavEntry
-from eisbach.portal.pages import bill, enter, files, home, jobs, offers, policy, start
+from eisbach.portal.pages import bill, enter, files, home, jobs, offers, policy, sites, start
 from eisbach.portal.rendering import Rendering
 
 AREAS: Sequence[ModuleType] = (
     home,
     offers,
+    sites,
     start,
     jobs,
     policy,

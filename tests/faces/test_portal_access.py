@@ -35,6 +35,9 @@ PUBLIC = {
 CASES = {
     "GET /portal/": Case(stranger=None),
     "GET /portal/offers": Case(stranger=None),
+    "GET /portal/sites": Case(stranger=None),
+    "GET /portal/sites/{site}": Case(stranger=None, path="/portal/sites/here"),
+    "GET /portal/sites/{site}/map": Case(by="auditor", stranger=None, viewer=403, path="/portal/sites/here/map"),
     "GET /portal/templates": Case(stranger=None),
     "GET /portal/templates/{template}": Case(stranger=None),
     "POST /portal/templates/{template}/plan": Case(viewer=403),

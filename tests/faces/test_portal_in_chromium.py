@@ -17,6 +17,8 @@ TENANT_PAGES = (
     "/offers",
     "/offers?cpus=2&memory=4&nodes=1&time_limit=8h",
     "/offers?cpus=many",
+    "/sites",
+    "/sites/here",
     "/templates",
     "/templates/train-language-model",
     "/jobs",
@@ -25,7 +27,7 @@ TENANT_PAGES = (
     "/jobs/job_of_nobody",
 )
 """What an administrator of an organisation opens; an area adds its own. `{name}` is a field of the test's tenant."""
-OPERATOR_PAGES = ("/", "/jobs")
+OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map")
 PUBLIC_PAGES = ("/enter", "/jobs")
 
 
