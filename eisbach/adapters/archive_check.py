@@ -205,7 +205,7 @@ class _Check:
             raise _entry(member, "has a name that is not UTF-8") from None
         if sum(sizes) + len(sizes) > PATH_BYTES_MAX or max(sizes, default=0) > NAME_BYTES_MAX or len(parts) > DEPTH_MAX:
             raise _entry(member, "has a path that is too long or too deep")
-        if "\0" in name or (parts and not member.isdir() and name.rpartition("/")[2] == "."):
+        if "\0" in name or (parts and not member.isdir() and name.rstrip("/").rpartition("/")[2] == "."):
             raise _entry(member, "has a name that no file can have")
         return "/".join(parts)
 
