@@ -123,7 +123,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     here = machine_as_node(machine)
     write_site_file(home / SITE_FILE, [here])
     write_price_file(home / PRICE_FILE)
-    sites, tariff = read_site_file(home / SITE_FILE, here), read_price_file(home / PRICE_FILE)
+    sites, prices = read_site_file(home / SITE_FILE, here), read_price_file(home / PRICE_FILE)
     check_machine(home / SITE_FILE, sites, here)
     promises = read_promise_file(home / PROMISE_FILE)
     office, signer = open_office(home), _signer(home)
@@ -157,7 +157,7 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     _check_nature(application, sites)
     application.start()
     try:
-        _begin(application, home, sites, signer, tariff, held)
+        _begin(application, home, sites, signer, prices, held)
         _take_promises(application, promises)
     except BaseException:
         application.stop()
@@ -211,7 +211,7 @@ def _begin(
     home: Path,
     sites: Sequence[SiteFacts],
     signer: Ed25519Signer,
-    tariff: TariffFacts,
+    prices: Sequence[TariffFacts],
     held: Sequence[str],
 ) -> None:
     follows = home / FOLLOWS_HEAD
@@ -221,7 +221,7 @@ def _begin(
         origin=signer.name,
         software=__version__,
         sites=sites,
-        tariff=tariff,
+        prices=prices,
         follows_head=follows_head,
     )
     if follows_head:

@@ -93,3 +93,18 @@ def _line(found: Document, line: Line) -> Json:
         "net_cents": line.cents,
         "net_eur": wording.cents_text(line.cents),
     }
+
+
+def price_version(answer: Mapping[str, Any]) -> Json:
+    """Return a version of the prices."""
+    return {
+        "version": answer["version"],
+        "label": answer["label"],
+        "holds": answer["holds"],
+        "valid_from_at": instant_text(answer["valid_from_ms"]),
+        "valid_until_at": instant_text(answer["valid_until_ms"]),
+        **money("core_hour", answer["core_hour"]),
+        **money("memory_gib_hour", answer["memory_gib_hour"]),
+        "gpu_hour_micro_eur": answer["gpu_hour"],
+        "spot_permille": answer["spot_permille"],
+    }

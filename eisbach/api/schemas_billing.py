@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from eisbach.api.schemas import Asked, At, Euro, MicroEuro, Paged, Told
 
 InvoicePath = Annotated[str, Path(description="The number of the invoice or credit note.", examples=["2026-000001"])]
+VersionPath = Annotated[str, Path(description="The version's name.")]
 Line = Annotated[str, StringConstraints(max_length=120, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Cents = Annotated[int, Field(description="Cents.")]
 
@@ -95,3 +96,21 @@ class InvoiceWithLines(ListedInvoice):
     reason: str
     lines: list[dict[str, Any]]
     credit_notes: list[ListedInvoice]
+
+
+class PriceVersion(Told):
+    version: str
+    label: str
+    holds: Literal["now", "later", "before"]
+    valid_from_at: At
+    valid_until_at: At | None = Field(description="Not included; null: until the next version begins.")
+    core_hour_micro_eur: MicroEuro
+    core_hour_eur: Euro
+    memory_gib_hour_micro_eur: MicroEuro
+    memory_gib_hour_eur: Euro
+    gpu_hour_micro_eur: dict[str, int] = Field(description="By accelerator; `*` is every other one.")
+    spot_permille: int = Field(description="What spot capacity costs, in thousandths of the price.")
+
+
+class PriceVersions(Paged):
+    items: list[PriceVersion]

@@ -105,6 +105,13 @@ class TariffPublished(Body, frozen=True):
     memory_gib_hour: int
     gpu_hour: dict[str, int]
     spot_permille: int = 1000
+    valid_until_ms: int | None = None
+
+
+class TariffWithdrawn(Body, frozen=True):
+    """A version that has not begun is taken back; whoever submitted a job was never priced by it."""
+
+    version: str
 
 
 class OrganisationCreated(Body, frozen=True):
@@ -304,6 +311,7 @@ KINDS: dict[str, type[Body]] = {
     "node.changed": NodeChanged,
     "node.drained": NodeDrained,
     "tariff.published": TariffPublished,
+    "tariff.withdrawn": TariffWithdrawn,
     "organisation.created": OrganisationCreated,
     "project.created": ProjectCreated,
     "budget.set": BudgetSet,

@@ -101,15 +101,21 @@ def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained
 
 
 def _tariff(state: FactoryState, seq: int, at_ms: int, body: e.TariffPublished) -> None:
-    state.tariff = Tariff(
+    tariff = Tariff(
         version=body.version,
         label=body.label,
         valid_from_ms=body.valid_from_ms,
+        valid_until_ms=body.valid_until_ms,
         core_hour=body.core_hour,
         memory_gib_hour=body.memory_gib_hour,
         gpu_hour=dict(body.gpu_hour),
         spot_permille=body.spot_permille,
     )
+    state.prices.publish(tariff)
+
+
+def _tariff_withdrawn(state: FactoryState, seq: int, at_ms: int, body: e.TariffWithdrawn) -> None:
+    state.prices.withdraw(body.version)
 
 
 def _organisation(state: FactoryState, seq: int, at_ms: int, body: e.OrganisationCreated) -> None:
@@ -286,6 +292,7 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     e.NodeChanged: _node_changed,
     e.NodeDrained: _node_drained,
     e.TariffPublished: _tariff,
+    e.TariffWithdrawn: _tariff_withdrawn,
     e.OrganisationCreated: _organisation,
     e.ProjectCreated: _project,
     e.BudgetSet: _budget,
@@ -309,5 +316,5 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     **fold_promises.CHANGES,
     **fold_exit.CHANGES,
 }
-_PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished})
+_PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
 """Kinds after which the same task may get another price or another refusal."""

@@ -5,6 +5,7 @@ from typing import Any
 
 from eisbach.app.list_sites import facts_of
 from eisbach.app.state import FactoryState, Site
+from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.resolve import flavours_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
@@ -14,9 +15,9 @@ def question() -> Callable[[FactoryState, int], dict[str, Any]]:
     """Return the question for all flavours that exist, each at each of its sites, with the tariff they are priced by."""
 
     def ask(state: FactoryState, now: int) -> dict[str, Any]:
-        tariff = state.tariff
+        tariff = state.prices.at(now)
         offers = [
-            _offer(state, flavour, site, inside)
+            _offer(tariff, flavour, site, inside)
             for flavour, nodes in flavours_of(state.scheduler.fleet).items()
             for site, inside in _by_site(state, nodes)
         ]
@@ -33,12 +34,12 @@ def question() -> Callable[[FactoryState, int], dict[str, Any]]:
     return ask
 
 
-def _offer(state: FactoryState, flavour: str, site: Site, nodes: list[Node]) -> dict[str, Any]:
+def _offer(tariff: Tariff | None, flavour: str, site: Site, nodes: list[Node]) -> dict[str, Any]:
     usable = [node for node in nodes if not node.drained]
     gpu = NodeShape(cpu_milli=0, memory_mib=0, gpus=1, flavour=flavour)
     gpu_hour = None
-    if state.tariff is not None and nodes[0].gpus:
-        gpu_hour = state.tariff.price(gpu, 1, CapacityClass.ON_DEMAND)
+    if tariff is not None and nodes[0].gpus:
+        gpu_hour = tariff.price(gpu, 1, CapacityClass.ON_DEMAND)
     return {
         "flavour": flavour,
         "nodes": len(nodes),

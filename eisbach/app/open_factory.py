@@ -15,11 +15,10 @@ from eisbach.app.events import (
     ServerStarted,
     SiteChanged,
     SiteDeclared,
-    TariffPublished,
 )
+from eisbach.app.publish_prices import price_changes
 from eisbach.app.site_facts import BY_SITE_FILE, NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.state import FactoryState, Site
-from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.vocabulary.reasons import Refusal
 
@@ -30,7 +29,7 @@ def open_factory(
     origin: str,
     software: str,
     sites: Sequence[SiteFacts],
-    tariff: TariffFacts,
+    prices: Sequence[TariffFacts],
     follows_head: str = "",
 ) -> None:
     """Record the start, declare what is new and change what is idle; a node in use is drained first.
@@ -39,6 +38,8 @@ def open_factory(
     """
 
     application.sites = {one.site: one for one in sites}
+
+    reader = application.reader
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         events: list[Body] = []
@@ -49,7 +50,7 @@ def open_factory(
         if state.last_ms - wall > CLOCK_JUMP_MS:  # it was set back while no server ran
             events.append(ClockJumped(expected_ms=state.last_ms, seen_ms=wall))
         events += site_changes(state, sites)
-        events += _tariff_changes(application, state, tariff, context.now)
+        events += price_changes(state, prices, context.now, lambda version: reader.row("tariffs", version) is not None)
         return Decision(events=tuple(events))
 
     application.perform(decide).result()
@@ -131,40 +132,3 @@ def _removal(node: Node) -> list[Body]:
     if node.is_idle:
         return [NodeDrained(node=node.node, drained=True, by=BY_SITE_FILE, removed=True)]
     return [] if node.drained else [NodeDrained(node=node.node, drained=True, by=BY_SITE_FILE)]
-
-
-def _tariff_changes(application: Application, state: FactoryState, tariff: TariffFacts, now: int) -> list[Body]:
-    known = state.tariff
-    if known is not None and _is_version(known.version, tariff.version) and _prices(known) == _prices(tariff):
-        return []
-    version = tariff.version
-    if application.reader.row("tariffs", version) is not None:
-        # This version had other prices before: what was quoted must stay distinguishable from what is.
-        version = f"{version}+{state.next_seq}"
-    return [
-        TariffPublished(
-            version=version,
-            label=tariff.label,
-            valid_from_ms=now,
-            core_hour=tariff.core_hour,
-            memory_gib_hour=tariff.memory_gib_hour,
-            gpu_hour=tariff.gpu_hour,
-            spot_permille=tariff.spot_permille,
-        )
-    ]
-
-
-def _is_version(published: str, version: str) -> bool:
-    """Return whether a published version is this one, as the price list names it or told apart by a number."""
-    name, _, number = published.rpartition("+")
-    return published == version or (name == version and number.isdigit())
-
-
-def _prices(tariff: Tariff | TariffFacts) -> tuple[str, int, int, dict[str, int], int]:
-    return (
-        tariff.label,
-        tariff.core_hour,
-        tariff.memory_gib_hour,
-        dict(tariff.gpu_hour),
-        tariff.spot_permille,
-    )

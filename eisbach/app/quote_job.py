@@ -27,7 +27,7 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
     def ask(state: FactoryState, now: int) -> dict[str, Any] | Refusal:
         if project not in state.projects:
             return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
-        priced = price_in_project(state, project, spec)
+        priced = price_in_project(state, project, spec, now)
         if isinstance(priced, Forbidden):
             return priced.refusal
         if isinstance(priced, Refusal):
@@ -59,7 +59,7 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
             "limit_ms": spec.time_limit_ms,
             "grace_ms": spec.checkpoint.grace_ms,
             "tariff": priced.tariff,
-            "tariff_label": state.tariff.label if state.tariff is not None else "",
+            "tariff_label": tariff.label if (tariff := state.prices.at(now)) is not None else "",
             "starts_at_once": is_free and is_funded,
             "start_estimated_ms": now if is_free else (shadow.at_ms if shadow is not None else None),
             "waits_for": "" if is_funded else Reason.BUDGET_RESERVED.value,
@@ -78,7 +78,7 @@ def refuse(actor: Actor, *, project: str, spec: JobSpec) -> Command:
     """Return the command that puts the refusal of a place, which a quote has found, into the log and answers with it."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
-        priced = price_in_project(state, project, spec) if project in state.projects else None
+        priced = price_in_project(state, project, spec, context.now) if project in state.projects else None
         if not isinstance(priced, Forbidden):
             return Decision()  # a rule has changed meanwhile
         return refused(state, actor, priced.refusal, priced.findings, project=project)

@@ -54,7 +54,7 @@ class SiteFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TariffFacts:
-    """A price list: micro-euro per unit-hour."""
+    """A version of the prices: micro-euro per unit-hour, and when it holds (None: since ever, until the next begins)."""
 
     version: str
     label: str
@@ -62,3 +62,5 @@ class TariffFacts:
     memory_gib_hour: int
     gpu_hour: dict[str, int]
     spot_permille: int
+    valid_from_ms: int | None = None
+    valid_until_ms: int | None = None

@@ -12,6 +12,7 @@ from eisbach.app.state_exit import ExitState
 from eisbach.app.state_policy import PolicyState
 from eisbach.app.state_promises import PromiseState
 from eisbach.core.admission.state import ActiveJob
+from eisbach.core.billing.price_book import PriceBook
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.ledger.post import Ledger
@@ -45,6 +46,7 @@ class TariffRecord(msgspec.Struct, frozen=True):
     memory_gib_hour: int
     gpu_hour: dict[str, int]
     spot_permille: int
+    valid_until_ms: int | None
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -62,7 +64,7 @@ class Saved(msgspec.Struct, frozen=True):
     projects: list[tuple[str, str, int, str]]
     tokens: list[Token]
     sites: list[Site]
-    tariff: TariffRecord | None
+    prices: list[TariffRecord]
     totals: dict[str, int]
     gpu_milli_ms: dict[str, int]
     archives: dict[str, list[str]]
@@ -74,7 +76,7 @@ class Saved(msgspec.Struct, frozen=True):
     exit: ExitState
 
 
-FORMAT = 4
+FORMAT = 5
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
 
@@ -99,7 +101,7 @@ def encode_state(state: FactoryState) -> bytes:
         projects=[(one.project, one.organisation, one.budget, one.period) for one in state.projects.values()],
         tokens=list(state.tokens.values()),
         sites=list(state.sites.values()),
-        tariff=_tariff_record(state.tariff),
+        prices=[_tariff_record(one) for one in state.prices.versions],
         totals=state.totals,
         gpu_milli_ms=state.gpu_milli_ms,
         archives={project: sorted(archives) for project, archives in state.archives.items()},
@@ -129,7 +131,7 @@ def decode_state(data: bytes) -> FactoryState:
         tokens={token.token: token for token in saved.tokens},
         token_of_digest={token.digest: token.token for token in saved.tokens},
         sites={site.site: site for site in saved.sites},
-        tariff=_tariff(saved.tariff),
+        prices=PriceBook([_tariff(one) for one in saved.prices]),
         origin=saved.origin,
         next_seq=saved.next_seq,
         last_ms=saved.last_ms,
@@ -160,13 +162,9 @@ def _node_record(node: Node) -> NodeRecord:
     return NodeRecord(**{name: getattr(node, name) for name in NodeRecord.__struct_fields__})
 
 
-def _tariff_record(tariff: Tariff | None) -> TariffRecord | None:
-    if tariff is None:
-        return None
+def _tariff_record(tariff: Tariff) -> TariffRecord:
     return TariffRecord(**{name: getattr(tariff, name) for name in TariffRecord.__struct_fields__})
 
 
-def _tariff(record: TariffRecord | None) -> Tariff | None:
-    if record is None:
-        return None
+def _tariff(record: TariffRecord) -> Tariff:
     return Tariff(**{name: getattr(record, name) for name in record.__struct_fields__})

@@ -10,7 +10,7 @@ from eisbach.app.state_exit import ExitState
 from eisbach.app.state_policy import PolicyState
 from eisbach.app.state_promises import PromiseState
 from eisbach.core.admission.state import SchedulerState
-from eisbach.core.billing.tariff import Tariff
+from eisbach.core.billing.price_book import PriceBook
 from eisbach.core.ledger.post import Ledger
 
 
@@ -95,7 +95,7 @@ class FactoryState:
     tokens: dict[str, Token] = field(default_factory=dict)
     token_of_digest: dict[str, str] = field(default_factory=dict)
     sites: dict[str, Site] = field(default_factory=dict)
-    tariff: Tariff | None = None
+    prices: PriceBook = field(default_factory=PriceBook)
     origin: str = ""
     next_seq: int = 0
     last_ms: int = 0

@@ -13,6 +13,7 @@ from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
 from eisbach.core.billing.charge import cap_of
+from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.resolve import resolve_shapes
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.frozen_spec import spec_to_mapping
@@ -36,31 +37,31 @@ class Priced:
     tariff: str
 
 
-def price_in_project(state: FactoryState, project: str, spec: JobSpec) -> Priced | Refusal | Forbidden:
+def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int) -> Priced | Refusal | Forbidden:
     """Return the price of a task where the rules that hold in a project let it be, or why there is none."""
     data = data_sets_of(spec)
     where = where_for(state, project, spec.placement, data)
     if where.sites is None:
-        return price_job(state, spec, where)
+        return price_job(state, spec, now, where)
     compiled = compiled_for(state, project, spec.placement, data)
     refusal = unknown_site(state, spec.placement.sites, "placement.sites")
     if refusal is not None:
         return refusal
     if compiled.is_nowhere:
         return forbidden_job(state, compiled, spec.placement.sites)
-    priced = price_job(state, spec, where)
-    if not isinstance(priced, Refusal) or isinstance(price_job(state, spec), Refusal):
+    priced = price_job(state, spec, now, where)
+    if not isinstance(priced, Refusal) or isinstance(price_job(state, spec, now), Refusal):
         return priced
-    if not isinstance(price_job(state, spec, Where(compiled.sites)), Refusal):
-        return _only_simulated(state, spec)
+    if not isinstance(price_job(state, spec, now, Where(compiled.sites)), Refusal):
+        return _only_simulated(state, spec, now)
     # What it needs exists, but only where it may not be.
-    able = [site for site in compiled.forbidden if not isinstance(price_job(state, spec, Where(frozenset({site}))), Refusal)]
+    able = [site for site in compiled.forbidden if not isinstance(price_job(state, spec, now, Where(frozenset({site}))), Refusal)]
     return forbidden_job(state, compiled, spec.placement.sites, able)
 
 
-def _only_simulated(state: FactoryState, spec: JobSpec) -> Refusal:
+def _only_simulated(state: FactoryState, spec: JobSpec, now: int) -> Refusal:
     simulated = [site.site for site in state.sites.values() if site.is_simulated]
-    able = [site for site in simulated if not isinstance(price_job(state, spec, Where(frozenset({site}))), Refusal)]
+    able = [site for site in simulated if not isinstance(price_job(state, spec, now, Where(frozenset({site}))), Refusal)]
     return Refusal(
         Reason.ONLY_SIMULATED,
         f"Only simulated sites have what the task asks for ({', '.join(able)}), and nothing is executed there",
@@ -70,23 +71,24 @@ def _only_simulated(state: FactoryState, spec: JobSpec) -> Refusal:
     )
 
 
-def price_job(state: FactoryState, spec: JobSpec, where: Where = ANYWHERE) -> Priced | Refusal:
-    """Return the price of a task for this fleet, or why there is none. The cap is that of the dearest alternative."""
-    question = (spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms, where)
+def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWHERE) -> Priced | Refusal:
+    """Return the price of a task for this fleet at an instant, or why there is none. The cap is that of the dearest
+    alternative."""
+    tariff = state.prices.at(now)
+    question = (tariff.version if tariff is not None else "", spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms, where)
     known = state.priced.get(question)
     if known is None:
-        known = _price(state, spec, where)
+        known = _price(state, spec, tariff, where)
         if len(state.priced) >= PRICED_MAX:
             state.priced.clear()
         state.priced[question] = known
     return known
 
 
-def _price(state: FactoryState, spec: JobSpec, where: Where) -> Priced | Refusal:
+def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where) -> Priced | Refusal:
     shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where)
     if isinstance(shapes, Refusal):
         return shapes
-    tariff = state.tariff
     prices = [tariff.price(shape, spec.nodes, spec.capacity_class) for shape in shapes] if tariff is not None else []
     priced = [(shape, price) for shape, price in zip(shapes, prices, strict=False) if price is not None]
     if tariff is None or not priced:
@@ -124,7 +126,7 @@ def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
         absent = missing_data(state, project, spec)
         if absent is not None:
             return absent
-        priced = price_in_project(state, project, spec)
+        priced = price_in_project(state, project, spec, context.now)
         if isinstance(priced, Forbidden):
             return refused(state, actor, priced.refusal, priced.findings, project=project)
         if isinstance(priced, Refusal):

@@ -33,6 +33,8 @@ SECTIONS = (
             Entry("promises", "promises:promises", "Show public promises and whether they are kept."),
             Entry("site list", "sites:list_sites", "List the sites and under whose law each one is."),
             Entry("site show", "sites:show_site", "Show one site: countries, operator, what stands there."),
+            Entry("prices list", "prices:list_prices", "List the versions of the prices with their validity."),
+            Entry("prices show", "prices:show_prices", "Show a version of the prices."),
             Entry("node list", "nodes:list_nodes", "List the nodes, what of them is free, and what runs there."),
             Entry("node drain", "nodes:drain", "Start nothing more on a node; what runs there moves."),
             Entry("node resume", "nodes:resume", "Use a drained node again."),
@@ -122,6 +124,7 @@ SECTIONS = (
 ENTRIES = tuple(entry for section in SECTIONS for entry in section.entries)
 GROUPS = {
     "site": "Sites: where there is capacity, under whose law; power, stream, heat.",
+    "prices": "The price book.",
     "node": "Nodes of the factory.",
     "db": "The store of the factory on this machine.",
     "org": "Organisations.",

@@ -1,5 +1,6 @@
 """A factory in memory on a clock that only moves when told: what the application's tests work with."""
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -139,7 +140,7 @@ class Factory:
     secrets: DictSecrets
     project: str = ""
     site: SiteFacts = field(default_factory=a_site)
-    tariff: TariffFacts = TARIFF
+    tariff: Sequence[TariffFacts] = (TARIFF,)
     seed: int = 1
 
     def settle(self) -> None:
@@ -191,15 +192,16 @@ class Factory:
         self.run_rounds(Round("call", 1, lambda app: answers.append(use_case(app))))
         return answers[0]
 
-    def restart(self, *, crash: bool = True, site: SiteFacts | None = None, tariff: TariffFacts | None = None) -> "Factory":
+    def restart(self, *, crash: bool = True, site: SiteFacts | None = None, tariff: TariffFacts | Sequence[TariffFacts] | None = None) -> "Factory":
         """Return the factory as a new process opens it on the same store and engine."""
         if crash:
             self.engine.close()
         else:
             self.app.stop()
         self.seed += 1000
+        prices = (tariff,) if isinstance(tariff, TariffFacts) else tariff or self.tariff
         again = reopen(
-            self.folder, self.store, self.clock, self.engine, site or self.site, self.seed, tariff or self.tariff, self.secrets
+            self.folder, self.store, self.clock, self.engine, site or self.site, self.seed, prices, self.secrets
         )
         again.project = self.project
         again.settle()
@@ -264,7 +266,7 @@ def reopen(
     engine: SimulatedEngine,
     site: SiteFacts,
     seed: int = 2,
-    tariff: TariffFacts = TARIFF,
+    tariff: Sequence[TariffFacts] = (TARIFF,),
     secrets: DictSecrets | None = None,
 ) -> Factory:
     """Open an application on what a store and an engine hold, as a restart does."""
@@ -294,7 +296,7 @@ def reopen(
 def _open(factory: Factory) -> None:
     with ThreadPoolExecutor(1) as pool:
         done = pool.submit(
-            open_factory, factory.app, origin=ORIGIN, software="test", sites=[factory.site], tariff=factory.tariff
+            open_factory, factory.app, origin=ORIGIN, software="test", sites=[factory.site], prices=factory.tariff
         )
         while not done.done():
             if factory.app.applier.has_waiting:  # not before it asked: a test may kill the very first batch

@@ -33,7 +33,7 @@ from eisbach.app.commands import SYSTEM, IdempotencyKey
 from eisbach.app.data_shelves import shelf_of
 from eisbach.app.open_factory import apply_site_changes
 from eisbach.app.rounds import Round
-from eisbach.app.site_facts import NodeFacts, SiteFacts
+from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.state_data import Stage
 from eisbach.app.tend_data_sets import tend_data_sets
 from eisbach.core.jobs.lifecycle import JobState
@@ -46,7 +46,7 @@ from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated import SimulatedEngine
 from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
 from tests.app.billing import FIRM
-from tests.app.factory import Factory, a_job, a_site, new_factory
+from tests.app.factory import TARIFF, Factory, a_job, a_site, new_factory
 
 FURTHER = SiteFacts(site="there", country="AT", operator="Test", operator_country="AT", nodes=(), is_simulated=True)
 
@@ -278,7 +278,7 @@ class RandomFactory:
 
     def restart(self) -> str:
         crash = self.chance.random() < 0.6
-        self.factory = self.factory.restart(crash=crash)
+        self.factory = self.factory.restart(crash=crash, tariff=self.a_price_list())
         if self.chance.random() < 0.8:
             self.factory.run_rounds()
         return "after a crash" if crash else "in order"
@@ -449,3 +449,10 @@ class RandomFactory:
     def an_organisation(self) -> str:
         """The only one there is."""
         return next(iter(self.factory.app.applier.state.organisations))
+
+    def a_price_list(self) -> tuple[TariffFacts, ...]:
+        """The prices of these tests, sometimes dearer, sometimes with a version that is to come, and comes or does not."""
+        prices = replace(TARIFF, core_hour=self.chance.choice([TARIFF.core_hour, TARIFF.core_hour, 40_000]))
+        next_month = month_end(self.factory.clock.now())
+        later = replace(TARIFF, version="later", core_hour=50_000, valid_from_ms=next_month)
+        return (prices, later) if self.chance.random() < 0.5 else (prices,)

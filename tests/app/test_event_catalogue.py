@@ -42,6 +42,7 @@ MAKE_NO_ROWS = {
     events.ClockJumped: "read in the log alone",
     events.SecretSet: "names of secrets stand in no table",
     events.PeriodOpened: "its transfers are its rows",
+    events.TariffWithdrawn: "its row stays: no other version gets its name",
     ResidencyStated: "read in the log and in proofs alone",
 }
 

@@ -226,7 +226,7 @@ def test_a_version_is_published_once_whatever_its_prices_become(two):
     published = versions(factory)
     assert len(published) == len(set(published)) == 5
     assert all(one == "test-2" or one.partition("+")[0] == "test-1" for one in published)
-    assert factory.app.applier.state.tariff.core_hour == 72_000
+    assert factory.app.applier.state.prices.at(factory.clock.now()).core_hour == 72_000
     check_all(factory)
 
 

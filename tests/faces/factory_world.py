@@ -237,7 +237,7 @@ def make_world(folder: Path) -> World:
     )
     application.office = InvoiceOffice(SELLER, VAT_RATES, XRechnungFolder(folder / "invoices"))
     application.start()
-    open_factory(application, origin="factory.test/log", software="test", sites=[SITE], tariff=TARIFF)
+    open_factory(application, origin="factory.test/log", software="test", sites=[SITE], prices=[TARIFF])
     application.perform(promise_register.command(read_promise_file(SHIPPED))).result()
     issue = issue_token.command(SYSTEM, role="operator", label="first", lifetime_ms=300 * DAY_MS)
     operator = application.perform(issue).result(timeout=10)["secret"]

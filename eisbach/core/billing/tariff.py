@@ -14,7 +14,8 @@ class Tariff:
     """Prices in micro-euro per hour of one core, one GiB of memory and one GPU by accelerator name (`h200`).
 
     `label` says what the list is (the shipped one is an example price list). `spot_permille` is the share of the
-    price that spot capacity costs, in thousandths.
+    price that spot capacity costs, in thousandths. It is valid from `valid_from_ms` until the next version begins, or until
+    `valid_until_ms` (not included).
     """
 
     version: str
@@ -24,6 +25,7 @@ class Tariff:
     memory_gib_hour: int
     gpu_hour: Mapping[str, int]
     spot_permille: int = 1000
+    valid_until_ms: int | None = None
 
     def price(self, shape: NodeShape, nodes: int, capacity_class: CapacityClass) -> int | None:
         """Return the micro-euro an hour that `nodes` of this shape cost, rounded down once; None without a price."""

@@ -65,7 +65,7 @@ def _price(call: Call, typed: dict[str, str]) -> tuple[JobSpec, Priced]:
         raise Refused(*spec)
 
     def ask(state: FactoryState, now: int) -> Priced | Refusal:
-        return price_job(state, spec)
+        return price_job(state, spec, now)
 
     return spec, call.ask(ask)
 
