@@ -51,3 +51,5 @@ def _print_next(folder: Path, names: list[str]) -> None:
     print("Next:")
     print(f"  eisbach run {folder}/task.yaml --dry-run    what it would cost")
     print(f"  eisbach run {folder}/task.yaml              run it and follow its log")
+    for other in (name for name in names if name.endswith(".yaml") and name != "task.yaml"):
+        print(f"  eisbach run {folder}/{other}            another task of this template")
