@@ -13,7 +13,18 @@ from eisbach.portal.call import PortalHost
 from eisbach.portal.envelope import Envelope
 from eisbach.portal.guard import PageRoute, answer_absent
 from eisbach.portal.navigation import NavEntry
-from eisbach.portal.pages import bill, enter, files, home, jobs, offers, policy, sites, start
+from eisbach.portal.pages import (
+    bill,
+    enter,
+    files,
+    home,
+    jobs,
+    offers,
+    policy,
+    projects,
+    sites,
+    start,
+)
 from eisbach.portal.rendering import Rendering
 
 AREAS: Sequence[ModuleType] = (
@@ -22,6 +33,7 @@ AREAS: Sequence[ModuleType] = (
     sites,
     start,
     jobs,
+    projects,
     policy,
     bill,
     enter,

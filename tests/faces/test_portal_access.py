@@ -65,6 +65,8 @@ CASES = {
     "GET /portal/invoices/{invoice}": Case(by="admin", viewer=404),
     "GET /portal/invoices/{invoice}/file": Case(by="admin", viewer=404),
     "POST /portal/invoices/{invoice}/credit": Case(by="operator", status=422, viewer=404),
+    "GET /portal/projects/{project}": Case(),
+    "POST /portal/projects/{project}/budget": Case(by="admin", status=303, viewer=403),
     "POST /portal/leave": Case(status=303, stranger=None, viewer=303),
 }
 """Each page that asks who is there; an area adds its own."""

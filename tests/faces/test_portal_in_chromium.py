@@ -25,6 +25,7 @@ TENANT_PAGES = (
     "/jobs/{ended_job}",
     "/jobs/{running_job}",
     "/jobs/job_of_nobody",
+    "/projects/{project}",
 )
 """What an administrator of an organisation opens; an area adds its own. `{name}` is a field of the test's tenant."""
 OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map")
@@ -161,3 +162,15 @@ def test_the_keyboard_reaches_the_content_first(chromium, place):
     assert seen.page.evaluate("document.activeElement.className") == "skip"
     seen.page.keyboard.press("Enter")
     assert seen.page.evaluate("document.activeElement.id") == "content"
+
+
+def test_a_figure_is_drawn_and_has_its_table_beside_it(chromium, place):
+    world, address = place
+    for scheme in ("light", "dark"):
+        seen = opened(chromium, address, scheme=scheme, secret=world.ours.tokens["viewer"])
+        seen.open(f"/projects/{world.ours.project}")
+        expect(seen.page.locator(".js-plotly-plot .bars path").first).to_be_visible()
+        seen.page.get_by_text("The same as a table").click()
+        expect(seen.page.get_by_role("cell", name="ended").or_(seen.page.get_by_role("cell", name="<b>ended")).first).to_be_visible()
+        seen.check()
+        seen.page.context.close()

@@ -292,3 +292,14 @@ def test_amounts_are_read_as_people_write_them(language, text, euro):
 def test_amounts_that_are_none_are_refused(text):
     with pytest.raises(Refused):
         euro_of(Form({"budget": text}), "budget", "de")
+
+
+def test_the_limit_of_a_project_is_changed_by_its_administrator(world):
+    seen = browser(world, world.ours.tokens["admin"], language="de")
+    page, action = seen.get(f"/projects/{world.ours.project}"), f"/projects/{world.ours.project}/budget"
+    assert form_of(page.text, action)["budget"] == "100,00"
+    assert seen.send(page, action, budget="250,5").status_code == 303
+    assert "von 250,50 EUR im Monat" in seen.get(f"/projects/{world.ours.project}").text
+    refused = seen.send(page, action, budget="viel", form_id="another-form-of-this-test")
+    assert refused.status_code == 422
+    assert 'id="e-budget"' in refused.text

@@ -8,7 +8,7 @@ function colour(name) {
 }
 
 function layoutOf(spec) {
-  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line-strong"), linecolor: colour("--line"), automargin: true };
+  const axis = { gridcolor: colour("--line"), zerolinecolor: colour("--line-strong"), linecolor: colour("--line"), automargin: true, exponentformat: "none" };
   const given = spec.layout ?? {};
   const axes = Object.fromEntries(
     Object.entries({ xaxis: {}, yaxis: {}, ...given })
@@ -41,5 +41,30 @@ function drawAll() {
   for (const area of document.querySelectorAll("[data-plot]")) draw(area);
 }
 
-drawAll();
-dark.addEventListener("change", drawAll);
+// Plotly makes style elements of its own. The policy lets only those through that carry this page's nonce.
+function makeStylesWithNonce() {
+  const { nonce } = document.getElementById("plotly.js-style-global");
+  const create = document.createElement.bind(document);
+  document.createElement = (name, options) => {
+    const made = create(name, options);
+    if (made instanceof HTMLStyleElement) made.nonce = nonce;
+    return made;
+  };
+}
+
+function loadPlotly() {
+  return new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = document.querySelector("meta[name=plotly]").content;
+    script.addEventListener("load", resolve);
+    script.addEventListener("error", reject);
+    document.head.append(script);
+  });
+}
+
+makeStylesWithNonce();
+if (document.querySelector("[data-plot]")) {
+  await loadPlotly();
+  drawAll();
+  dark.addEventListener("change", drawAll);
+}
