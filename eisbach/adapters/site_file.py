@@ -91,7 +91,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _name_of(path: Path, said: Mapping[str, Any]) -> str:
     known_keys(path, said, (*SITE_KEYS, *SUB_TABLES), "[site] ")
-    return text_of(path, said, "name", "[site]")
+    name = text_of(path, said, "name", "[site]")
+    if "/" in name:
+        raise HomeFileError(f"{path}: [site] name is {name!r}, but must be without '/': it is part of addresses")
+    return name
 
 
 def _site(path: Path, said: Mapping[str, Any], nodes: tuple[NodeFacts, ...]) -> SiteFacts:

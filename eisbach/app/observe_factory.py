@@ -47,9 +47,10 @@ def metrics(application: "Application") -> list[Sample]:
     ]
     samples += [("eisbach_jobs", {"state": name}, count) for name, count in facts["jobs"].items()]
     samples += [("eisbach_jobs_total", {"outcome": name}, count) for name, count in facts["totals"].items()]
-    for name, (total, free) in facts["capacity"].items():
-        samples.append(("eisbach_capacity", {"resource": name}, total))
-        samples.append(("eisbach_capacity_free", {"resource": name}, free))
+    for simulated, capacity in (("false", facts["capacity"]), ("true", facts["capacity_simulated"])):
+        for name, (total, free) in capacity.items():
+            labels = {"resource": name, "simulated": simulated}
+            samples += [("eisbach_capacity", labels, total), ("eisbach_capacity_free", labels, free)]
     return samples
 
 
@@ -79,7 +80,6 @@ def _facts(state: FactoryState, now: int) -> dict[str, Any]:
     jobs = dict.fromkeys((one.value for one in JobState if one is not JobState.ENDED), 0)
     for job in scheduler.jobs.values():
         jobs[job.state.value] += 1
-    fleet = [node for node in scheduler.fleet.nodes.values() if not node.removed]
     return {
         "origin": state.origin,
         "log_size": state.next_seq,
@@ -88,10 +88,21 @@ def _facts(state: FactoryState, now: int) -> dict[str, Any]:
         "queued": len(scheduler.queue),
         "unfunded": sum(len(waiting) for waiting in scheduler.unfunded.values()),
         "totals": dict(state.totals),
-        "capacity": {
-            "cpu_milli": (sum(n.cpu_milli for n in fleet), sum(n.free_cpu_milli for n in fleet)),
-            "memory_mib": (sum(n.memory_mib for n in fleet), sum(n.free_memory_mib for n in fleet)),
-            "gpus": (sum(n.gpus for n in fleet), sum(len(n.free_gpus) for n in fleet)),
-        },
+        "capacity": _capacity(state, is_simulated=False),
+        "capacity_simulated": _capacity(state, is_simulated=True),
         "sites": [facts_of(site) for site in state.sites.values()],
+    }
+
+
+def _capacity(state: FactoryState, *, is_simulated: bool) -> dict[str, tuple[int, int]]:
+    """Return resource -> (what the nodes have, what of it is free), of real sites or of simulated ones."""
+    nodes = [
+        node
+        for node in state.scheduler.fleet.nodes.values()
+        if not node.removed and state.sites[node.site].is_simulated is is_simulated
+    ]
+    return {
+        "cpu_milli": (sum(node.cpu_milli for node in nodes), sum(node.free_cpu_milli for node in nodes)),
+        "memory_mib": (sum(node.memory_mib for node in nodes), sum(node.free_memory_mib for node in nodes)),
+        "gpus": (sum(node.gpus for node in nodes), sum(len(node.free_gpus) for node in nodes)),
     }

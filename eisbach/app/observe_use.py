@@ -5,12 +5,11 @@ Allocated is what attempts hold, charged or not. Busy is what their processes re
 of each attempt and says it at its end, so busy is told of work that has ended.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from eisbach.app.state import FactoryState
-from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState
 
 if TYPE_CHECKING:
@@ -21,8 +20,10 @@ _CHARGED = (JobState.RUNNING, JobState.STOPPING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Amounts of one resource: thousandths of a core (`cpu_milli`) or GPUs (`gpus`)."""
+    """Amounts of one resource: thousandths of a core (`cpu_milli`) or GPUs (`gpus`); of real sites, or of simulated ones."""
 
+    resource: str
+    is_simulated: bool
     total: int
     sold: int
     allocated: int
@@ -37,36 +38,48 @@ class Busy:
     held_ms: int
 
 
-def use_of(application: "Application") -> Mapping[str, Use]:
-    """Return the use of `cpu_milli` and of `gpus`, where there are any. Waits for the application."""
-    held = application.ask(_held()).result()
-    return {name: use for name, use in held.items() if use.total}
+def use_of(application: "Application") -> Sequence[Use]:
+    """Return the use of cores and of GPUs, where there are any; what is simulated stands apart. Waits for the application."""
+    return [use for use in application.ask(_held()).result() if use.total]
 
 
 def busy_of(application: "Application") -> Busy:
-    """Return what was measured of work that has ended."""
-    found = application.reader.totals("attempts", [], ["cpu_ms", "held_ms"], {"state": JobState.ENDED.value})
+    """Return what was measured of work that has ended; of simulated work there is nothing to measure."""
+    ended: dict[str, object] = {"state": JobState.ENDED.value, "simulated": False}
+    found = application.reader.totals("attempts", [], ["cpu_ms", "held_ms"], ended)
     row = found[0] if found else {"count": 0, "cpu_ms": 0, "held_ms": 0}
     return Busy(attempts=int(row["count"]), cpu_ms=int(row["cpu_ms"]), held_ms=int(row["held_ms"]))
 
 
-def _held() -> Callable[[FactoryState, int], dict[str, Use]]:
-    def ask(state: FactoryState, now: int) -> dict[str, Use]:
-        fleet = [node for node in state.scheduler.fleet.nodes.values() if not node.removed]
-        holding = list(state.scheduler.holding.values())
-        charged = [job for job in holding if job.state in _CHARGED]
-        cores, gpus = sum(node.cpu_milli for node in fleet), sum(node.gpus for node in fleet)
-        return {
-            "cpu_milli": Use(total=cores, sold=_cpu_milli(charged), allocated=_cpu_milli(holding)),
-            "gpus": Use(total=gpus, sold=_gpus(charged), allocated=_gpus(holding)),
-        }
+def _held() -> Callable[[FactoryState, int], Sequence[Use]]:
+    def ask(state: FactoryState, now: int) -> Sequence[Use]:
+        return [use for is_simulated in (False, True) for use in _uses(state, is_simulated)]
 
     return ask
 
 
-def _cpu_milli(jobs: Sequence[ActiveJob]) -> int:
-    return sum(share.cpu_milli for job in jobs for share in job.shares)
-
-
-def _gpus(jobs: Sequence[ActiveJob]) -> int:
-    return sum(len(share.gpus) for job in jobs for share in job.shares)
+def _uses(state: FactoryState, is_simulated: bool) -> Sequence[Use]:
+    nodes = {
+        name: node
+        for name, node in state.scheduler.fleet.nodes.items()
+        if not node.removed and state.sites[node.site].is_simulated is is_simulated
+    }
+    holding = list(state.scheduler.holding.values())
+    held = [share for job in holding for share in job.shares if share.node in nodes]
+    charged = [share for job in holding if job.state in _CHARGED for share in job.shares if share.node in nodes]
+    return [
+        Use(
+            resource="cpu_milli",
+            is_simulated=is_simulated,
+            total=sum(node.cpu_milli for node in nodes.values()),
+            sold=sum(share.cpu_milli for share in charged),
+            allocated=sum(share.cpu_milli for share in held),
+        ),
+        Use(
+            resource="gpus",
+            is_simulated=is_simulated,
+            total=sum(node.gpus for node in nodes.values()),
+            sold=sum(len(share.gpus) for share in charged),
+            allocated=sum(len(share.gpus) for share in held),
+        ),
+    ]

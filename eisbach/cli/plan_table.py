@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 from eisbach.cli import figures
+from eisbach.cli.offers import place_words
 from eisbach.cli.output import pairs
 
 Json = dict[str, Any]
@@ -50,7 +51,7 @@ def _nodes(plan: Json) -> str:
 
 
 def _place(place: Json) -> str:
-    return f"{place['site']}, {place['country']} (operator: {place['operator']})"
+    return f"{place_words(place)} (operator: {place['operator']})"
 
 
 def _ceiling(plan: Json) -> str:

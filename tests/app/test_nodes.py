@@ -119,7 +119,8 @@ def test_nodes_and_figures_of_the_factory(two):
     two.run_rounds(Round("look", 1, lambda app: said.append((observe_factory.status(app), observe_factory.metrics(app)))))
     status, metrics = said[0]
     assert (status["jobs"]["running"], status["queued"], status["failure"]) == (1, 0, "")
-    assert ("eisbach_capacity_free", {"resource": "cpu_milli"}, 5000) in metrics
+    assert ("eisbach_capacity_free", {"resource": "cpu_milli", "simulated": "true"}, 5000) in metrics
+    assert ("eisbach_capacity", {"resource": "cpu_milli", "simulated": "false"}, 0) in metrics
 
 
 # ---- opening again -----------------------------------------------------------------------------------------------

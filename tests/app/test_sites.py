@@ -6,6 +6,7 @@ import pytest
 
 from eisbach.app import drain_node, list_offers, list_sites, map_halls, quote_job, submit_job
 from eisbach.app.commands import SYSTEM
+from eisbach.app.observe_use import busy_of, use_of
 from eisbach.app.open_factory import apply_site_changes, changed_nature
 from eisbach.app.report_cost import of_job
 from eisbach.app.rounds import Round
@@ -105,6 +106,18 @@ def test_nobodys_work_is_simulated_unasked(both):
 def test_a_rule_that_leaves_only_simulated_sites_asks_for_one(both):
     declare(both, HERE, replace(FAR, country="US", nodes=(*FAR.nodes, FAR_CPU)))
     assert both.job(both.submit(a_job("true", placement=PlacementRule(countries=("US",)))))["site"] == "far"
+
+
+def test_what_is_sold_and_allocated_of_simulated_sites_stands_apart(both):
+    both.submit(a_job("sleep 60"))
+    both.submit(gpu_job())
+    said = []
+    both.run_rounds(Round("look", 1, lambda app: said.extend(use_of(app))))
+    assert [(use.resource, use.is_simulated, use.total, use.sold, use.allocated) for use in said] == [
+        ("cpu_milli", False, 4000, 1000, 1000), ("cpu_milli", True, 640_000, 8000, 8000), ("gpus", True, 80, 8, 8),
+    ]  # fmt: skip
+    both.pass_time(60 * SECOND_MS)
+    assert busy_of(both.app).attempts == 1, "nothing of simulated work was measured"
 
 
 def test_a_job_that_waits_is_nowhere_yet(both):

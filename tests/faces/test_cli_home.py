@@ -11,6 +11,7 @@ import pytest
 
 from eisbach import wiring
 from eisbach.cli import home_checks
+from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.profile import write_profile
 from eisbach.cli.server_file import ServerFile, read_server_file, write_server_file
@@ -307,3 +308,74 @@ def test_an_unknown_template_is_refused_with_those_there_are(tmp_path):
     ran = run_cli("init", "train-llm", str(tmp_path / "x"))
     assert ran.code == ExitCode.USAGE
     assert "There are: train-language-model" in ran.err
+
+
+# ---- a site file of one's own ------------------------------------------------------------------------------------
+
+
+def test_a_first_start_takes_a_site_file_and_later_ones_keep_it(tmp_path):
+    home, file = tmp_path / "home", tmp_path / "sites.toml"
+    home.mkdir()
+    file.write_text("one")
+    home_checks.take_site_file(home, file, is_new=True)
+    assert (home / "site.toml").read_text() == "one"
+    assert (home / "site.toml").stat().st_mode & 0o777 == 0o600
+    file.write_text("mended")
+    home_checks.take_site_file(home, file, is_new=True)  # the first start failed on it, nothing was opened yet
+    home_checks.take_site_file(home, file, is_new=False)
+    file.write_text("another")
+    with pytest.raises(CliError, match="has a site file of its own, and it differs"):
+        home_checks.take_site_file(home, file, is_new=False)
+    assert (home / "site.toml").read_text() == "mended"
+
+
+def test_a_site_file_that_cannot_be_read_is_said(tmp_path):
+    with pytest.raises(CliError, match="cannot be read: No such file"):
+        home_checks.take_site_file(tmp_path, tmp_path / "absent.toml", is_new=True)
+
+
+def test_a_factory_starts_with_several_sites(tmp_path):
+    file = tmp_path / "sites.toml"
+    file.write_text(
+        """
+[[site]]
+name = "here"
+country = "DE"
+operator = "Example"
+operator_country = "DE"
+
+[[node]]
+name = "box"
+site = "here"
+pool = "here"
+this_machine = true
+
+[[site]]
+name = "far"
+country = "US"
+operator = "Example Far"
+operator_country = "US"
+simulated = true
+
+[[node]]
+name = "far"
+site = "far"
+count = 3
+pool = "far"
+flavour = "cpu"
+cores = 4
+memory_mib = 4096
+nodes_per_rack = 2
+"""
+    )
+    ran = run_program("up", "--detach", "--port", "0", "--site-file", str(file))
+    assert ran.code == ExitCode.OK, ran.err
+    try:
+        sites = run_cli("site", "list", "-o", "json").document()["sites"]
+        assert [(one["site"], one["simulated"], one["nodes"], one["racks"]) for one in sites] == [("here", False, 1, 0), ("far", True, 3, 2)]
+        assert "nothing is executed here" in run_cli("site", "show", "far").out
+        assert "far-0003" in run_cli("node", "list", "--site", "far", "-o", "wide").out
+        assert run_cli("site", "show", "nowhere").code == ExitCode.NOT_FOUND
+        assert "far, US (simulated)" in run_cli("offers").out
+    finally:
+        run_cli("down")
