@@ -300,10 +300,10 @@ def test_a_level_that_stays_is_accepted_after_a_week(detect, tmp_path):
 def test_a_data_set_of_the_project_is_read_by_its_name(detect, tmp_path):
     mounted = tmp_path / "mounted"
     mounted.mkdir()
-    (mounted / "pump.csv").write_text(plant(12, calm))
+    (mounted / "pump").write_text(plant(12, calm))
     ran = detect("--data", "pump-7", EISBACH_DATA_PUMP_7=str(mounted))
     assert ran.code == 0, ran.err
-    assert figures_in(tmp_path)["data"]["file"] == "pump.csv"
+    assert figures_in(tmp_path)["data"]["file"] == "pump"
 
 
 def test_the_data_set_of_a_job_is_taken_unasked_and_of_two_none(detect, tmp_path):

@@ -50,15 +50,21 @@ def find_source(wish: str, segments: Path | None) -> Source:
     name = wish.upper().replace("-", "_")
     path = Path(mounted[name]) if name in mounted else Path(wish)
     if path.is_dir():
-        found = sorted(one for one in path.rglob("*") if one.suffix.lower() in (".csv", ".tsv", ".txt") and one.is_file())
-        if len(found) != 1:
-            listed = ", ".join(one.name for one in found[:5]) or "no CSV"
-            raise Unreadable(f"{path} holds {listed}", "Name one file: --data FOLDER/FILE.csv")
-        path = found[0]
+        path = _table_in(path)
     if not path.exists():
         known = f"; mounted data sets: {', '.join(sorted(mounted))}" if mounted else ""
         raise Unreadable(f"there is no file and no mounted data set {wish!r}{known}", f"Name a CSV, a data set, or {WATER_FLOW}")
     return Source(path.name, path, read_segments(segments) if segments else [], {})
+
+
+def _table_in(folder: Path) -> Path:
+    """The one CSV of a folder, or its one file: a data set may be named without an ending."""
+    held = sorted(one for one in folder.rglob("*") if one.is_file())
+    found = [one for one in held if one.suffix.lower() in (".csv", ".tsv", ".txt")] or held
+    if len(found) != 1:
+        listed = ", ".join(one.name for one in found[:5]) or "no file"
+        raise Unreadable(f"{folder} holds {listed}", "Name one file: --data FOLDER/FILE.csv")
+    return found[0]
 
 
 def _water_flow() -> Source:
