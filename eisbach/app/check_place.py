@@ -12,10 +12,10 @@ from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY, in_words
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 _FACT_WORDS = {
-    "country": "it stands in {value}",
-    "operator_country": "its operator's seat is in {value}",
-    "parent_country": "its operator's ultimate parent is in {value}",
-    "site": "it is the site {value}",
+    "country": "{site} stands in {value}",
+    "operator_country": "the operator of {site} has its seat in {value}",
+    "parent_country": "the ultimate parent of the operator of {site} sits in {value}",
+    "site": "{site} is another site",
 }
 _SCOPE_WORDS = {
     "organisation": "the organisation {name}",
@@ -26,34 +26,49 @@ _SCOPE_WORDS = {
 _OBJECTS = {"job": "The job", "copy": "The copy", "log": "The log", "backup": "The backup"}
 
 
-def finding_text(finding: Finding) -> str:
-    """Return a finding as an English sentence without its full stop."""
+def finding_text(finding: Finding, owner: str = "") -> str:
+    """Return a finding as an English sentence without its full stop; `owner` is the name of whose rule it is, where it is known."""
     value = "a country that nobody has named (ZZ)" if finding.value == UNKNOWN_COUNTRY else finding.value
-    fact = _FACT_WORDS[finding.fact].format(value=value)
-    scope = _SCOPE_WORDS[finding.scope.value].format(name=finding.name)
+    fact = _FACT_WORDS[finding.fact].format(site=finding.site, value=value)
+    scope = _SCOPE_WORDS[finding.scope.value].format(name=owner or finding.name)
     allowed = ", ".join(finding.allowed) if finding.fact == "site" else in_words(finding.allowed)
     where = f" (log position {finding.position})" if finding.position >= 0 else ""
-    return f"{finding.site}: {fact}; {scope} allows {allowed}{where}"
+    return f"{fact}; {scope} allows {allowed}{where}"
+
+
+def told(state: FactoryState, findings: Iterable[Finding]) -> list[str]:
+    """Return findings as English sentences, with the names of whose rules they are."""
+    return [finding_text(one, owner_name(state, one.name)) for one in findings]
 
 
 def refusal_of(
     state: FactoryState, what: str, asked: Sequence[str], findings: Iterable[Finding], where: str = "placement"
 ) -> Refusal:
     """Return the refusal of a place. `what` is `job`, `copy`, `log` or `backup`; `asked` the sites that were asked for."""
-    told = tuple(findings)
+    found = tuple(findings)
     at = f" at {', '.join(asked)}" if asked else " at any site of this factory"
     return Refusal(
         Reason.RESIDENCY_FORBIDDEN,
-        f"{_OBJECTS[what]} may not be{at}. " + ". ".join(finding_text(one) for one in told),
+        f"{_OBJECTS[what]} may not be{at}. " + ". ".join(_capital(one) for one in told(state, found)),
         "Choose a place that the rules allow, or have whoever owns the rule change it (`eisbach policy show`)",
         where,
         {
             "what": what,
             "asked": list(asked),
-            "findings": [{**finding_values(one), "owner_name": owner_name(state, one.name)} for one in told],
+            "findings": named(state, found),
             "policy_version": state.policy.version,
         },
     )
+
+
+def named(state: FactoryState, findings: Iterable[Finding]) -> list[dict[str, object]]:
+    """Return findings as plain values with the names of whose rules they are: for people, never for the log."""
+    return [{**finding_values(one), "owner_name": owner_name(state, one.name)} for one in findings]
+
+
+def _capital(text: str) -> str:
+    """Names of sites are written as their operator wrote them."""
+    return text[0].upper() + text[1:] if text.startswith("the ") else text
 
 
 def owner_name(state: FactoryState, owner: str) -> str:

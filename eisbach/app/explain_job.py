@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eisbach.app import money, why_texts
-from eisbach.app.check_place import finding_text
+from eisbach.app.check_place import told
 from eisbach.app.explain_power import power_text
 from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
@@ -121,7 +121,7 @@ def _forbidden(state: FactoryState, job: ActiveJob) -> str:
     compiled = compiled_for(state, job.project, job.placement, state.data.used_by.get(job.job, ()))
     if compiled.sites is None or not any(fleet.could_ever(one, job.nodes) for one in job.shapes):
         return ""
-    why = ". ".join(finding_text(one) for found in compiled.forbidden.values() for one in found)
+    why = ". ".join(told(state, (one for found in compiled.forbidden.values() for one in found)))
     return (
         f"Rules leave {len(compiled.sites)} of {len(state.sites)} sites to it, and none of those has such nodes. {why}. "
         "It starts when a rule or a site changes"

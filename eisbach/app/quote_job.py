@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from eisbach.app.check_place import Forbidden, finding_text, refused
+from eisbach.app.check_place import Forbidden, named, refused, told
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.create_project import figures
 from eisbach.app.find_data import data_sets_of
@@ -16,7 +16,6 @@ from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import JobSpec, NodeShape
 from eisbach.core.policy.compile import Compiled
-from eisbach.core.policy.rules import finding_values
 from eisbach.core.scheduling.backfill import find_shadow
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -94,8 +93,8 @@ def _forbidden(state: FactoryState, compiled: Compiled) -> list[dict[str, Any]]:
             "country": state.sites[site].country,
             "operator": state.sites[site].operator,
             "simulated": state.sites[site].is_simulated,
-            "reasons": [finding_text(one) for one in found],
-            "findings": [dict(finding_values(one)) for one in found],
+            "reasons": told(state, found),
+            "findings": named(state, found),
         }
         for site, found in compiled.forbidden.items()
     ]

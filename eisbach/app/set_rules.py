@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from eisbach.app.check_place import against, finding_text
+from eisbach.app.check_place import against, named, told
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_policy import RuleSet
 from eisbach.app.places import all_places, rules_of_organisation, rules_of_project
 from eisbach.app.state import FactoryState
 from eisbach.core.jobs.placement import LIMITS, NO_RULE, PlacementRule, limits_of
 from eisbach.core.policy.compile import Compiled, compile_rules
-from eisbach.core.policy.rules import Contradiction, Scope, ScopedRule, contradictions, finding_values
+from eisbach.core.policy.rules import Contradiction, Scope, ScopedRule, contradictions
 from eisbach.core.vocabulary.countries import in_words
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -108,8 +108,8 @@ def site_answers(state: FactoryState, compiled: Compiled) -> list[Json]:
             "simulated": place.is_simulated,
             "allowed": compiled.allows(place.site),
             "pools": sorted({node.pool for node in state.scheduler.fleet.nodes.values() if node.site == place.site}),
-            "reasons": [finding_text(one) for one in against(compiled, [place.site])],
-            "findings": [dict(finding_values(one)) for one in against(compiled, [place.site])],
+            "reasons": told(state, against(compiled, [place.site])),
+            "findings": named(state, against(compiled, [place.site])),
         }
         for place in sorted(all_places(state), key=lambda place: place.site)
     ]

@@ -23,7 +23,7 @@ def print_plan(plan: Json, project: Json, *, to_stderr: bool = False) -> None:
         ("at most", _ceiling(plan)),
         ("start", start_words(plan)),
     ]
-    lines += [("not", f"{_place(place)}: {'; '.join(place['reasons'])}") for place in plan.get("forbidden_places") or ()]
+    lines += [("not at", f"{place['site']}: {'. '.join(place['reasons'])}") for place in plan.get("forbidden_places") or ()]
     if plan.get("dedicated"):
         lines.append(("nodes are", f"shared with no other {plan['dedicated']}"))
     with contextlib.redirect_stdout(sys.stderr) if to_stderr else contextlib.nullcontext():

@@ -113,16 +113,17 @@ def violations(
             one["site"],
             figures.instant(one["found_at"]),
             f"{one['ended_how']}, {figures.instant(one['ended_at'])}" if one["ended_at"] else "no",
-            "; ".join(one["reasons"]),
         ]
         for one in found
     ]
-    columns = ["ID", "WHAT", "SITE", "FOUND", "ENDED", "~WHY"]
-    show(
-        document("violations", violations=found),
-        output_format,
-        lambda is_wide: table(columns, rows, empty="No violation was ever found." if not is_open else "No violation is open."),
-    )
+    empty = "No violation is open." if is_open else "No violation was ever found."
+
+    def as_text(is_wide: bool) -> None:
+        table(["ID", "WHAT", "SITE", "FOUND", "ENDED"], rows, empty=empty)
+        for reason in dict.fromkeys(reason for one in found for reason in one["reasons"]):
+            print(f"  - {clean(reason)}")
+
+    show(document("violations", violations=found), output_format, as_text)
 
 
 def targets(output_format: Output = Format.TABLE) -> None:
@@ -172,8 +173,10 @@ def _print_sites(sites: list[Json]) -> None:
             one["operator_country"],
             one["parent_country"],
             "yes" if one["allowed"] else "no",
-            "; ".join(one["reasons"]),
+            "simulated" if one["simulated"] else "",
         ]
         for one in sites
     ]
-    table(["SITE", "COUNTRY", "OPERATOR", "SEAT", "PARENT", "ALLOWED", "~WHY NOT"], rows, empty="No sites.")
+    table(["SITE", "COUNTRY", "~OPERATOR", "SEAT", "PARENT", "ALLOWED", ""], rows, empty="No sites.")
+    for reason in (reason for one in sites for reason in one["reasons"]):
+        print(f"  - {clean(reason)}")

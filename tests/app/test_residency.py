@@ -114,7 +114,7 @@ def test_a_moved_job_tells_both_places_and_the_violation(factory, tmp_path):
     assert [stay["site"] for stay in found["stays"]] == ["munich", "vienna"]
     assert not found["is_clean"]
     assert found["violations"]
-    assert found["stays"][0]["reasons"][0].startswith("munich: its operator's seat is in US; the project")
+    assert found["stays"][0]["reasons"][0].startswith("the operator of munich has its seat in US; the project")
     assert found["stays"][0]["operator_country"] == "DE", "the facts of the day it was placed"
     code, said = by_script(proof, tmp_path)
     assert code == 1

@@ -26,9 +26,13 @@ TENANT_PAGES = (
     "/jobs/{running_job}",
     "/jobs/job_of_nobody",
     "/projects/{project}",
+    "/jobs/{ended_job}/residency",
+    "/rules",
+    "/organisations/{organisation}/rules",
+    "/projects/{project}/rules",
 )
 """What an administrator of an organisation opens; an area adds its own. `{name}` is a field of the test's tenant."""
-OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map")
+OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map", "/rules", "/violations")
 PUBLIC_PAGES = ("/enter", "/jobs")
 
 

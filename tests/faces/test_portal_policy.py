@@ -57,7 +57,7 @@ def test_a_forbidden_place_is_refused_in_whole_sentences_and_with_its_position(w
     assert set_rule(admin, world.ours.organisation, countries="AT, FR").status_code == 303
     english = planned(admin, world.ours)
     assert english.status_code == 422
-    assert "it stands in DE; the organisation" in english.text
+    assert "here stands in DE; the organisation" in english.text
     german = planned(browser(world, world.ours.tokens["admin"], language="de"), world.ours, site="here")
     assert german.status_code == 422
     told = german.text

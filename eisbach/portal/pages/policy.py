@@ -109,7 +109,10 @@ def list_violations(call: Call) -> Response:
     """Show what the auditor round found where rules forbid it, newest first."""
     found = call.application.reader.rows("violations", {}, cursor=call.query("after") or None, limit=PAGE_ROWS)
     return call.render(
-        "policy/violations.html", violations=[violation(row) for row in found.rows], next_cursor=found.next_cursor, **WORDS
+        "policy/violations.html",
+        violations=[_named(call, violation(row)) for row in found.rows],
+        next_cursor=found.next_cursor,
+        **WORDS,
     )
 
 
@@ -125,7 +128,7 @@ def show_residency(call: Call) -> Response:
         "policy/residency.html",
         job=job,
         name=row.get("name") or job,
-        found=found,
+        found={**found, **{part: [_named(call, one) for one in found[part]] for part in ("stays", "kept")}},
         limits_of_proof=LIMITS_OF_PROOF,
         check_command=f"python scripts/verify_residency.py residency-{job}.json",
         form_id=call.new_form_id(),
@@ -194,6 +197,13 @@ def _names(call: Call, found: Mapping[str, Any]) -> dict[str, str]:
     """Return the names of whose rules hold, by their ids."""
     state = call.application.applier.state
     return {rule["owner"]: owner_name(state, rule["owner"]) for rule in found["rules"]}
+
+
+def _named(call: Call, one: Mapping[str, Any]) -> dict[str, Any]:
+    """Return something with findings, each with the name of whose rule it is."""
+    state = call.application.applier.state
+    findings = [{**finding, "owner_name": owner_name(state, finding["name"])} for finding in one["findings"]]
+    return {**one, "findings": findings}
 
 
 def _parts(text: str) -> list[str]:
