@@ -27,13 +27,15 @@ def against(rules, site):  # what rules have against a place: a fact that is not
 class Replay:
     def __init__(self):
         self.sites, self.nodes, self.parents, self.owners, self.rules, self.own = {}, {}, {}, {}, {}, []
+        self.data, self.data_rules, self.copies, self.gone = [], {}, {}, set()
         self.project, self.stays, self.kept, self.violations, self.moved = None, {}, {}, [], -1
 
     def chain(self):  # the rules that hold: the topmost organisation's first, the job's own last
         found, owner = [], self.owners[self.project]
         while owner is not None:
             found, owner = [*self.rules.get(owner, []), *found], self.parents[owner]
-        return [*found, *self.rules.get(self.project, []), *self.own]
+        data = [rule for name in self.data for rule in self.data_rules.get(name, [])]
+        return [*found, *self.rules.get(self.project, []), *data, *self.own]
 
     def look(self, stay):
         site = self.sites[stay["site"]]
@@ -53,8 +55,17 @@ class Replay:
             self.rules[body["owner"]] = [(body["owner"], seq, dict(body["limits"]))] if body["limits"] else []
         elif kind == "job.submitted":
             check(body["job"] == job, f"event {seq} submits another job")
-            self.project = body["project"]
+            self.project, self.data = body["project"], body.get("data", [])
             self.own = [(job, seq, dict(body["placement"]))] if body.get("placement") else []
+        elif kind == "data_set.announced":
+            self.copies[body["data_set"], body["site"]] = seq
+            if body["countries"]:
+                self.data_rules[body["data_set"]] = [(body["data_set"], seq, {"countries": body["countries"]})]
+        elif kind in ("data_set.copying", "data_set.copied"):
+            self.copies.setdefault((body["data_set"], body["site"]), seq)
+        elif kind in ("data_set.deleted", "data_set.abandoned"):
+            self.copies = {key: at for key, at in self.copies.items() if key[0] != body["data_set"]}
+            self.gone |= {position for _, position, _ in self.data_rules.pop(body["data_set"], [])}
         elif kind == "attempt.planned":
             self.planned(seq, body, job)
         elif kind == "attempt.ended":
@@ -74,7 +85,8 @@ class Replay:
         places = {self.nodes.get(task[1]) for task in body["tasks"]}
         check(body["job"] == job and places == {body["site"]}, f"event {seq}: its nodes are not at the site that it names")
         held = [position for _, position, _ in self.chain()]
-        check(list(body["rules"]) == held, f"event {seq} names the rules {body['rules']}, but {held} held")
+        named = [position for position in body["rules"] if position not in self.gone]
+        check(named == held, f"event {seq} names the rules {body['rules']}, but {held} held")
         check(self.moved <= body["policy_version"], f"event {seq} was planned before a rule or site changed that came earlier")
         self.stays[body["attempt"]] = {"site": body["site"], "over": False, "wrong": [], "facts": None}
         self.look(self.stays[body["attempt"]])
@@ -107,10 +119,15 @@ try:
     for attempt, stay in replay.stays.items():
         tell(attempt, stay["facts"], stay["wrong"])
         broken += stay["wrong"]
-    for_all = [(o, p, {k: v for k, v in limits.items() if k != "sites"}) for o, p, limits in replay.chain() if o != job]
+    for_all = [(o, p, {k: v for k, v in limits.items() if k != "sites"}) for o, p, limits in replay.chain() if o != job and o not in replay.data]
     for use, site in {("log", next(iter(replay.sites))): 0, **replay.kept}:
         wrong = against(for_all, replay.sites[site])
         tell(f"a {use} is kept", replay.sites[site], wrong)
+        broken += wrong
+    for name, site in replay.copies:
+        rules = [rule for rule in replay.chain() if rule[0] != job and (rule[0] == name or rule[0] not in replay.data)]
+        wrong = against(rules, replay.sites[site])
+        tell(f"data set {name} is kept", replay.sites[site], wrong)
         broken += wrong
 except Exception as error:  # noqa: BLE001  a proof may be broken in any way
     check(False, f"{type(error).__name__} {error}".strip())

@@ -1,6 +1,6 @@
 """Where a job was and where its data, logs and backups are: as a statement, and as a bundle that proves it to outsiders."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,6 +14,7 @@ from eisbach.app.set_rules import rule_values
 from eisbach.app.state import FactoryState
 from eisbach.core.log.event import SealedEvent
 from eisbach.core.policy.residency import (
+    DATA_KINDS,
     NODE_KINDS,
     SITE_KINDS,
     TARGET_KINDS,
@@ -88,6 +89,10 @@ def relevant_events(application: "Application", job: str) -> list[SealedEvent]:
     found = {one.seq: one for one in _of(application, job) if one.kind not in JOB_KINDS_LEFT_OUT}
     sites = {site["site"] for site in reader.rows("sites", {}, limit=1000).rows}
     subjects = [(site, SITE_KINDS | TARGET_KINDS) for site in sites]
+    for data_set in _data_sets(found.values()):
+        subjects.append((data_set, DATA_KINDS))
+        for seq in _violations_of(application, data_set):
+            found |= {one.seq: one for one in reader.events(after_seq=seq - 1, limit=1)}
     subjects += [(node, NODE_KINDS) for node in _nodes(application, job)]
     for owner in _owners(application, row["project"]):
         subjects.append((owner, frozenset({"rule.set", "organisation.created", "project.created"})))
@@ -162,6 +167,18 @@ def _of(application: "Application", subject: str) -> Iterator[SealedEvent]:
 def _nodes(application: "Application", job: str) -> set[str]:
     attempts = application.reader.rows("attempts", {"job": job}, limit=1000).rows
     return {node for attempt in attempts for node in attempt["nodes"].split()}
+
+
+def _data_sets(events: Iterable[SealedEvent]) -> tuple[str, ...]:
+    """Return the data sets that the job's submission names."""
+    submitted = next((one for one in events if one.kind == "job.submitted"), None)
+    return tuple(as_log_event(submitted).body.get("data", ())) if submitted is not None else ()
+
+
+def _violations_of(application: "Application", data_set: str) -> Iterator[int]:
+    """Yield the positions of what was found about copies of a data set, and of its end."""
+    for row in application.reader.rows("violations", {"what": "copy", "subject": data_set}, limit=1000).rows:
+        yield from (seq for seq in (row["found_seq"], row["ended_seq"]) if seq is not None)
 
 
 def _owners(application: "Application", project: str) -> Iterator[str]:

@@ -16,6 +16,7 @@ from eisbach.cli.residency_check import ProofWrong, check_residency
 from eisbach.core.jobs.placement import PlacementRule
 from eisbach.core.vocabulary.reasons import Refusal
 from tests.app.factory import a_job, new_factory
+from tests.app.test_data_sets import TEND, copied, put
 from tests.app.world_of_sites import (
     ASHBURN,
     LISBON,
@@ -195,3 +196,27 @@ def test_a_job_without_rules_says_so(factory):
     job = factory.submit(a_job("sleep 1"))
     factory.pass_time(5_000)
     assert "No rule limits where it may be." in checked(proof_of(factory, job)).statement["text"]
+
+
+def test_the_data_that_a_job_reads_is_in_its_proof_with_rules_copies_and_violations(factory, tmp_path):
+    data_set = put(factory, countries=("AT", "DE"))
+    copied(factory, data_set, "vienna")
+    factory.run_rounds(TEND)
+    job = factory.submit(a_job("sleep 5", data=(("flow", data_set),)))
+    factory.pass_time(10_000)
+    proof = proof_of(factory, job)
+    found = checked(proof).statement
+    assert found["is_clean"], found["text"]
+    assert [rule["scope"] for rule in found["rules"]] == ["data_set"]
+    kept = [(one["what"], one["subject"], one["site"]) for one in found["kept"]]
+    assert kept == [("log", "munich", "munich"), ("data_set", data_set, "munich"), ("data_set", data_set, "vienna")]
+    assert by_script(proof, tmp_path)[0] == 0
+    change_site(factory, "vienna", country="CH")
+    factory.run_rounds(AUDIT)
+    later = proof_of(factory, job)
+    found = checked(later).statement
+    assert found["violations"]
+    assert not found["is_clean"]
+    code, said = by_script(later, tmp_path)
+    assert code == 1
+    assert f"data set {data_set} is kept" in said

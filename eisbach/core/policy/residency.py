@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eisbach.core.jobs.placement import rule_of
+from eisbach.core.jobs.placement import PlacementRule, rule_of
 from eisbach.core.policy.rules import Finding, Place, Scope, ScopedRule, findings_of
 from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY
 
@@ -16,6 +16,7 @@ POLICY_KINDS = frozenset({"rule.set", "site.declared", "site.changed"})
 """Kinds that move the policy version."""
 SITE_KINDS = frozenset({"site.declared", "site.changed"})
 NODE_KINDS = frozenset({"node.declared", "node.changed"})
+DATA_KINDS = frozenset({"data_set.announced", "data_set.copying", "data_set.copied", "data_set.abandoned", "data_set.deleted"})
 TARGET_KINDS = frozenset({"target.used", "target.cleared"})
 
 
@@ -120,6 +121,10 @@ class _Replay:
         self.own: ScopedRule | None = None
         self.stays: dict[str, Stay] = {}
         self.targets: dict[tuple[str, str], int] = {}
+        self.data: tuple[str, ...] = ()
+        self.data_rules: dict[str, ScopedRule] = {}
+        self.copies: dict[tuple[str, str], int] = {}
+        self.gone: set[int] = set()
         self.violations: list[int] = []
         self.moved_at = -1
         self.first: LogEvent | None = None
@@ -152,6 +157,8 @@ class _Replay:
                 self.targets[body["use"], body["site"]] = event.seq
             case "target.cleared":
                 self.targets.pop((body["use"], body["site"]), None)
+            case kind if kind in DATA_KINDS:
+                self._data(event)
         if event.kind in POLICY_KINDS:
             self.moved_at = event.seq
             self._look_again()
@@ -186,6 +193,7 @@ class _Replay:
             owner = self.parents[owner]
         found.reverse()
         found += [self.rules[self.project]] if self.project in self.rules else []
+        found += [self.data_rules[name] for name in self.data if name in self.data_rules]
         return (*found, self.own) if self.own is not None else tuple(found)
 
     def _site(self, event: LogEvent) -> None:
@@ -206,11 +214,28 @@ class _Replay:
         else:
             self.rules.pop(body["owner"], None)
 
+    def _data(self, event: LogEvent) -> None:
+        """Where a data set lies, or is on its way to, and its own rule."""
+        name, body = event.body["data_set"], event.body
+        match event.kind:
+            case "data_set.announced":
+                self.copies[name, body["site"]] = event.seq
+                if body["countries"]:
+                    rule = PlacementRule(countries=tuple(body["countries"]))
+                    self.data_rules[name] = ScopedRule(Scope.DATA_SET, name, rule, event.seq)
+            case "data_set.copying" | "data_set.copied":
+                self.copies.setdefault((name, body["site"]), event.seq)
+            case _:
+                self.copies = {key: seq for key, seq in self.copies.items() if key[0] != name}
+                if name in self.data_rules:
+                    self.gone.add(self.data_rules.pop(name).position)
+
     def _submitted(self, event: LogEvent) -> None:
         if event.body["job"] != self.job:
             raise ResidencyWrong(f"event {event.seq} submits another job")
         self.first, self.project = event, event.body["project"]
         limits = event.body.get("placement", ())
+        self.data = tuple(event.body.get("data", ()))
         self.own = ScopedRule(Scope.JOB, self.job, _rule(limits), event.seq) if limits else None
 
     def _planned(self, event: LogEvent) -> None:
@@ -224,7 +249,8 @@ class _Replay:
         (site,) = sites
         rules, version = tuple(body.get("rules", ())), body.get("policy_version", -1)
         held = tuple(scoped.position for scoped in self.chain())
-        if version >= 0 and (rules != held or self.moved_at > version):
+        named = tuple(position for position in rules if position not in self.gone)
+        if version >= 0 and (named != held or self.moved_at > version):
             raise ResidencyWrong(
                 f"event {event.seq} was planned by the rules {list(rules)} in version {version}, "
                 f"but the events here say {list(held)} in version {self.moved_at}"
@@ -253,8 +279,14 @@ class _Replay:
         targets = {("log", own): -1, **self.targets} if own else self.targets
         for (use, site), seq in targets.items():
             place = self._place(site)
-            found = tuple(one for one in findings_of(self.chain(), place) if one.fact != "site" and one.scope is not Scope.JOB)
+            rules = [one for one in self.chain() if one.scope in (Scope.ORGANISATION, Scope.PROJECT)]
+            found = tuple(one for one in findings_of(rules, place) if one.fact != "site")
             yield Kept(use, site, place, seq, found)
+        for (name, site), seq in self.copies.items():
+            place = self._place(site)
+            of_others = (Scope.JOB, Scope.DATA_SET)
+            rules = [one for one in self.chain() if one.scope not in of_others or one.name == name]
+            yield Kept("data_set", name, place, seq, findings_of(rules, place))
 
     def _place(self, site: str) -> Place:
         unknown = Place(site, UNKNOWN_COUNTRY, UNKNOWN_COUNTRY, UNKNOWN_COUNTRY)
