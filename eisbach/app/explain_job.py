@@ -12,6 +12,7 @@ from eisbach.app.why_texts import Capacity, Said, capacity_of
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.policy.compile import Compiled
 from eisbach.core.scheduling.backfill import find_shadow
 from eisbach.core.vocabulary.reasons import Reason
 
@@ -86,8 +87,10 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
         return _said(Reason.STARTING.value, Said(why_texts.NEXT_CYCLE, needs)) | {"start_estimated_ms": now}
     fitting = any(scheduler.fleet.place(one, job.nodes, job.where) is not None for one in job.shapes)
     if not any(scheduler.fleet.could_without_drained(one, job.nodes, job.where) for one in job.shapes):
-        if forbidden := _forbidden(state, job):
-            return {"reason": Reason.PLACEMENT_FORBIDDEN.value, "text": f"It needs {job.nodes} x ({each}). {forbidden}"}
+        if (ruled_out := _ruled_out(state, job)) is not None:
+            said = Said(why_texts.RULED_OUT, {**needs, "left": len(ruled_out.sites or ()), "sites": len(state.sites)})
+            why = ". ".join(told(state, (one for found in ruled_out.forbidden.values() for one in found)))
+            return _said(Reason.PLACEMENT_FORBIDDEN.value, said) | {"text": f"{said}. {why}"}
         is_there = any(scheduler.fleet.could_ever(one, job.nodes) for one in job.shapes)
         return _said(Reason.NODES_UNAVAILABLE.value, Said(why_texts.DRAINED if is_there else why_texts.GONE, needs))
     if lacking := power_text(state, job, plan):
@@ -113,16 +116,11 @@ def _free(state: FactoryState, job: ActiveJob) -> Capacity:
     )
 
 
-def _forbidden(state: FactoryState, job: ActiveJob) -> str:
-    """Return how many sites rules forbid and why, where nodes that would do exist at these alone; empty elsewhere."""
+def _ruled_out(state: FactoryState, job: ActiveJob) -> Compiled | None:
+    """Return what rules leave to a job where nodes that would do exist at forbidden sites alone, else None."""
     fleet = state.scheduler.fleet
     if any(fleet.could_ever(one, job.nodes, job.where) for one in job.shapes):
-        return ""
+        return None
     compiled = compiled_for(state, job.project, job.placement, state.data.used_by.get(job.job, ()))
-    if compiled.sites is None or not any(fleet.could_ever(one, job.nodes) for one in job.shapes):
-        return ""
-    why = ". ".join(told(state, (one for found in compiled.forbidden.values() for one in found)))
-    return (
-        f"Rules leave {len(compiled.sites)} of {len(state.sites)} sites to it, and none of those has such nodes. {why}. "
-        "It starts when a rule or a site changes"
-    )
+    is_elsewhere = any(fleet.could_ever(one, job.nodes) for one in job.shapes)
+    return compiled if compiled.sites is not None and is_elsewhere else None

@@ -24,6 +24,10 @@ UNFUNDED_BEHIND = N_(
 NEXT_CYCLE = N_("It needs {count} x ({each}), which are free: it starts with the next cycle")
 DRAINED = N_("It needs {count} x ({each}), and of the nodes that could take it too many are drained")
 GONE = N_("It needs {count} x ({each}), and the site has no such nodes any more")
+RULED_OUT = N_(
+    "It needs {count} x ({each}). The rules leave {left} of {sites} sites to it, and none of those has such nodes. "
+    "It starts when a rule or a site changes"
+)
 BEHIND_ONE = N_("It would fit now, but running up to its limit it would delay {head}, which stands before it ({ahead} jobs ahead)")
 BEHIND_FIRST = N_(
     "It would fit now, but running up to its limit it would delay the first job that has to wait, which stands before it "

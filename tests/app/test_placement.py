@@ -193,7 +193,7 @@ def test_a_job_without_any_place_left_waits_and_says_why(factory):
     change_site(factory, "vienna", country="CH")
     answer = why(factory, waiting)
     assert answer["reason"] == Reason.PLACEMENT_FORBIDDEN.value
-    assert "Rules leave 0 of 4 sites to it" in answer["text"]
+    assert "The rules leave 0 of 4 sites to it" in answer["text"]
     assert "vienna stands in CH; the project" in answer["text"]
     factory.run_rounds(Round("refuse-late", 1, refuse_late))
     assert factory.job(waiting)["state"] == "waiting"
