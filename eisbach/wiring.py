@@ -21,6 +21,7 @@ from eisbach.adapters.home_office import INVOICES, SELLER_FILE, open_office
 from eisbach.adapters.identifiers import SystemIds
 from eisbach.adapters.log_keys import head_reader, read_keys, remember_key
 from eisbach.adapters.object_folders import ObjectFolders
+from eisbach.adapters.packages import PackageFolder
 from eisbach.adapters.price_file import read_price_file, write_price_file
 from eisbach.adapters.private_files import write_private
 from eisbach.adapters.promise_file import read_promise_file
@@ -67,7 +68,7 @@ PROMISE_FILE = "promises.toml"
 FOLLOWS_HEAD = "follows-head"
 _TOKEN = re.compile(re.escape(SECRET_PREFIX).encode() + rb"[A-Za-z0-9_-]{32,128}")
 UNFINISHED_RESTORE = "restore-unfinished"
-KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, SELLER_FILE, INVOICES, PROMISE_FILE, "archives", "secrets")
+KEPT_BY_BACKUP = (LOG_KEY, EARLIER_KEYS, OPERATOR_TOKEN, SITE_FILE, PRICE_FILE, SELLER_FILE, INVOICES, PROMISE_FILE, "archives", "imports", "secrets")
 
 
 class CannotStart(Exception):
@@ -150,6 +151,8 @@ def _open(home: Path, lock: HomeLock) -> Factory:
     )
     application.meters = meters_of_sites(sites, machine, clock)
     application.office = office
+    application.packages = packages = PackageFolder(home / "imports")
+    packages.discard_unfinished()
     # After a restore: what ran at the backup may have ended long ago, and nothing of it is started again. What the
     # engine of this home knows was planned since.
     known = {seen.attempt_id for seen in engine.observe()} if (home / FOLLOWS_HEAD).exists() else set()

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from eisbach.app import exit_catalogue
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "docs" / "ARCHITECTURE.md", *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 PLANNED = {"twin/world.py"}
@@ -27,3 +29,16 @@ def test_decisions_that_the_code_cites_are_there():
     for path in sorted((ROOT / "eisbach").rglob("*.py")):
         cited = set(re.findall(r"docs/decisions/(\d{4})", path.read_text(encoding="utf-8")))
         assert cited <= written, f"{path.relative_to(ROOT)} cites {sorted(cited - written)}"
+
+
+def test_the_document_about_leaving_names_every_kind_table_and_file():
+    """What it says of each kind is what the catalogue says; every file of a package is explained, also inside it."""
+    text = (ROOT / "docs" / "export.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z_.]+)` \| (.+) \|$", text, re.MULTILINE))
+    expected = {kind: after.name.lower() for kind, after in exit_catalogue.EXPORTED.items()}
+    expected |= exit_catalogue.LEFT_OUT | exit_catalogue.TABLES_LEFT_OUT
+    assert {name: rows.get(name) for name in expected} == expected
+    readme = (ROOT / "eisbach" / "app" / "export_readme.md").read_text(encoding="utf-8")
+    for name in ("manifest.json", "manifest.sig", "origin/key.txt", "events.jsonl", "texts.jsonl", "tables/", "jobs/", "archives/", "data/", "extracts/", "invoices/"):
+        assert name in text
+        assert name in readme

@@ -45,7 +45,7 @@ class Upload:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            return _full(error)
+            return full_disk(error)
         return None
 
     def keep(self, expected: str | None = None) -> str | Refusal:
@@ -61,7 +61,7 @@ class Upload:
             os.fsync(self._file.fileno())
             self._folder.adopt(self.path, archive_id)
         except OSError as error:
-            return _full(error)
+            return full_disk(error)
         return archive_id
 
 
@@ -152,7 +152,7 @@ class ArchiveFolder:
         return self._root / digest[:2] / digest if is_archive_id(archive_id) else None
 
 
-def _full(error: OSError) -> Refusal:
+def full_disk(error: OSError) -> Refusal:
     """Return that the disk is full; any other error of the disk is raised again."""
     if error.errno not in _FULL:
         raise error

@@ -24,6 +24,7 @@ from eisbach.api.routes import (
     audit,
     data_sets,
     energy,
+    exits,
     factory,
     invoices,
     jobs,
@@ -63,6 +64,7 @@ ROUTERS: Sequence[APIRouter] = (
     energy.router,
     promises.router,
     policy.router,
+    exits.router,
     audit.router,
     factory.router,
 )

@@ -28,6 +28,7 @@ from eisbach.ports.engine import Engine, Observation
 from eisbach.ports.ids import Ids
 from eisbach.ports.meter import Meter
 from eisbach.ports.objects import Objects
+from eisbach.ports.packages import Packages
 from eisbach.ports.secrets import Secrets
 from eisbach.ports.signer import Signer
 from eisbach.ports.store import Reader, Store
@@ -64,6 +65,9 @@ class Keepers:
 
 class Application:
     """One factory. The same class live, in tests and in the twin; only the ports differ."""
+
+    packages: Packages
+    """where organisations come from and go to; the composition root sets it"""
 
     def __init__(
         self,

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from eisbach.app import events as e
 from eisbach.app import events_billing, events_data
+from eisbach.app.as_told import as_told
 from eisbach.app.event_codec import OpenedEvent, UndecodableEvent, open_event
 from eisbach.app.projections import TEXT_COLUMNS, subjects_of
 from eisbach.core.ledger.account import may_be_negative
@@ -213,7 +214,7 @@ class _LedgerCheck:
 
     def post(self, opened: OpenedEvent) -> None:
         """Post an event's transfers in their order."""
-        for debit, credit, amount, _ in getattr(opened.body, "transfers", ()):
+        for debit, credit, amount, _ in getattr(as_told(opened.at_ms, opened.body)[1], "transfers", ()):
             where = f"events {opened.seq}"
             if amount <= 0:
                 self._findings.add(where, f"a transfer moves {amount}: only more than nothing can be moved")
@@ -234,7 +235,7 @@ class _LedgerCheck:
 def _texts_of(store: Reader, opened: OpenedEvent, findings: Findings) -> Mapping[str, str]:
     """Return the texts behind an event's commitments, and note where a text is not the one committed to."""
     texts: dict[str, str] = {}
-    for text_id, commitment in _commitments(opened.body):
+    for text_id, commitment in commitments_of(as_told(opened.at_ms, opened.body)[1]):
         text = store.text(text_id)
         if text is None:  # erased
             continue
@@ -247,7 +248,7 @@ def _texts_of(store: Reader, opened: OpenedEvent, findings: Findings) -> Mapping
     return texts
 
 
-def _commitments(body: e.Body) -> list[tuple[str, str | None]]:
+def commitments_of(body: e.Body) -> list[tuple[str, str | None]]:
     """Return (text id, commitment); None where the name is in no body."""
     match body:
         case e.OrganisationCreated():

@@ -15,6 +15,7 @@ from eisbach.app import (
 )
 from eisbach.app.event_body import Body as Body
 from eisbach.app.event_body import TransferTuple as TransferTuple
+from eisbach.app.events_exit import RecordImported as RecordImported
 from eisbach.core.jobs.placement import LimitTuple
 
 ShapeTuple = tuple[int, int, int, str | None]

@@ -5,6 +5,8 @@ from typing import Any
 
 from eisbach.app import events as e
 from eisbach.app import fold_billing, fold_data, fold_energy, fold_exit, fold_policy, fold_promises
+from eisbach.app.as_told import as_told
+from eisbach.app.exit_catalogue import EXPORTED, After
 from eisbach.app.places import compile_again, where_for
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.core.admission.state import ActiveJob
@@ -23,12 +25,15 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     require(seq == state.next_seq, f"the log has no gaps: expected event {state.next_seq}, got {seq}")
     state.next_seq = seq + 1
     state.last_ms = max(state.last_ms, at_ms)
-    transfers: Iterable[e.TransferTuple] = getattr(body, "transfers", ())
+    told_ms, told = as_told(at_ms, body)
+    transfers: Iterable[e.TransferTuple] = getattr(told, "transfers", ())
     if transfers:
         state.ledger.post(Transfer(debit, credit, amount, _KINDS[kind]) for debit, credit, amount, kind in transfers)
-    change = _CHANGES.get(type(body))
+        if told is not body:
+            fold_exit.charged_elsewhere(state, seq, transfers)
+    change = _CHANGES.get(type(told)) if told is body or type(told) in _CONTINUED else None
     if change is not None:
-        change(state, seq, at_ms, body)
+        change(state, seq, told_ms, told)
     if type(body) in _PRICES_FOLLOW:
         state.priced.clear()
 
@@ -316,5 +321,7 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     **fold_promises.CHANGES,
     **fold_exit.CHANGES,
 }
+_CONTINUED = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if after is After.CONTINUED)
+"""Bodies that change the state also when an imported record tells of them; of all others only history is left."""
 _PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
 """Kinds after which the same task may get another price or another refusal."""

@@ -16,6 +16,7 @@ from eisbach.app import (
     rows_policy,
     rows_promises,
 )
+from eisbach.app.as_told import as_told
 from eisbach.app.row_operations import Insert as Insert
 from eisbach.app.row_operations import Op as Op
 from eisbach.app.row_operations import Row as Row
@@ -56,10 +57,14 @@ _SUBJECT_FIELD = {
 
 
 def subjects_of(body: e.Body) -> tuple[str, ...]:
-    """Return the ids that an event is found by."""
-    name = _SUBJECT_FIELD[type(body)]
-    subject = getattr(body, name) if name is not None else ""
-    return (subject,) if subject else ()
+    """Return the ids that an event is found by; an imported record is also found by its organisation."""
+    told = as_told(0, body)[1]
+    name = _SUBJECT_FIELD[type(told)]
+    subject = getattr(told, name) if name is not None else ""
+    ids = (subject,) if subject else ()
+    if isinstance(body, e.RecordImported) and body.organisation not in ids:
+        return (*ids, body.organisation)
+    return ids
 
 
 def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> list[Op]:
@@ -68,6 +73,7 @@ def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> lis
     `texts` maps a text's id (`<object id>/<what>`) to its text, for the texts this event commits to; an erased text is
     absent and its column becomes the empty string.
     """
+    at_ms, body = as_told(at_ms, body)
     rows = _ROWS.get(type(body))
     ops = rows(seq, at_ms, body, texts) if rows is not None else []
     for index, (debit, credit, amount, kind) in enumerate(getattr(body, "transfers", ())):

@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from eisbach.app.as_told import kind_told
 from eisbach.app.check_place import finding_text
 from eisbach.app.commands import Actor, Command, Context, Decision
+from eisbach.app.event_codec import open_event
+from eisbach.app.events_exit import RecordImported
 from eisbach.app.events_policy import ResidencyStated
 from eisbach.app.prove_log import bundle_of
 from eisbach.app.residency_words import LIMITS_OF_PROOF, words
@@ -39,6 +42,8 @@ Json = dict[str, Any]
 
 def statement(application: "Application", job: str) -> Json | Refusal:
     """Return where a job was and what of it is kept where, evaluated from the log's events now."""
+    if (refusal := _ran_elsewhere(application, job)) is not None:
+        return refusal
     events = relevant_events(application, job)
     if not events:
         return _absent(job)
@@ -50,6 +55,8 @@ def bundle(application: "Application", actor: Actor, job: str) -> Json | Refusal
 
     The last event is the operator's signed word that nothing was left out; it is in the log before the bundle is made.
     """
+    if (refusal := _ran_elsewhere(application, job)) is not None:
+        return refusal
     for _ in range(TRIES_MAX):
         events = relevant_events(application, job)
         if not events:
@@ -97,14 +104,23 @@ def relevant_events(application: "Application", job: str) -> list[SealedEvent]:
     for owner in _owners(application, row["project"]):
         subjects.append((owner, frozenset({"rule.set", "organisation.created", "project.created"})))
     for subject, kinds in subjects:
-        found |= {one.seq: one for one in _of(application, subject) if one.kind in kinds}
+        found |= {one.seq: one for one in _of(application, subject) if kind_told(one) in kinds}
     return [found[seq] for seq in sorted(found)]
 
 
 def as_log_event(sealed: SealedEvent) -> LogEvent:
     """Return what an event's bytes say."""
-    said = msgspec.json.decode(sealed.data)
-    return LogEvent(said["seq"], said["at"], said["kind"], said["body"])
+    return event_told(msgspec.json.decode(sealed.data))
+
+
+def event_told(said: Json) -> LogEvent:
+    """Return what an event's JSON says; for a record of an import what that tells, at the record's own place."""
+    kind, body, at_root = said["kind"], said["body"], False
+    while kind == "record.imported":
+        at_root = at_root or body["at_root"]
+        inner = msgspec.json.decode(body["data"])
+        kind, body = inner["kind"], inner["body"]
+    return LogEvent(said["seq"], said["at"], kind, {**body, "parent": None} if at_root else body)
 
 
 def statement_of(found: Residency) -> Json:
@@ -189,6 +205,17 @@ def _owners(application: "Application", project: str) -> Iterator[str]:
         yield owner
         above = application.reader.row("organisations", owner)
         owner = above["parent"] if above is not None else None
+
+
+def _ran_elsewhere(application: "Application", job: str) -> Refusal | None:
+    """Return the refusal for a job that came with its organisation: where it was, only the first factory's log says."""
+    first = application.reader.events_of(job, limit=1)
+    body = open_event(first[0].data).body if first else None
+    if not isinstance(body, RecordImported):
+        return None
+    what = f"The job {job} ran in {body.origin}, before its organisation came here"
+    do = "Ask there for the proof; its events stand in the package that was imported"
+    return Refusal(Reason.NOT_SUPPORTED, what, do, values={"origin": body.origin})
 
 
 def _absent(job: str) -> Refusal:

@@ -1,8 +1,11 @@
 """The part of the factory's state that follows from events about exports and imports of organisations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class ExitState:
     """What decisions about exports and imports of organisations read. Saved in snapshots as it stands: plain values, no indexes."""
+
+    imported: dict[str, str] = field(default_factory=dict)
+    """organisation -> the SHA-256 of the manifest of the package that it came in"""

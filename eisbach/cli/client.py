@@ -112,14 +112,16 @@ class Client:
             raise self._problem(response)
         return {name.lower(): value for name, value in response.headers.items()}, response.read(ANSWER_BYTES_MAX)
 
-    def open(self, path: str, headers: Mapping[str, str] | None = None, **query: object) -> OpenAnswer:
+    def open(
+        self, path: str, headers: Mapping[str, str] | None = None, method: str = "GET", /, **query: object
+    ) -> OpenAnswer:
         """Return an open answer to read from piece by piece, on a connection of its own; raise for a problem.
 
         Raise ConnectionLost where no connection could be made or it broke at once.
         """
         connection = self._connect()
         try:
-            connection.request("GET", path + query_text(query), headers=self._headers(headers or {}))
+            connection.request(method, path + query_text(query), headers=self._headers(headers or {}))
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()

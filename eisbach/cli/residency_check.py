@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from eisbach.app.prove_residency import statement_of
+from eisbach.app.prove_residency import event_told, statement_of
 from eisbach.cli.bundle_check import BundleWrong, Verified, check_bundle
 from eisbach.core.policy.residency import LogEvent, ResidencyWrong, check_stated
 
@@ -45,5 +45,4 @@ def check_residency(lines: Callable[[], Iterable[bytes]], key: str | None) -> Pr
 
 
 def _event(leaf: Json) -> LogEvent:
-    said = json.loads(b64decode(leaf["data"]))
-    return LogEvent(said["seq"], said["at"], said["kind"], said["body"])
+    return event_told(json.loads(b64decode(leaf["data"])))

@@ -10,6 +10,7 @@ from eisbach.adapters.catalogues import Catalogues
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
 from eisbach.adapters.object_folders import ObjectFolders
+from eisbach.adapters.packages import PackageFolder
 from eisbach.adapters.signing import create_key_file
 from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.adapters.xrechnung import XRechnungFolder
@@ -286,6 +287,7 @@ def reopen(
         ),
     )
     app.office = InvoiceOffice(SELLER, VAT_RATES, XRechnungFolder(folder / "invoices"))
+    app.packages = PackageFolder(folder / "imports")
     factory = Factory(
         store=store, clock=clock, engine=engine, app=app, folder=folder, secrets=kept, site=site, tariff=tariff, seed=seed
     )

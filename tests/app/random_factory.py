@@ -31,6 +31,7 @@ from eisbach.app import (
 from eisbach.app.announce_data_set import NewDataSet
 from eisbach.app.commands import SYSTEM, IdempotencyKey
 from eisbach.app.data_shelves import shelf_of
+from eisbach.app.export_organisation import Export
 from eisbach.app.open_factory import apply_site_changes
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
@@ -47,6 +48,7 @@ from eisbach.engines.simulated import SimulatedEngine
 from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
 from tests.app.billing import FIRM
 from tests.app.factory import TARIFF, Factory, a_job, a_site, new_factory
+from tests.app.leaving import begun, exported, imported, key_of, organisation_of
 
 FURTHER = SiteFacts(site="there", country="AT", operator="Test", operator_country="AT", nodes=(), is_simulated=True)
 
@@ -137,6 +139,8 @@ class RandomFactory:
             self.delete_data: 4,
             self.tend_data: 3,
             self.promises: 2,
+            self.leave: 1,
+            self.come: 1,
             self.change_country: 3,
             self.rule: 6,
             self.target: 2,
@@ -314,6 +318,27 @@ class RandomFactory:
         for _ in range(2):
             self.factory.perform(receive_archive.command(SYSTEM, project=self.projects[0], archive=digest, size=9))
         return digest
+
+    def leave(self) -> str:
+        """The first organisation is exported, whatever runs meanwhile."""
+        export = begun(self.factory, organisation_of(self.factory))
+        assert isinstance(export, Export), str(export)
+        return f"{len(export.owned.finished())} events"
+
+    def come(self) -> str:
+        """An organisation comes from another factory, the second time in vain; its project goes on with the others."""
+        folder = self.factory.folder / "elsewhere"
+        if not folder.exists():
+            folder.mkdir()
+            elsewhere = new_factory(folder, seed=self.factory.seed + 77)
+            elsewhere.submit(a_job("sleep 60", cpus=2))
+            elsewhere.pass_time(HOUR_MS)
+            elsewhere.run_rounds()
+            exported(elsewhere, organisation_of(elsewhere), folder / "package.tar")
+            (folder / "key").write_text(key_of(elsewhere))
+            self.projects.append(elsewhere.project)
+        answer = imported(self.factory, folder / "package.tar", (folder / "key").read_text())
+        return "new" if answer["is_new"] else "here already"
 
     def promises(self) -> str:
         """The register of promises as shipped, with a promise less, or with a figure that somebody made smaller."""

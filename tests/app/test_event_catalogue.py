@@ -9,6 +9,8 @@ from eisbach.app import (
     create_organisation,
     create_project,
     events,
+    events_exit,
+    exit_catalogue,
     fold,
     issue_token,
     keep_secret,
@@ -35,6 +37,9 @@ CHANGE_NO_STATE = {
     events.SecretSet: "the keeper of secrets knows what there is",
     PlacementRefused: "nothing came of it",
     ResidencyStated: "a statement about what stands there already",
+    events_exit.OrganisationExported: "who took everything, for auditors",
+    events_exit.ExtractImported: "figures of the first factory, shown only",
+    events_exit.RecordImported: "what it tells of changes the state, not the record",
 }
 MAKE_NO_ROWS = {
     events.FactoryOpened: "the origin stands in every head",
@@ -44,6 +49,8 @@ MAKE_NO_ROWS = {
     events.PeriodOpened: "its transfers are its rows",
     events.TariffWithdrawn: "its row stays: no other version gets its name",
     ResidencyStated: "read in the log and in proofs alone",
+    events_exit.OrganisationExported: "read in the log alone",
+    events_exit.RecordImported: "its rows are those of the event it tells of",
 }
 
 
@@ -63,6 +70,23 @@ def test_every_kind_has_rows_or_deliberately_none():
     assert not set(projections._ROWS) & set(MAKE_NO_ROWS)
 
 
+def test_every_kind_leaves_with_an_organisation_or_stays_for_a_reason():
+    exported, left_out = exit_catalogue.EXPORTED, exit_catalogue.LEFT_OUT
+    assert set(exported) | set(left_out) == set(KINDS)
+    assert not set(exported) & set(left_out)
+    assert all(left_out.values())
+    owned = set(exit_catalogue.OWNER_FIELDS)
+    assert all(owned & set(KINDS[kind].__struct_fields__) for kind in exported), "whose would it be?"
+    assert all(field in KINDS[kind].__struct_fields__ for kind, field in exit_catalogue.MAKES.items())
+    assert all("site" in KINDS[kind].__struct_fields__ for kind in exit_catalogue.AT_A_SITE)
+
+
+def test_every_table_leaves_or_stays_for_a_reason():
+    tables = [*exit_catalogue.TABLES, *exit_catalogue.EXTRACTS, *exit_catalogue.TABLES_LEFT_OUT]
+    assert set(tables) == set(projections.PRIMARY_KEYS)
+    assert len(tables) == len(set(tables))
+
+
 def test_every_body_with_transfers_names_them_so():
     """Whoever posts transfers looks for the field `transfers`; a second name would be money that nobody counts."""
     carriers = {kind for kind, body in KINDS.items() if "transfers" in body.__struct_fields__}
@@ -78,7 +102,7 @@ def test_every_kind_happens(tmp_path):
         folder = tmp_path / str(seed)
         folder.mkdir()
         story = RandomFactory(folder, seed)
-        for _ in range(90):
+        for _ in range(120):
             story.step()
         seen |= {sealed.kind for sealed in events_of(story.factory)}
         if seen >= KINDS.keys():

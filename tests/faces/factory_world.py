@@ -18,6 +18,7 @@ from eisbach.adapters.cedar import CedarAuthoriser
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.identifiers import SeededIds
 from eisbach.adapters.object_folders import ObjectFolders
+from eisbach.adapters.packages import PackageFolder
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.adapters.secret_files import SecretFolder
 from eisbach.adapters.signing import Ed25519Signer
@@ -217,14 +218,14 @@ class World:
         self.application.ask(lambda state, now: None).result(timeout=10)
 
 
-def make_world(folder: Path) -> World:
-    """Return an open factory with two customers."""
+def make_world(folder: Path, seed: int = 7) -> World:
+    """Return an open factory with two customers; another seed gives other ids."""
     engine, clock = ToldEngine(), ManualClock()
     application = Application(
         store=MemoryStore(),
         engine=engine,
         clock=clock,
-        ids=SeededIds(7),
+        ids=SeededIds(seed),
         signer=Ed25519Signer("factory.test/log", Ed25519PrivateKey.generate()),
         faces=FacePorts(authoriser=CedarAuthoriser(), translator=Catalogues(), templates=TemplateLibrary()),
         keepers=Keepers(
@@ -236,6 +237,7 @@ def make_world(folder: Path) -> World:
         isolation="none: a test",
     )
     application.office = InvoiceOffice(SELLER, VAT_RATES, XRechnungFolder(folder / "invoices"))
+    application.packages = PackageFolder(folder / "imports")
     application.start()
     open_factory(application, origin="factory.test/log", software="test", sites=[SITE], prices=[TARIFF])
     application.perform(promise_register.command(read_promise_file(SHIPPED))).result()
