@@ -12,11 +12,14 @@ import threading
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from sqlalchemy import create_engine
 
 from eisbach.app.check_store import check_store
 from eisbach.ports.store import Batch, NewerStore, StoreDamaged, StoreFull, StoreUnavailable
 from eisbach.stores.sql import opening
 from eisbach.stores.sql.backup import backup_database
+from eisbach.stores.sql.migrations.versions import r0008_sites
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.sql.schema import metadata
 from tests.contracts.history import History, everything
@@ -125,6 +128,26 @@ def test_an_older_store_is_copied_before_it_is_migrated(store, file, monkeypatch
     assert check_store(kept) == []
     assert kept.row("jobs", "job_0000")["state"] == "ended"
     kept.close()
+
+
+def test_a_store_from_before_several_sites_has_what_its_log_says(store, file):
+    """The columns of 0008 and the index of site events, taken away and made again."""
+    commit_all(store, everything())
+    store.close()
+    added = {"sites": ["parent_country"], "nodes": ["hall", "row", "rack"], "jobs": ["site", "simulated"], "attempts": ["site", "simulated"]}
+    for table, columns in added.items():
+        for column in columns:
+            write(file, f'ALTER TABLE {table} DROP COLUMN "{column}"')
+    write(file, "DELETE FROM subjects WHERE subject = 'muc'")
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        r0008_sites.upgrade()
+    engine.dispose()
+    again = open_sqlite(file)
+    assert check_store(again) == []
+    assert again.row("sites", "muc")["parent_country"] == "DE"
+    assert [sealed.kind for sealed in again.events_of("muc")] == ["site.declared"]
+    again.close()
 
 
 def test_a_newer_store_is_refused_and_left_untouched(store, file):
