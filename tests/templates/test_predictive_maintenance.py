@@ -86,7 +86,7 @@ def test_all_documented_segments_are_found_and_nothing_else(water_flow):
 def test_the_choice_is_made_before_anything_is_judged(water_flow):
     protocol, segments = figures_in(water_flow)["protocol"], figures_in(water_flow)["segments"]
     assert protocol["calibration_to"] < segments[0]["from"]
-    assert protocol["chosen_by"] == "trial"
+    assert (protocol["chosen_by"], protocol["calibration_suspects"]) == ("trial", 0)
     assert all("simulated" in one["label"] for one in figures_in(water_flow)["candidates"])
 
 
@@ -295,6 +295,14 @@ def test_a_level_that_stays_is_accepted_after_a_week(detect, tmp_path):
     assert detect("--data", "plant.csv").code == 0
     assert next(one["how"] for one in figures_in(tmp_path)["alarms"]) == "accepted"
     assert "new normal after a week" in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_fault_in_the_calibration_data_is_warned_of(detect, tmp_path):
+    (tmp_path / "plant.csv").write_text(plant(12, lambda hour: calm(hour) * (0.3 if 50 <= hour < 60 else 1)))
+    ran = detect("--data", "plant.csv", "--language", "de")
+    assert "WARNING: 10 values of the calibration data do not look undisturbed" in ran.out
+    assert figures_in(tmp_path)["protocol"]["calibration_suspects"] == 10
+    assert "10 von 168 Werten der Kalibrierdaten liegen weit von den anderen" in (tmp_path / "outputs" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_data_set_of_the_project_is_read_by_its_name(detect, tmp_path):

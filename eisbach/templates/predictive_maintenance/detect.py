@@ -28,7 +28,7 @@ from score import ALARM_COLUMNS, Event, Events, score
 from series import Kind, Point, Series, iso
 from sources import AUTO, find_source
 from texts import LANGUAGES, Texts
-from trial import Choice, choose
+from trial import Choice, choose, suspects
 from unreadable import Unreadable
 
 FORMAT = "eisbach-predictive-maintenance/1"
@@ -167,6 +167,7 @@ class Run:
                 "calibration_from": iso(calibration[0].at_ms),
                 "calibration_to": iso(calibration[-1].at_ms),
                 "calibration_points": len(calibration),
+                "calibration_suspects": suspects(calibration, self.band),
                 "sigmas": self.band.sigmas,
                 "floor": self.band.floor,
                 "clear_after": self.band.clear_after,
@@ -254,6 +255,8 @@ def main(words: Sequence[str] | None = None) -> int:
 def print_summary(figures: dict[str, Any], size: int, seconds: float) -> None:
     data = figures["data"]
     print(f"data {data['name']}: {data['rows']} lines, {data['from']} to {data['to']}, sha256 {data['sha256']}, licence: {data.get('licence', 'yours')}")
+    if figures["protocol"]["calibration_suspects"]:
+        print(f"WARNING: {figures['protocol']['calibration_suspects']} values of the calibration data do not look undisturbed; set --calibration-days")
     for one in figures["segments"]:
         said = f"found {one['delay_h']:g} h after its start, {one['lead_h']:g} h before its end" if one["found"] else "MISSED"
         print(f"segment {one['kind']} {one['from']} to {one['to']}: {said}")

@@ -166,7 +166,9 @@ class Report:
             before=say("method_before") if self.figures["documented"] else "", sigmas=say.number(protocol["sigmas"]), floor=say.number(100 * protocol["floor"]),
             clear=protocol["clear_after"],
         )  # fmt: skip
-        return f"<h2>{say('h_method')}: {say('m_' + protocol['method'])}</h2><p>{text}</p>"
+        count = protocol["calibration_suspects"]
+        warning = f"<p class='warn'>{say('suspects', count=say.number(count), points=say.number(protocol['calibration_points']))}</p>" if count else ""
+        return f"<h2>{say('h_method')}: {say('m_' + protocol['method'])}</h2>{warning}<p>{text}</p>"
 
     def _candidates(self) -> str:
         say, figures = self.say, self.figures

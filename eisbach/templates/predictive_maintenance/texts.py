@@ -124,6 +124,12 @@ TEXTS: dict[str, tuple[str, str]] = {
         "(der größte Fehler, den OIML R 49-1 einem Wasserzähler der Klasse 2 zugesteht). Auffällige Werte werden nicht gelernt. "
         "Ein Alarm endet nach {clear} Werten im Band hintereinander.",
     ),
+    "suspects": (
+        "{count} of {points} values of the calibration data lie far from the others: it may not be undisturbed, and then faults like these are taken as normal. "
+        "Choose another length with CALIBRATION_DAYS, or bring data that begins undisturbed.",
+        "{count} von {points} Werten der Kalibrierdaten liegen weit von den anderen: Sie sind vielleicht nicht ungestört, und dann gelten solche Fehler als normal. "
+        "Wählen Sie mit CALIBRATION_DAYS eine andere Länge, oder bringen Sie Daten, die ungestört beginnen.",
+    ),
     "method_before": (", because it ends before the first documented segment", ", weil sie vor dem ersten dokumentierten Abschnitt endet"),
     "definitions": (
         "Found: an alarm is raised between 3 hours before a segment's start and its end. Delay: first alarm minus start. Lead: end minus first alarm. "

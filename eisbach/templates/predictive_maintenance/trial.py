@@ -6,11 +6,12 @@ copy wins; among equals the earlier alarm, then the smaller error of the forecas
 """
 
 import math
+import statistics
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from detector import Band, Change, Detector
+from detector import MAD_TO_SIGMA, Band, Change, Detector
 from forecast import CANDIDATES, HOUR_MS, NEEDS, Calendar, is_installed
 from series import Kind, Point
 
@@ -33,6 +34,7 @@ FAULTS = (
     Fault("creep", 24, lambda value, hours: value * (1 - 0.01 * hours)),
 )
 STARTS_MAX = 8
+FAR = 0.2
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,18 @@ def choose(points: list[Point], calendar: Calendar, step_ms: int, band: Band, wi
     results = [_try(name, points, calendar, step_ms, band) for name in CANDIDATES if name not in left_out]
     best = min(results, key=lambda result: result.rank).method
     return Choice(wish or best, results, left_out)
+
+
+def suspects(points: list[Point], band: Band) -> int:
+    """How many values of the calibration data lie so far from their median that they hardly are undisturbed.
+
+    Far is more than the band's sigmas by the median deviation, which covers a rhythm of the day, and more than `FAR` of the median.
+    """
+    values = sorted(point.value for point in points)
+    middle = statistics.median(values)
+    deviation = statistics.median([abs(value - middle) for value in values])
+    far = max(band.sigmas * MAD_TO_SIGMA * deviation, FAR * abs(middle))
+    return sum(abs(value - middle) > far for value in values)
 
 
 def _try(method: str, points: list[Point], calendar: Calendar, step_ms: int, band: Band) -> Result:
