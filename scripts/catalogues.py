@@ -24,6 +24,7 @@ OWN_AREAS = {
     "app/tell_refusal.py": "reasons",
     "app/why_texts.py": "reasons",
     "app/finding_texts.py": "policy",
+    "portal/pages/energy_plots.py": "energy",
 }
 Texts = dict[str, Message]
 

@@ -1,11 +1,12 @@
 """How energy becomes the JSON of `/v1`: exact millijoule, and beside it kilowatt-hours as rounded text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from eisbach.api.representations import Json, instant_text
 from eisbach.app.report_energy import MeterCheck
+from eisbach.core.metering.counter import Label
 from eisbach.core.metering.indicators import MJ_PER_KWH, Indicators
 
 FORMULAS = {
@@ -68,6 +69,14 @@ def hour(one: Mapping[str, Any]) -> Json:
     """Return one hour of a site."""
     rest = {name: value for name, value in one.items() if name not in ("hour_ms", "indicators")}
     return {"hour_at": instant_text(one["hour_ms"]), **rest, **figures(one["indicators"])}
+
+
+def outlook(hours: Sequence[Mapping[str, Any]]) -> Json:
+    """Return how a site would run in the hours to come with racks that draw as much as now."""
+    shown = [
+        {"at": instant_text(one["at_ms"]), **{name: value for name, value in one.items() if name != "at_ms"}} for one in hours
+    ]
+    return {"label": Label.MODELLED.value, "hours": shown}
 
 
 def check(found: MeterCheck, period: str) -> Json:

@@ -38,7 +38,7 @@ def note_end(state: FactoryState, job: ActiveJob, to_ms: int, cpu_ms: int) -> No
 
 def _metered(state: FactoryState, seq: int, at_ms: int, body: EnergyMetered) -> None:
     counters = {name: (value, origin) for name, value, origin in body.counters}
-    state.energy.meters[body.site] = SiteMeter(metered_ms=body.to_ms, counters=counters)
+    state.energy.meters[body.site] = SiteMeter(metered_ms=body.to_ms, is_new=False, counters=counters)
     state.energy.ended = [one for one in state.energy.ended if one.site != body.site or one.to_ms > body.to_ms]
 
 

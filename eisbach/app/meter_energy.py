@@ -64,7 +64,7 @@ def command(facts: SiteFacts, channels: Sequence[Channel], *, is_forced: bool) -
             assert meter is not None
             reading = _read(meter, channels, end, context.now)
             events.append(_metered(state, facts, meter.metered_ms, end, reading))
-            meter = SiteMeter(metered_ms=end, counters={one[0]: one[1:] for one in reading.counters})
+            meter = SiteMeter(metered_ms=end, is_new=False, counters={one[0]: one[1:] for one in reading.counters})
         return Decision(events=tuple(events), reply={"site": facts.site, "intervals": len(events)})
 
     return decide
@@ -80,7 +80,7 @@ def _ends(state: FactoryState, site: str, now: int, *, is_forced: bool) -> list[
     if hour > meter.metered_ms:
         next_hour = meter.metered_ms - meter.metered_ms % HOUR_MS + HOUR_MS
         ends = [hour] if since > GAP_MS else list(range(next_hour, hour + 1, HOUR_MS))
-    has_ended = since >= AFTER_END_MS and any(one.site == site for one in state.energy.ended)
+    has_ended = since >= AFTER_END_MS and (meter.is_new or any(one.site == site for one in state.energy.ended))
     runs_long = since >= WHILE_RUNNING_MS and _is_busy(state, site)
     if (is_forced or has_ended or runs_long) and now > max([meter.metered_ms, *ends]):
         ends.append(now)

@@ -3,15 +3,15 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from eisbach.app.model_energy import nodes_of
+from eisbach.app.model_energy import model, nodes_of
 from eisbach.app.report_energy import weakest
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.core.metering.indicators import Indicators, SiteEnergy, indicators
-from eisbach.core.power.budget import allowed_at, operate
+from eisbach.core.power.budget import Plant, allowed_at, operate
 from eisbach.core.power.draw import rating_of_node
 from eisbach.core.scheduling.power import reckoned_mw
-from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
 from eisbach.ports.store import Reader, Row
 
 HOURS_MAX = 31 * 24
@@ -86,6 +86,7 @@ def now(facts: SiteFacts) -> Callable[[FactoryState, int], dict[str, Any]]:
             "idle_mw": sum(rating.idle_mw for rating in ratings),
             "rated_mw": sum(rating.rated_mw for rating in ratings),
             "reckoned_mw": _reckoned(state, facts.site),
+            "drawn_mw": drawn_mw(state, facts.site, instant),
             "caps": [
                 {"source": source, "cause": cap.cause, "racks_mw": cap.racks_mw, "until_ms": cap.until_ms or None}
                 for source, cap in sorted(state.energy.caps.get(facts.site, {}).items())
@@ -112,6 +113,40 @@ def now(facts: SiteFacts) -> Callable[[FactoryState, int], dict[str, Any]]:
         return answer
 
     return ask
+
+
+def drawn_mw(state: FactoryState, site: str, instant: int) -> int:
+    """Return what the racks of a site are modelled to draw at an instant."""
+    modelled = model(state, site, instant, instant + SECOND_MS)
+    return modelled.hosts_mj + modelled.accelerators_mj
+
+
+def outlook(plant: Plant, racks_mw: int, instant: int, *, hours_back: int, hours_ahead: int) -> list[dict[str, Any]]:
+    """Return by hour how a site would run, or would have, with racks that draw as much as now: a model, no meter."""
+    full_hour = instant - instant % HOUR_MS
+    found: list[dict[str, Any]] = []
+    for at_ms in range(full_hour - hours_back * HOUR_MS, full_hour + (hours_ahead + 1) * HOUR_MS, HOUR_MS):
+        running, allowed = operate(plant, racks_mw, at_ms), allowed_at(plant, at_ms)
+        water, limits, heat = running.water, running.limits, running.heat
+        found.append(
+            {
+                "at_ms": at_ms,
+                "air_mc": running.air_mc,
+                "racks_allowed_mw": allowed.it_mw,
+                "limited_by": allowed.cause.value,
+                "total_mw": running.total_mw,
+                "flow_litres_s": water.flow_litres_s if water is not None else None,
+                "stream_above_mc": water.temperature_mc if water is not None else None,
+                "stream_below_mc": water.temperature_mc + running.rise_mk if water is not None else None,
+                "permit_mc": limits.temperature_mc if limits is not None else None,
+                "stream_rise_mk": running.rise_mk if water is not None else None,
+                "permit_rise_mk": limits.rise_mk if limits is not None else None,
+                "heat_offered_mw": heat.offered_mw if heat is not None else None,
+                "heat_demanded_mw": heat.demand_mw if heat is not None else None,
+                "heat_delivered_mw": heat.delivered_mw if heat is not None else None,
+            }
+        )
+    return found
 
 
 def _reckoned(state: FactoryState, site: str) -> int:

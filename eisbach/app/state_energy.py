@@ -24,9 +24,13 @@ class Held:
 
 @dataclass(slots=True, kw_only=True)
 class SiteMeter:
-    """Up to which instant a site is metered, and how its counters stood then: channel -> (mJ, since which start)."""
+    """Up to which instant a site is metered, and how its counters stood then: channel -> (mJ, since which start).
+
+    `is_new` until there is a first interval: before it, counters have never been read.
+    """
 
     metered_ms: int
+    is_new: bool = True
     counters: dict[str, tuple[int, str]] = field(default_factory=dict)
 
 

@@ -63,6 +63,7 @@ def _print_power(found: Json) -> None:
         [
             *_head(found),
             ("racks", f"{now['nodes']} nodes, {now['gpus']} GPUs; {words.kilowatt(now['idle_mw'])} at rest, {words.kilowatt(now['rated_mw'])} at most"),
+            ("draw now", f"{words.kilowatt(now['drawn_mw'])} (modelled)"),
             ("reckoned with", f"{words.kilowatt(now['reckoned_mw'])} (all work at its rating; modelled)"),
             *(("cap", _cap_text(one)) for one in now["caps"]),
             ("plant allows", f"{words.kilowatt(plant['racks_allowed_mw'])} for the racks; limit: {plant['limited_by']}" if plant else ""),

@@ -15,6 +15,7 @@ from eisbach.portal.guard import PageRoute, answer_absent
 from eisbach.portal.navigation import NavEntry
 from eisbach.portal.pages import (
     bill,
+    energy,
     enter,
     files,
     home,
@@ -38,6 +39,7 @@ AREAS: Sequence[ModuleType] = (
     bill,
     enter,
     files,
+    energy,
 )
 """The modules of pages. Each has PAGES, and may have NAVIGATION and NOTICES; docs/portal.md says more."""
 

@@ -107,6 +107,15 @@ def test_a_bill_is_complete_soon_after_the_job_ended(factory):
     assert metered(factory, METER) == [], "once"
 
 
+def test_a_site_is_metered_soon_after_it_is_known(tmp_path):
+    """Before its first reading a counter says nothing, and a page about the site has nothing to show."""
+    factory = new_factory(tmp_path)
+    factory.pass_time(29 * SECOND_MS)
+    assert metered(factory, METER) == []
+    factory.pass_time(SECOND_MS)
+    assert len(metered(factory, METER)) == 1
+
+
 def test_long_work_is_metered_each_quarter_of_an_hour(factory):
     factory.submit(a_job("sleep 7000", cpus=4, limit_s=9000))
     for _ in range(30):

@@ -174,6 +174,7 @@ class Tenant:
     attempt: str = ""
     running_job: str = ""
     node: str = NODE
+    site: str = "here"
     secret: str = "API_KEY"
     archive: str = ""
     invoice: str = ""

@@ -67,6 +67,9 @@ CASES = {
     "POST /portal/invoices/{invoice}/credit": Case(by="operator", status=422, viewer=404),
     "GET /portal/projects/{project}": Case(),
     "POST /portal/projects/{project}/budget": Case(by="admin", status=303, viewer=403),
+    "GET /portal/energy": Case(stranger=None),
+    "GET /portal/sites/{site}/energy": Case(stranger=None),
+    "POST /portal/sites/{site}/cap": Case(status=403, stranger=403, viewer=403),
     "POST /portal/leave": Case(status=303, stranger=None, viewer=303),
 }
 """Each page that asks who is there; an area adds its own."""
@@ -97,6 +100,7 @@ def path_of(name, tenant):
         "job": tenant.running_job,
         "ended": tenant.ended_job,
         "attempt": tenant.attempt,
+        "site": tenant.site,
         "template": "train-language-model",
         "invoice": tenant.invoice,
     }

@@ -26,13 +26,15 @@ TENANT_PAGES = (
     "/jobs/{running_job}",
     "/jobs/job_of_nobody",
     "/projects/{project}",
+    "/energy",
+    "/sites/{site}/energy",
     "/jobs/{ended_job}/residency",
     "/rules",
     "/organisations/{organisation}/rules",
     "/projects/{project}/rules",
 )
 """What an administrator of an organisation opens; an area adds its own. `{name}` is a field of the test's tenant."""
-OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map", "/rules", "/violations")
+OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map", "/sites/here/energy", "/rules", "/violations")
 PUBLIC_PAGES = ("/enter", "/jobs")
 
 

@@ -10,7 +10,10 @@ from eisbach.api.answers import JsonAnswer, perform, settled
 from eisbach.api.errors import ABSENT, Problem
 from eisbach.api.representations import Json, instant_text
 from eisbach.app import cap_power, report_energy, report_site
+from eisbach.app.site_facts import SiteFacts
 from eisbach.core.vocabulary.interval import month_of
+
+OUTLOOK_HOURS = 24
 
 router = APIRouter(route_class=GuardedRoute, tags=["energy"])
 
@@ -59,6 +62,7 @@ async def site_energy(call: CallNow, site: schemas.SitePath, hours: schemas_ener
             "formulas": representations.FORMULAS,
             "check": representations.check(report_energy.check_of(application.reader, site, period), period),
             "hours": [representations.hour(one) for one in found],
+            "outlook": representations.outlook(_outlook(facts, now["drawn_mw"], instant)),
         }
     )
 
@@ -75,3 +79,9 @@ async def cap(call: CallNow, site: schemas.SitePath, new: schemas_energy.NewCap)
 
 def _cap(reply: Json) -> Json:
     return {"site": reply["site"], "racks_mw": reply["racks_mw"], "until_at": instant_text(reply["until_ms"])}
+
+
+def _outlook(facts: SiteFacts, drawn_mw: int, instant: int) -> list[Json]:
+    if facts.plant is None:
+        return []
+    return report_site.outlook(facts.plant, drawn_mw, instant, hours_back=0, hours_ahead=OUTLOOK_HOURS)

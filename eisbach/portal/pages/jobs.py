@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 from starlette.responses import Response, StreamingResponse
 
-from eisbach.app import cancel_job, explain_job, report_cost, running_cost
+from eisbach.app import cancel_job, explain_job, report_cost, report_energy, running_cost
 from eisbach.app.authorise import ABSENT
 from eisbach.app.read_output import (
     JobLines,
@@ -121,7 +121,12 @@ def _status(call: Call, row: Row) -> dict[str, Any]:
     """Return what the status panel shows: state, why, cost, attempts."""
     cost = report_cost.of_job(call.application.reader, row["job"])
     running = call.application.ask(running_cost.question(job=row["job"])).result()
-    return {"job": row, "why": _why(call, row), "cost": cost, "running_cost": running}
+    return {"job": row, "why": _why(call, row), "cost": cost, "running_cost": running, "energy": _energy(call, row["job"])}
+
+
+def _energy(call: Call, job: str) -> dict[str, Any]:
+    is_complete = call.application.ask(report_energy.is_complete(job)).result()
+    return {**(report_energy.of_job(call.application.reader, job) or {}), "is_complete": is_complete}
 
 
 def _why(call: Call, row: Row) -> dict[str, Any]:
