@@ -32,6 +32,7 @@ from eisbach.adapters.template_library import TemplateLibrary
 from eisbach.app import issue_token, promise_register, record_observation
 from eisbach.app.announce_data_set import DataLimits
 from eisbach.app.application import Application, FacePorts, Keepers
+from eisbach.app.bill_months import bill_last_month
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM, Role
 from eisbach.app.expire_files import expire_archives, expire_remains
@@ -178,12 +179,13 @@ def _rounds(application: Application, sites: Sequence[SiteFacts]) -> list[Rounds
     site_round = Round("site-file", 10 * SECOND_MS, lambda app: apply_site_changes(app, sites))
     kept_ms = RETENTION.replies_days * DAY_MS
     replies_round = Round("forget-replies", HOUR_MS, lambda app: forget_replies(app, kept_ms))
+    billing_round = Round("bill-last-month", HOUR_MS, bill_last_month)
     late_round = Round("refuse-late", 60 * SECOND_MS, refuse_late)
     # Large folders take minutes to delete: on a thread of its own, so that heads are signed and usage is settled meanwhile.
     expiry_round = Round("expire-files", HOUR_MS, _expire_files)
     return [
         RoundsThread(application, (*ROUNDS, site_round, late_round, replies_round)),
-        RoundsThread(application, (expiry_round,)),
+        RoundsThread(application, (billing_round, expiry_round,)),
         RoundsThread(application, (Round("tend-data-sets", 2 * SECOND_MS, tend_data_sets),)),
     ]
 

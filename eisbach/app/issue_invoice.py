@@ -5,23 +5,26 @@ takes it only where that view still holds, and gives it the number. So numbers h
 twice, and nobody waits for a large invoice. Read `issue`.
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from eisbach.app import read_invoices, set_billing
+from eisbach.app import read_invoices, report_energy, set_billing
 from eisbach.app.bill_movements import movements, places
 from eisbach.app.commands import Actor, Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.events_billing import InvoiceIssued
 from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
+from eisbach.core.billing import wording
 from eisbach.core.billing.invoice import Document, Names, due, lines_of, number_of, totals_of
 from eisbach.core.billing.parties import Treatment, missing_of_buyer
 from eisbach.core.billing.vat import vat_of
 from eisbach.core.vocabulary.interval import month_of, year_and_month
 from eisbach.core.vocabulary.reasons import Reason, Refusal
+from eisbach.ports.store import Reader
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
@@ -129,11 +132,14 @@ def _prepare(application: "Application", office: InvoiceOffice, organisation: st
         what = f"Nothing of {period} is left to bill" if view.billed_until >= 0 else f"Nothing was charged in {period}"
         return Refusal(Reason.NOTHING_TO_BILL, what, "Look at `eisbach invoice list` and `eisbach cost --period`", "period", {"period": period})
     kind, lines, net_cents = lines_of(moved)
+    buyer = set_billing.details_of(reader, view.details)
+    titles = {row["project"]: row["name"] for row in projects}
     names = Names(
         seller=office.seller,
-        buyer=set_billing.details_of(reader, view.details),
-        projects={row["project"]: row["name"] for row in projects},
+        buyer=buyer,
+        projects=titles,
         places=places(reader, moved),
+        notes=_energy_notes(reader, {one.supply.project for one in moved}, titles, period, buyer.language),
     )
     refusal = incomplete(organisation, names)
     if refusal is not None:
@@ -155,6 +161,20 @@ def _prepare(application: "Application", office: InvoiceOffice, organisation: st
     )
     net_micro_eur = sum(line.amount for line in lines)
     return _Prepared(view, document, office.documents.make(document), from_seq, to_seq, net_micro_eur)
+
+
+def _energy_notes(
+    reader: Reader, projects: Collection[str], titles: Mapping[str, str], period: str, language: str
+) -> list[str]:
+    """Return what the billed projects drew in the month so far, where a meter has it; kept with the invoice's names."""
+    notes: list[str] = []
+    for project in sorted(projects):
+        found = report_energy.of_project(reader, project, period)
+        if found["total_mj"]:
+            known = ("total_mj", "label", "carbon_location_mg", "carbon_market_mg")
+            energy = wording.Energy(**{name: found[name] for name in known})
+            notes.append(wording.energy_note(language, titles[project], period, energy))
+    return notes
 
 
 def _command(actor: Actor, office: InvoiceOffice, prepared: _Prepared) -> Command:

@@ -1,26 +1,37 @@
 """`eisbach cost`: what was charged, to the last micro-euro."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from eisbach.cli import energy_figures, figures
+from eisbach.cli.errors import usage_error
 from eisbach.cli.jobs import Project, site_words
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.resolve import find_job, find_project
 from eisbach.cli.session import Session
 
 Json = dict[str, Any]
+CHUNK = 65_536
 
 
 def cost(
     job: Annotated[str | None, typer.Argument(metavar="[JOB]", help="Name, id, or the start of an id.")] = None,
     period: Annotated[str | None, typer.Option("--period", metavar="YYYY-MM", help="The month; now without it.")] = None,
     project: Project = None,
+    focus: Annotated[
+        Path | None, typer.Option("--focus", metavar="FILE.csv", help="Write the month of the project as FOCUS 1.2.")
+    ] = None,
     output_format: Output = Format.TABLE,
 ) -> None:
     """Show what a project, or one job by attempt, was charged."""
     session = Session()
+    if focus is not None:
+        if job is not None:
+            raise usage_error("--focus writes a month of a project, not one job", "Leave the job out")
+        _write_focus(session, find_project(session, project), period, focus, output_format)
+        return
     if job is not None:
         found = find_job(session, job, project)
         statement = session.client.get(f"/v1/jobs/{found['job']}/cost")
@@ -31,6 +42,14 @@ def cost(
     statement = session.client.get(f"/v1/projects/{place['project']}/cost", period=period)
     statement["energy"] = session.client.get(f"/v1/projects/{place['project']}/energy", period=period)
     show(document("project-cost", **statement), output_format, lambda is_wide: _print_project_cost(place, statement))
+
+
+def _write_focus(session: Session, place: Json, period: str | None, path: Path, output_format: Format) -> None:
+    with session.client.open(f"/v1/projects/{place['project']}/focus.csv", period=period) as answer:
+        content = b"".join(iter(lambda: answer.read(CHUNK), b""))
+    path.write_bytes(content)
+    said = document("focus", path=str(path), size=len(content))
+    show(said, output_format, lambda is_wide: print(f"Wrote {path} ({len(content)} bytes)."))
 
 
 def _print_project_cost(place: Json, statement: Json) -> None:

@@ -8,9 +8,11 @@ import pytest
 
 from eisbach.adapters.xrechnung import XRechnungFolder
 from eisbach.app import drain_node, issue_invoice, set_billing
+from eisbach.app.bill_months import bill_last_month
 from eisbach.app.bill_movements import movements
 from eisbach.app.commands import SYSTEM
 from eisbach.app.invoice_office import InvoiceOffice
+from eisbach.core.billing import wording
 from eisbach.core.ledger import account
 from eisbach.core.vocabulary.interval import month_end
 from eisbach.core.vocabulary.quantities import HOUR_MS
@@ -294,3 +296,42 @@ def test_an_erased_address_is_gone_and_the_invoice_keeps_its_own(factory):
 def issue_after_more_work(factory):
     work(factory)
     return issue(factory)
+
+
+def test_the_month_is_billed_when_it_is_over_and_settled(factory):
+    """A job runs over the month's end: nothing is billed before its part of the old month is settled, then once."""
+    address(factory)
+    before, end = month(factory), month_end(factory.clock.now())
+    factory.pass_time(end - factory.clock.now() - 2 * HOUR_MS)
+    factory.run_rounds()
+    job = factory.submit(a_job("sleep 14400", limit_s=20_000))
+    factory.pass_time(2 * HOUR_MS + 60_000)
+    assert factory.call(bill_last_month) == 0, "its hours of the old month are not charged yet"
+    factory.run_rounds()
+    assert factory.call(bill_last_month) == 1
+    assert factory.call(bill_last_month) == 0
+    (row,) = factory.store.rows("invoices", {}).rows
+    assert row["period"] == before
+    factory.pass_time(5 * HOUR_MS)
+    issue(factory)
+    billed = sum(row["net_micro_eur"] for row in factory.store.rows("invoices", {}).rows)
+    assert billed == factory.job(job)["charged"], "both months together are the job"
+
+
+def test_who_has_no_address_is_named_and_comes_again(factory, caplog):
+    work(factory)
+    factory.pass_time(month_end(factory.clock.now()) - factory.clock.now() + HOUR_MS)
+    assert factory.call(bill_last_month) == 0
+    assert organisation_of(factory) in caplog.text
+    address(factory)
+    assert factory.call(bill_last_month) == 1
+
+
+def test_the_energy_of_the_month_stands_on_the_invoice():
+    energy = wording.Energy(4_320_000_000, "modelled", 456_789, 0)
+    note = wording.energy_note("de", "Pumpen", "2026-11", energy)
+    assert note == (
+        "Energie von Projekt Pumpen in 2026-11, bis zur Ausstellung: 1,200000 kWh (modelliert), mit den Anteilen an Leerlauf, "
+        "Kühlung und Verlusten; CO2 standortbezogen 456,789 g, marktbezogen 0,000 g."
+    )
+    assert "CO2" not in wording.energy_note("en", "Pumps", "2026-11", replace(energy, carbon_market_mg=None))

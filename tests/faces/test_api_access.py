@@ -116,6 +116,7 @@ CASES = {
     "GET /v1/jobs/{job}/artifacts/{attempt}/{path:path}": Case(where="ended_job", viewer=403),
     "GET /v1/jobs/{job}/cost": Case(where="ended_job"),
     "GET /v1/projects/{project}/cost": Case(),
+    "GET /v1/projects/{project}/focus.csv": Case(),
     "GET /v1/jobs/{job}/proof": Case(where="ended_job"),
     "GET /v1/audit/head": Case(by="auditor", viewer=403),
     "GET /v1/audit/export": Case(by="auditor", viewer=403),

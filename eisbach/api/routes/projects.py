@@ -1,6 +1,8 @@
 """Projects: create, list, look at, set the budget, and what a project and its jobs cost."""
 
+import csv
 from collections.abc import Mapping
+from io import StringIO
 from typing import Any
 
 from fastapi.routing import APIRouter
@@ -10,12 +12,16 @@ from eisbach.api import representations, schemas
 from eisbach.api.access import JOB, ORGANISATION, OWN, PROJECT, Call, CallNow, GuardedRoute, Place, allow, located_id
 from eisbach.api.answers import JsonAnswer, perform, reply_to, settled
 from eisbach.api.errors import ABSENT, Problem
-from eisbach.app import create_project, report_cost, set_budget
+from eisbach.app import create_project, export_focus, report_cost, set_budget
 from eisbach.app.state import FactoryState
 from eisbach.app.visible import which_projects
 from eisbach.core.vocabulary.interval import month_of
 
 router = APIRouter(route_class=GuardedRoute, tags=["projects"])
+
+_CSV: dict[int | str, dict[str, Any]] = {
+    200: {"description": "CSV with a header, UTF-8.", "content": {"text/csv": {"schema": {"type": "string"}}}}
+}
 
 
 def _owner(body: Mapping[str, Any]) -> Place:
@@ -66,6 +72,25 @@ def project_cost(call: CallNow, project: schemas.ProjectPath, period: schemas.Pe
     this_month = month_of(call.application.clock.now())
     statement = report_cost.of_project(call.application.reader, project, period or this_month, this_month)
     return JsonAnswer(representations.project_cost(statement))
+
+
+@router.get(
+    "/v1/projects/{project}/focus.csv", response_class=Response, responses=_CSV, summary="A month's costs as FOCUS 1.2"
+)
+@allow("cost:read", PROJECT, "project")
+def focus(call: CallNow, project: schemas.ProjectPath, period: schemas.Period = None) -> Response:
+    """Send a month's costs of a project in the columns of FOCUS 1.2; their sum is the ledger's."""
+    application, reader = call.application, call.application.reader
+    row = reader.row("projects", project)
+    owner = reader.row("organisations", row["organisation"]) if row is not None else None
+    if row is None or owner is None:
+        raise Problem(ABSENT)
+    month = period or month_of(application.clock.now())
+    issuer = application.office.seller.name if application.office is not None else ""
+    written = StringIO(newline="")
+    csv.writer(written).writerows(export_focus.csv_lines(export_focus.rows_of(reader, row, owner, month, issuer)))
+    headers = {"Content-Disposition": f'attachment; filename="focus-{month}.csv"'}
+    return Response(written.getvalue().encode(), headers=headers, media_type="text/csv")
 
 
 @router.get("/v1/jobs/{job}/cost", response_model=schemas.JobCost, summary="What a job cost")

@@ -1,8 +1,25 @@
 """The words on an invoice, in German and English: they are part of its bytes, so each table belongs to a format."""
 
+from dataclasses import dataclass
+
 from eisbach.core.billing.invoice import HOUR_PARTS, Document, DocumentKind, Line
+from eisbach.core.billing.vat import half_up
 from eisbach.core.vocabulary.interval import calendar_date, date_text
 from eisbach.core.vocabulary.money import euro_text
+
+MJ_A_MWH = 3_600
+"""Millijoule in a milliwatt-hour, a millionth of a kilowatt-hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """What a project's work drew in a month: millijoule, the label of the figure, and CO2 in milligrams where it is known."""
+
+    total_mj: int
+    label: str
+    carbon_location_mg: int | None
+    carbon_market_mg: int | None
+
 
 _WORDS = {
     "de": {
@@ -17,6 +34,12 @@ _WORDS = {
         "terms": "Zahlbar ohne Abzug bis {due}.",
         "credit_terms": "Der Betrag wird mit offenen Rechnungen verrechnet oder überwiesen.",
         "example": "MUSTER: Der Verkäufer ist ein Beispiel. Diese Rechnung ist keine Forderung.",
+        "energy": "Energie von Projekt {project} in {period}, bis zur Ausstellung: {kwh} kWh ({label}), mit den Anteilen an "
+        "Leerlauf, Kühlung und Verlusten{carbon}.",
+        "carbon": "; CO2 standortbezogen {location} g, marktbezogen {market} g",
+        "measured": "gemessen",
+        "modelled": "modelliert",
+        "simulated_energy": "simuliert",
         "rounding": "Beträge entstehen aus Millionstel Euro und werden einmal, in der Summe, auf Cent gerundet.",
     },
     "en": {
@@ -31,6 +54,12 @@ _WORDS = {
         "terms": "Payable without deduction by {due}.",
         "credit_terms": "The amount is set off against open invoices or transferred.",
         "example": "EXAMPLE: The seller is an example. This invoice is no claim.",
+        "energy": "Energy of project {project} in {period}, up to the issue: {kwh} kWh ({label}), with its shares of idle "
+        "machines, cooling and losses{carbon}.",
+        "carbon": "; CO2 {location} g location-based, {market} g market-based",
+        "measured": "measured",
+        "modelled": "modelled",
+        "simulated_energy": "simulated",
         "rounding": "Amounts are counted in millionths of a euro and rounded to cents once, in the sum.",
     },
 }
@@ -76,6 +105,18 @@ def notes(document: Document) -> list[str]:
     return [*found, *names.notes]
 
 
+def energy_note(language: str, project: str, period: str, energy: Energy) -> str:
+    """Return what a project's work drew in a month, with the label of the figure, as a note on its invoice."""
+    words = _WORDS.get(language, _WORDS["de"])
+    carbon = ""
+    if energy.carbon_location_mg is not None and energy.carbon_market_mg is not None:
+        location, market = (_decimal(language, amount, 3) for amount in (energy.carbon_location_mg, energy.carbon_market_mg))
+        carbon = words["carbon"].format(location=location, market=market)
+    label = words.get({"simulated": "simulated_energy"}.get(energy.label, energy.label), energy.label)
+    kwh = _decimal(language, half_up(energy.total_mj, MJ_A_MWH), 6)
+    return words["energy"].format(project=project, period=period, kwh=kwh, label=label, carbon=carbon)
+
+
 def payment_terms(document: Document) -> str:
     """Return until when and how a document is paid (BT-20)."""
     words = _words(document)
@@ -101,6 +142,13 @@ def percent_text(permille: int) -> str:
     """Return a rate as percent: `19`, `7.7`, `0`."""
     whole, rest = divmod(permille, 10)
     return f"{whole}.{rest}" if rest else str(whole)
+
+
+def _decimal(language: str, amount: int, decimals: int) -> str:
+    """Return an amount in tenth powers of its unit as a decimal text."""
+    whole, rest = divmod(amount, 10**decimals)
+    text = f"{whole}.{rest:0{decimals}d}"
+    return text.replace(".", ",") if language == "de" else text
 
 
 def _spoken(document: Document, number: str) -> str:
