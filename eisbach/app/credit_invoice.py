@@ -1,7 +1,7 @@
 """A credit note takes an invoice back, in part or whole: the claim becomes smaller, the ledger stays as it is.
 
 The ledger says what was held and what it cost; budgets follow from that. A credit note says that less of it is owed,
-so no budget grows by it.
+so no budget grows by it (docs/decisions/0012).
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""An invoice: lines from the ledger's transfers, rounded once, with VAT by category.
+"""An invoice: lines from the ledger's transfers, rounded once, with VAT by category (docs/decisions/0012).
 
 The ledger counts millionths of a euro, an invoice cents. The sum of what is billed is rounded to cents once
 (half up); each line gets its whole cents, and the cents that are missing to the sum go to the lines with the largest
