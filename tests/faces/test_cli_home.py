@@ -5,6 +5,8 @@ import os
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,26 @@ def test_the_first_start_makes_the_next_command_just_work(factory, tmp_path):
         f"error: No factory answers at {factory['url']} (connection refused)\n"
         "  Start it with `eisbach up`, or choose another one with EISBACH_URL or `eisbach login`\n"
     )
+
+
+def test_the_portal_is_opened_by_links_that_are_printed(factory):
+    assert set(factory["portal_links"]) == {"sign-up", "operator"}
+    run_cli("org", "create", "acme")
+    for arguments, role in (((), ""), (("--organisation", "acme"), "administrator"), (("--role", "auditor"), "auditor")):
+        ran = run_cli("portal", *arguments)
+        assert ran.code == ExitCode.OK, ran.err
+        for link in ran.out.split():
+            with urllib.request.urlopen(link, timeout=10) as answer:
+                assert role in answer.read().decode()
+    browser = urllib.request.Request(factory["url"] + "/", headers={"Accept": "text/html"})
+    with pytest.raises(urllib.error.HTTPError, match="401") as refused:
+        urllib.request.urlopen(browser, timeout=10)
+    assert refused.value.url.endswith("/portal/")
+
+
+@pytest.mark.parametrize("arguments", [("--role", "king"), ("--role", "admin"), ("--role", "operator", "--organisation", "x")])
+def test_a_link_for_nobody_is_refused(factory, arguments):
+    assert run_cli("portal", *arguments).code != ExitCode.OK
 
 
 def test_a_backup_is_restored_into_another_home(factory, tmp_path, monkeypatch):

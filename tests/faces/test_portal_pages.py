@@ -303,3 +303,22 @@ def test_the_limit_of_a_project_is_changed_by_its_administrator(world):
     refused = seen.send(page, action, budget="viel", form_id="another-form-of-this-test")
     assert refused.status_code == 422
     assert 'id="e-budget"' in refused.text
+
+
+def test_a_template_reads_a_data_set_of_its_project_and_no_other(world):
+    seen = browser(world, world.ours.tokens["member"])
+    path = "/templates/predictive-maintenance"
+    form = seen.get(f"{path}?data_set={world.ours.data_set}")
+    assert form_of(form.text, f"{path}/plan")["data_set"] == world.ours.data_set
+    assert world.theirs.data_set not in form.text
+    plan = seen.send(form, f"{path}/plan")
+    assert plan.status_code == 200, plan.text
+    assert seen.send(plan, f"{path}/start").status_code == 303
+    foreign = seen.send(form, f"{path}/plan", data_set=world.theirs.data_set)
+    assert foreign.status_code == 404 or foreign.status_code == 422
+    assert "NOT_FOUND" in foreign.text
+
+
+def test_the_report_is_wanted_in_the_language_of_the_page(world):
+    german = browser(world, world.ours.tokens["member"], language="de").get("/templates/predictive-maintenance")
+    assert form_of(german.text, "/templates/predictive-maintenance/plan")["env_LANGUAGE"] == "de"

@@ -1,12 +1,14 @@
 """Start a template: choose, see the plan with price, ceiling, start and place, confirm."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
 
 from eisbach.app import check_references, list_offers, quote_job, start_template, submit_job
 from eisbach.app.authorise import ABSENT, Place
+from eisbach.app.state_data import Stage
 from eisbach.app.visible import projects_of
 from eisbach.core.jobs.request import JobSpec
 from eisbach.core.jobs.task_file import parse_task
@@ -30,6 +32,23 @@ ABOUT = {
         "Finds anomalous stretches in real measurements, reports what it found and missed, and leaves a model."
     ),
 }
+OPTION_LABELS = {
+    "DATA": N_("Measurements: auto, water-flow, or a file's name"),
+    "LANGUAGE": N_("Language of the report"),
+    "TIMEZONE": N_("Time zone of the measurements"),
+    "CALIBRATION_DAYS": N_("Days to learn what is normal"),
+    "STEPS": N_("Training steps"),
+    "LAYERS": N_("Layers"),
+    "WIDTH": N_("Width"),
+    "CONTEXT": N_("Context length"),
+    "BATCH": N_("Batch size"),
+    "SAVE_EVERY": N_("Steps between checkpoints"),
+    "SEED": N_("Seed of chance"),
+    "TOKENIZER": N_("Tokenizer"),
+}
+"""What the options of templates are called; one that is not here is shown by its own name."""
+DATA_NAME = "input"
+DATA_SETS_SHOWN = 200
 OPTION = "env_"
 NOTHING_UPLOADED = "sha256:" + 64 * "0"
 """Stands for the archive of a template while nothing but the price is asked."""
@@ -49,7 +68,11 @@ def list_templates(call: Call) -> Response:
 def show_template(call: Call) -> Response:
     """Show what can be chosen of a template."""
     task = _task(call)
-    return _form(call, task, _defaults(task))
+    typed = _defaults(task)
+    if OPTION + "LANGUAGE" in typed:
+        typed[OPTION + "LANGUAGE"] = call.speech.language
+    typed["data_set"] = call.query("data_set")
+    return _form(call, task, typed)
 
 
 @page("POST", "/templates/{template}/plan", "job:plan", located_by=_project_of)
@@ -58,7 +81,7 @@ def show_plan(call: Call) -> Response:
     task = _task(call)
     typed = _typed(call.form, task)
     try:
-        spec = _spec(call, typed, NOTHING_UPLOADED)
+        spec = _checked(call, call.form.text("project"), replace(_spec(call, typed, NOTHING_UPLOADED), workdir=None))
         plan = _plan(call, spec)
     except Refused as refused:
         return _form(call, task, typed, refused)
@@ -132,6 +155,7 @@ def _defaults(task: Mapping[str, Any]) -> dict[str, str]:
         "nodes": str(task.get("num_nodes", 1)),
         "time_limit": str(task.get("time_limit", "1h")),
         "site": "",
+        "data_set": "",
         **{OPTION + name: str(value) for name, value in (task.get("envs") or {}).items()},
     }
 
@@ -150,6 +174,8 @@ def _spec(call: Call, typed: dict[str, str], archive: str) -> JobSpec:
         "envs": {name.removeprefix(OPTION): value for name, value in typed.items() if name.startswith(OPTION)},
         "workdir": archive,
     }
+    if typed["data_set"]:
+        chosen["data"] = {DATA_NAME: typed["data_set"]}
     if typed["site"]:
         chosen["placement"] = {"sites": [typed["site"]]}
     task = start_template.task_of(call.application, call.parameter("template"), chosen)
@@ -178,12 +204,22 @@ def _form(call: Call, task: Mapping[str, Any], typed: dict[str, str], refused: R
         about=ABOUT,
         typed=typed,
         options=options,
+        option_labels=OPTION_LABELS,
+        data_sets=_data_sets(call),
         option_prefix=OPTION,
         projects=projects,
         accelerators=accelerators_of(offers),
         sites=_sites(call, offers),
         form_id=call.new_form_id(),
     )
+
+
+def _data_sets(call: Call) -> dict[str, str]:
+    """Return the complete data sets of the projects in which the caller may start work, with their project's name."""
+    names = {row["project"]: row["name"] for row in projects_of(call.application.reader, call.who)}
+    where = {"project": tuple(names), "stage": Stage.READY.value}
+    rows = call.application.reader.rows("data_sets", where, limit=DATA_SETS_SHOWN).rows if names else ()
+    return {row["data_set"]: f"{row['name']} ({names[row['project']]})" for row in rows}
 
 
 def _sites(call: Call, offers: Mapping[str, Any]) -> dict[str, str]:
