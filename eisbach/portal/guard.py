@@ -120,7 +120,7 @@ def _call_of(request: Request) -> Call:
 async def _admit(made: Page, call: Call) -> None:
     """Fill in who asks, the form and the resource; raise Refused where something of it may not be."""
     request = call.request
-    is_sent = request.method == "POST"
+    is_sent, is_piece = request.method == "POST", request.method == "PATCH"
     if call.session.secret:
         call.actor = call.application.actor_of(call.session.secret)
     if is_sent:
@@ -130,6 +130,9 @@ async def _admit(made: Page, call: Call) -> None:
     if made.is_public or call.actor is None:
         return
     if is_sent and not call.session.has_sent(call.form.text(CSRF)):
+        raise Refused(FOREIGN_FORM)
+    # A page's script, which sends bytes and no form, says in a header what a form says in a field.
+    if is_piece and not (is_from_here(request) and call.session.has_sent(request.headers.get("eisbach-form", ""))):
         raise Refused(FOREIGN_FORM)
     place: Place = (made.kind, request.path_params.get(made.named_by))
     if made.located_by is not None:

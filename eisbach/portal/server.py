@@ -15,6 +15,7 @@ from eisbach.portal.guard import PageRoute, answer_absent
 from eisbach.portal.navigation import NavEntry
 from eisbach.portal.pages import (
     bill,
+    data,
     energy,
     enter,
     files,
@@ -35,6 +36,7 @@ AREAS: Sequence[ModuleType] = (
     start,
     jobs,
     projects,
+    data,
     policy,
     bill,
     enter,

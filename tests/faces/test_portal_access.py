@@ -49,6 +49,15 @@ CASES = {
     "GET /portal/jobs/{job}/files/{attempt}/{path:path}": Case(
         path="/portal/jobs/{ended}/files/{attempt}/0/model/weights.bin", viewer=403
     ),
+    "GET /portal/data": Case(stranger=None),
+    "POST /portal/data/uploads": Case(viewer=403),
+    "GET /portal/data/uploads/{data_set}": Case(path="/portal/data/uploads/{upload}", viewer=403),
+    "PATCH /portal/data/uploads/{data_set}": Case(path="/portal/data/uploads/{upload}", viewer=403),
+    "GET /portal/data/{data_set}": Case(),
+    "GET /portal/data/{data_set}/content": Case(viewer=403),
+    "GET /portal/data/{data_set}/certificate": Case(path="/portal/data/{deleted_data_set}/certificate"),
+    "POST /portal/data/{data_set}/copies": Case(status=303, viewer=403),
+    "POST /portal/data/{data_set}/delete": Case(status=303, viewer=403),
     "GET /portal/rules": Case(stranger=None),
     "GET /portal/organisations/{organisation}/rules": Case(by="admin", viewer=403),
     "POST /portal/organisations/{organisation}/rules": Case(by="admin", status=303, viewer=403),
@@ -103,6 +112,9 @@ def path_of(name, tenant):
         "site": tenant.site,
         "template": "train-language-model",
         "invoice": tenant.invoice,
+        "data_set": tenant.data_set,
+        "upload": tenant.upload,
+        "deleted_data_set": tenant.deleted_data_set,
     }
     return re.sub(r"\{(\w+)(?::path)?\}", lambda match: values[match[1]], template).removeprefix("/portal")
 
@@ -111,8 +123,12 @@ def asked(seen, name, tenant):
     method, path = name.split(" ")[0], path_of(name, tenant)
     if method == "GET":
         return seen.client.get(f"/portal{path}", follow_redirects=False)
+    if method == "PATCH":
+        headers = {"origin": HOST, "eisbach-form": form_of_session(seen), "upload-offset": "0"}
+        return seen.client.patch(f"/portal{path}", content=b"abc", headers=headers)
     fields = {"project": tenant.project, "form_id": "a-form-id-of-a-test", "csrf": form_of_session(seen)}
     fields |= {"treatment": "domestic", "language": "de", "month": PERIOD, "reason": "goodwill"}
+    fields |= {"size": "3", "data_class": "customer", "site": "here"}
     return seen.post(path, {"cpus": "1", "memory": "1", "nodes": "1", "time_limit": "5m", "name": "new", **fields})
 
 

@@ -32,6 +32,10 @@ TENANT_PAGES = (
     "/rules",
     "/organisations/{organisation}/rules",
     "/projects/{project}/rules",
+    "/data",
+    "/data/{data_set}",
+    "/data/{upload}",
+    "/data/{deleted_data_set}",
 )
 """What an administrator of an organisation opens; an area adds its own. `{name}` is a field of the test's tenant."""
 OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map", "/sites/here/energy", "/rules", "/violations")
