@@ -112,6 +112,8 @@ def told_end(session: Session, job: Json) -> int:
     parts.append(f"after {figures.counted(int(job.get('attempts') or 0), 'attempt')},")
     parts.append(f"charged {job.get('charged_eur', figures.euro(job.get('charged_micro_eur')))} EUR.")
     say(" ".join(parts))
+    if job.get("simulated"):
+        say(f"All of it is simulated: nothing was executed at {clean(str(job['site']))}.")
     if outcome != Outcome.SUCCEEDED.value:
         say(f"Why: `eisbach why {job['job']}`")
     return code
