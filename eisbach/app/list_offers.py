@@ -21,6 +21,7 @@ def question() -> Callable[[FactoryState, int], dict[str, Any]]:
             for flavour, nodes in flavours_of(state.scheduler.fleet).items()
             for site, inside in _by_site(state, nodes)
         ]
+        offers.sort(key=lambda offer: bool(offer["places"][0]["simulated"]))  # what is real comes first
         return {
             "tariff": tariff.version if tariff is not None else "",
             "tariff_label": tariff.label if tariff is not None else "",

@@ -70,7 +70,7 @@ def test_each_site_says_where_it_is_and_what_stands_there(both):
 
 def test_a_flavour_is_offered_once_for_each_of_its_sites(both):
     declare(both, HERE, replace(FAR, nodes=(*FAR.nodes, FAR_CPU)))
-    offers = both.ask(list_offers.question())["offers"]
+    offers = both.ask(list_offers.question())["offers"]  # the real one first
     assert [(one["flavour"], one["places"][0]["site"], one["nodes"], one["places"][0]["simulated"]) for one in offers] == [
         ("cpu", "here", 1, False), ("cpu", "far", 1, True), ("h200.8", "far", 10, True),
     ]  # fmt: skip
