@@ -1,6 +1,7 @@
 """Caps on the power of sites: what connection, weather and stream allow, looked at by a round; and a named act of the operator.
 
-A cap is an event. What runs above it is stopped by the admission cycle, spot first; nothing starts that would exceed it.
+A cap is an event. What runs above it is stopped by the admission cycle, spot first; nothing starts that would exceed it
+(docs/decisions/0013).
 """
 
 from collections.abc import Callable

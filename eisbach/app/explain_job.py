@@ -5,7 +5,7 @@ from typing import Any
 
 from eisbach.app import money, why_texts
 from eisbach.app.check_place import told
-from eisbach.app.explain_power import power_text
+from eisbach.app.explain_power import what_power_lacks
 from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.app.why_texts import Capacity, Said, capacity_of
@@ -93,8 +93,8 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
             return _said(Reason.PLACEMENT_FORBIDDEN.value, said) | {"text": f"{said}. {why}"}
         is_there = any(scheduler.fleet.could_ever(one, job.nodes) for one in job.shapes)
         return _said(Reason.NODES_UNAVAILABLE.value, Said(why_texts.DRAINED if is_there else why_texts.GONE, needs))
-    if lacking := power_text(state, job, plan):
-        return {"reason": Reason.POWER_CAP.value, "text": lacking}
+    if (lacking := what_power_lacks(state, job, plan)) is not None:
+        return _said(Reason.POWER_CAP.value, lacking)
     releases = [(one.releases_ms, one.shares) for one in scheduler.holding.values()]
     shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now, job.where)
     estimate = shadow.at_ms if shadow is not None else None

@@ -111,6 +111,9 @@ def _shown(translator: Translator, language: str, name: str, value: object) -> s
         return translator.money(language, value)
     if name.endswith("_ms"):
         return f"{translator.number(language, value / 1000, 3)} s"
+    if name.endswith("_mw"):
+        kilo, unit = (1_000_000, "kW") if value >= 1_000_000 else (1000, "W")
+        return f"{translator.number(language, value / kilo, 2)} {unit}"
     if name.endswith("_bytes"):
         return f"{translator.number(language, value)} {translator.text(language, BYTES)}"
     if name.endswith("_mib"):

@@ -34,7 +34,18 @@ BEHIND_FIRST = N_(
     "({ahead} jobs ahead)"
 )
 BUSY = N_("It needs {count} x ({each}); {free} are free now; {ahead} jobs stand before it")
+POWER_LACKS = N_(
+    "It has room at {site}, but would add {wanted_mw} to the {reckoned_mw} that its racks may draw already "
+    "({rest_mw} of it at rest), and they may draw {cap_mw} (limit: {cause})"
+)
+POWER_NEVER = N_(
+    "It has room at {site}, but would add {wanted_mw} to the {rest_mw} that its racks draw at rest, and they may draw {cap_mw} "
+    "(limit: {cause}). It does not start under this cap, whatever else ends"
+)
+POWER_KEPT = N_("What is left of the power of {site} is kept for a job that stands before it")
 
+POWER_CAUSES = (N_("nothing"), N_("grid connection"), N_("hot day"), N_("cooling permit"), N_("operator"))
+"""What limits a site's power (CapCause), for translations."""
 CAUSES = (N_("cancel"), N_("budget"), N_("preemption"), N_("drain"), N_("power_cap"), N_("placement"))
 """Why an attempt is asked to stop (StopCause), for translations."""
 
@@ -77,4 +88,6 @@ def _plain(name: str, value: object) -> str:
         return f"{euro_text(value)} EUR"
     if isinstance(value, int) and name.endswith("_ms"):
         return f"{value / 1000:g} s"
+    if isinstance(value, int) and name.endswith("_mw"):
+        return f"{value / 1_000_000:,.2f} kW" if value >= 1_000_000 else f"{value / 1000:.2f} W"
     return str(value)

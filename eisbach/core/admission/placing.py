@@ -63,9 +63,11 @@ class Placing:
         if self._preemptions_left == 0 or right == 0:
             return
         self._preemptions_left -= 1
-        chosen = for_waiting(
-            self.state.fleet, self._room, self._running(), right, lambda: self.place(job) is not None
-        )
+        running = self._running()
+        if not any(one.right < right and not one.is_leaving for one in running):
+            self._preemptions_left = 0  # nobody could make room for anybody: the fleet need not be walked for that
+            return
+        chosen = for_waiting(self.state.fleet, self._room, running, right, lambda: self.place(job) is not None)
         if chosen is not None:
             self._preemptions_left = 0
             self._stop(chosen, StopCause.PREEMPTION)
