@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eisbach.adapters.countries import UNKNOWN_COUNTRY, is_country
 from eisbach.adapters.home_files import HomeFileError, flag_of, known_keys, read_toml, table_of, text_of, write_once
 from eisbach.adapters.site_nodes import read_nodes
 from eisbach.adapters.site_power import read_carbon, read_heat, read_power, read_stream
 from eisbach.app.site_facts import NodeFacts, SiteFacts
+from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY, is_country
 
 SITE_FILE = "site.toml"
 """Its name in the home."""

@@ -1,6 +1,5 @@
 """An upload is announced: what comes, how large it is, whose it is; its bytes count against the quota from here on."""
 
-import re
 from dataclasses import dataclass
 
 from eisbach.app.check_place import Forbidden, against, refusal_of, refused
@@ -11,6 +10,7 @@ from eisbach.app.state import FactoryState
 from eisbach.app.state_data import DataClass
 from eisbach.app.texts import commit_to
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
+from eisbach.core.vocabulary.countries import expand, is_country_or_group
 from eisbach.core.vocabulary.quantities import DAY_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -19,7 +19,6 @@ NAME_BYTES_MAX = 200
 LICENCE_CHARACTERS_MAX = 200
 KEEP_DAYS_MAX = 36_500
 COUNTRIES_MAX = 60
-_COUNTRY = re.compile(r"[A-Z]{2}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +78,7 @@ def command(actor: Actor, *, project: str, new: NewDataSet, limits: DataLimits) 
             size=new.size,
             keep_ms=None if new.keep_days is None else new.keep_days * DAY_MS,
             expires_ms=context.now + limits.upload_ms_max,
-            countries=new.countries,
+            countries=expand(new.countries),
             by=actor.token,
         )
         texts = (name_text, licence_text) if new.licence else (name_text,)
@@ -91,7 +90,7 @@ def command(actor: Actor, *, project: str, new: NewDataSet, limits: DataLimits) 
 
 def _forbidden(state: FactoryState, project: str, new: NewDataSet, site: str) -> Forbidden | None:
     """Return why rules forbid a site for a file that is about to come; its own rule holds as well."""
-    compiled = compiled_for(state, project, PlacementRule(countries=new.countries) if new.countries else NO_RULE)
+    compiled = compiled_for(state, project, PlacementRule(countries=expand(new.countries)) if new.countries else NO_RULE)
     if compiled.allows(site):
         return None
     findings = against(compiled, [site])
@@ -145,10 +144,10 @@ def _check_facts(new: NewDataSet, role: Role) -> Refusal | None:
     if new.keep_days is not None and not 1 <= new.keep_days <= KEEP_DAYS_MAX:
         what = f"A data set cannot be kept for {new.keep_days} days"
         return Refusal(Reason.INVALID_ARGUMENT, what, f"Give 1 to {KEEP_DAYS_MAX} days, or nothing to keep it", "keep_days")
-    wrong = [one for one in new.countries if not _COUNTRY.fullmatch(one)]
+    wrong = [one for one in new.countries if not is_country_or_group(one)]
     if wrong or len(new.countries) > COUNTRIES_MAX:
         what = f"{wrong[0][:40]!r} is no country" if wrong else f"{len(new.countries)} countries are more than {COUNTRIES_MAX}"
-        return Refusal(Reason.INVALID_ARGUMENT, what, "Give codes of two capital letters such as DE (ISO 3166-1)", "countries")
+        return Refusal(Reason.INVALID_ARGUMENT, what, "Give codes of ISO 3166-1 such as DE, or EU, EEA", "countries")
     return None
 
 

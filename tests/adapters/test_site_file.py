@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from eisbach.adapters.countries import is_country
 from eisbach.adapters.home_files import HomeFileError
 from eisbach.adapters.site_file import check_machine, read_site_file, write_site_file
 from eisbach.app.site_facts import NodeFacts
+from eisbach.core.vocabulary.countries import is_country
 
 MACHINE = NodeFacts(node="node-1", pool="local", flavour="cpu", cpu_milli=8000, memory_mib=16_384)
 HERE = """\

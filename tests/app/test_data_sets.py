@@ -193,3 +193,10 @@ def test_an_expired_upload_is_given_up_with_its_bytes_and_name(factory):
     factory.run_rounds(Round("sweep", 1, lambda app: app.objects.sweep()))
     assert not list(factory.folder.glob("objects/*/*/chunks/*/*"))
     check_all(factory)
+
+
+def test_the_rule_of_a_data_set_names_countries_that_there_are(sites):
+    assert announced(sites, countries=("XX",)).reason is Reason.INVALID_ARGUMENT
+    assert announced(sites, countries=("ZZ",)).reason is Reason.INVALID_ARGUMENT
+    in_the_union = announced(sites, countries=("EU",))["data_set"]
+    assert len(sites.app.applier.state.data.sets[in_the_union].countries) == 27

@@ -42,6 +42,11 @@ GROUPS = {
 """A rule that names a group is stored with its members: when a group changes, no rule changes silently."""
 
 
+def is_country(code: str) -> bool:
+    """Return whether a site may be said to be there: an assigned code, or ZZ: nobody has said which."""
+    return code in COUNTRIES or code == UNKNOWN_COUNTRY
+
+
 def is_country_or_group(code: str) -> bool:
     """Return whether a rule may name this: an assigned code or a group; ZZ is neither."""
     return code in COUNTRIES or code in GROUPS
