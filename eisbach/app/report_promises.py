@@ -9,7 +9,6 @@ from eisbach.app.promise_measures import LESS_IS_BETTER, MEASURES, Asked, Measur
 from eisbach.app.promise_register import Comparison, WordingFacts, as_facts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_promises import PromiseRecord
-from eisbach.core.vocabulary.quantities import Instant
 
 AROUND_PERMILLE = 50
 """What "around" allows either way, a convention of the register."""
@@ -38,10 +37,10 @@ class PromiseReport:
     is_dropped: bool
 
 
-def question() -> Callable[[FactoryState, Instant], list[PromiseReport]]:
+def question() -> Callable[[FactoryState, int], list[PromiseReport]]:
     """Return the question for all promises, in the order in which they were recorded."""
 
-    def ask(state: FactoryState, now: Instant) -> list[PromiseReport]:
+    def ask(state: FactoryState, now: int) -> list[PromiseReport]:
         return [_report(state, now, promise, record) for promise, record in state.promises.records.items()]
 
     return ask

@@ -10,6 +10,7 @@ from eisbach.app.visible import projects_of
 from eisbach.portal.access import OWN, page
 from eisbach.portal.call import Call
 from eisbach.portal.navigation import NavEntry
+from eisbach.portal.pages.promises import told_promises
 from eisbach.ports.store import Row
 from eisbach.ports.translator import N_
 
@@ -33,7 +34,7 @@ def _factory(call: Call) -> Response:
     use = observe_use.use_of(call.application)
     busy = observe_use.busy_of(call.application)
     rows = call.application.reader.rows("jobs", {}, limit=JOBS_SHOWN).rows
-    return call.render("home/factory.html", facts=status, use=use, busy=busy, jobs=rows)
+    return call.render("home/factory.html", facts=status, use=use, busy=busy, jobs=rows, promises=told_promises(call))
 
 
 def _accounts(state: FactoryState, now: int, projects: Sequence[Row]) -> dict[str, object]:
