@@ -27,6 +27,10 @@ TENANT_PAGES = (
     "/jobs/job_of_nobody",
     "/projects/{project}",
     "/energy",
+    "/bill",
+    "/bill/{organisation}",
+    "/bill/{organisation}/address",
+    "/invoices/{invoice}",
     "/sites/{site}/energy",
     "/promises",
     "/promises/gpus-around",
@@ -41,7 +45,7 @@ TENANT_PAGES = (
     "/data/{deleted_data_set}",
 )
 """What an administrator of an organisation opens; an area adds its own. `{name}` is a field of the test's tenant."""
-OPERATOR_PAGES = ("/", "/jobs", "/sites/here/map", "/sites/here/energy", "/rules", "/violations")
+OPERATOR_PAGES = ("/", "/jobs", "/bill", "/sites/here/map", "/sites/here/energy", "/rules", "/violations")
 PUBLIC_PAGES = ("/enter", "/jobs")
 
 
