@@ -98,6 +98,16 @@ def test_spot_gives_way_first_and_the_least_work_is_lost(state):
     assert [job for job, _ in stopped(decide(state, NOW))] == ["spot", "old-spot", "young"]
 
 
+def test_no_spot_stays_because_a_large_on_demand_job_goes(state):
+    """The last one to go is large; that it makes the small one before it needless must not spare spot."""
+    state.add(gpu_job("large", 10, gpus=8, grace_ms=1))
+    carry_out(state, decide(state, NOW), NOW)
+    for name in ("young", "old"):
+        running_since(state, name, NOW - 9 * HOUR_MS)
+    state.power_caps["here"] = drawn(state) - 5 * GPU_MW
+    assert [job for job, _ in stopped(decide(state, NOW))] == ["spot", "old-spot", "large"]
+
+
 def test_who_is_leaving_counts_as_gone(state):
     state.power_caps["here"] = drawn(state) - 1
     (stop,) = decide(state, NOW).stops

@@ -54,8 +54,10 @@ def above_caps(fleet: Fleet, running: Sequence[Running], over_mw: Mapping[str, i
             _subtract(missing, drawn)
             chosen.append((one, drawn))
     needed: list[Running] = []
-    for one, drawn in reversed(chosen):  # a large one may have made smaller ones before it needless
-        if all(missing[site] + drawn.get(site, 0) <= 0 for site in missing):
+    for one, drawn in reversed(chosen):
+        # A large one may have made smaller ones before it needless; but none stays while one of a higher right goes.
+        is_spared = not any(other.right > one.right for other in needed)
+        if is_spared and all(missing[site] + drawn.get(site, 0) <= 0 for site in missing):
             _subtract(missing, {site: -mw for site, mw in drawn.items()})
         else:
             needed.append(one)
