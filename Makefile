@@ -4,7 +4,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-train test prove bench map lock clean
+.PHONY: help demo demo-close demo-train test prove bench map lock clean
 
 PYTHON_IN := .venv/bin/python
 # `yes` installs torch as well and runs the tests that train.
@@ -14,7 +14,12 @@ TEST_EXTRAS := test industry $(if $(filter yes,$(EISBACH_TEST_TRAIN)),train)
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-demo: demo-train ## the story (today the language model's)
+demo: ## install into .venv and play the story of a plant operator; leaves its portal open (CLOSE=yes: closes it)
+	@scripts/setup-venv industry
+	@$(PYTHON_IN) scripts/demo.py $(if $(filter yes,$(CLOSE)),--close)
+
+demo-close: ## close the portal that `make demo` left open
+	@$(PYTHON_IN) scripts/demo.py --close-only
 
 demo-train: ## the story of a language model: two workers, a kill, the rest of the training (TRAIN=no: without torch)
 	@scripts/setup-venv $(if $(filter no,$(TRAIN)),,train)

@@ -9,7 +9,9 @@ import pytest
 from eisbach.cli.commands import ENTRIES
 from tests.faces.cli_tools import ROOT, run_cli
 
-DOCUMENTS = ("README.md", "docs/operations.md", "docs/audit-bundle.md", "docs/task-file.md", "docs/reasons.md")
+DOCUMENTS = ("README.md", *(f"docs/{name}.md" for name in (
+    "operations", "audit-bundle", "task-file", "reasons", "customers", "operators", "auditors",
+)))  # fmt: skip
 FENCE = re.compile(r"^```\w*\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`((?:eisbach|make) [^`\n]+)`")
 
@@ -44,7 +46,7 @@ def test_commands_shown_exist(document, words):
 
 @pytest.mark.parametrize(("document", "words"), [one for one in SHOWN if one[1][0] == "make"])
 def test_targets_shown_exist(document, words):
-    targets = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert words[1] in targets, f"{document}: there is no `make {words[1]}`"
 
 
