@@ -9,6 +9,19 @@ from story.window.stage import ORGANISATION, WindowStage
 
 PACKAGE = "leaving.tar"
 SCRIPT = "verify_export.py"
+SECOND_SITE = """\
+# The customer's rules go with it: a factory that does not say where it stands may not take its data.
+[site]
+name = "second"
+country = "DE"
+operator = "Another Example Operator (EU)"
+operator_country = "DE"
+
+[[node]]
+name = "node-1"
+pool = "second"
+this_machine = true
+"""
 
 
 def export(stage: WindowStage) -> None:
@@ -25,7 +38,8 @@ def import_elsewhere(stage: WindowStage) -> None:
     """Start a second factory and take the organisation in: same hashes, balances, proofs."""
     shell, check = stage.shell, stage.record.check
     with _second_home(stage):
-        shell.eisbach("up", "--port", "0", "--detach")
+        (shell.folder / "second.toml").write_text(SECOND_SITE)
+        shell.eisbach("up", "--port", "0", "--site-file", "second.toml", "--detach")
         try:
             shell.eisbach("org", "import", PACKAGE, "--trust", stage.key)
             compared = shell.eisbach("org", "verify-import", ORGANISATION, codes=range(256))
