@@ -11,7 +11,7 @@ from story.window.stage import ORGANISATION, WindowStage
 
 ABROAD = "example-us"
 US_PARENT = "example-eu-us-parent"
-FACTS = {"de": "Vereinigte Staaten", "en": "it stands in US"}
+FACTS = {"de": "Vereinigte Staaten", "en": "stands in US"}
 RULES = ("--country", "EU", "--parent", "EU")
 REFUSED = (1, 2, 3, 4, 5, 6)
 """Any exit code that is not 0: docs/cli.md says which means what."""

@@ -35,7 +35,7 @@ def show(stage: WindowStage) -> None:
     operator = stage.visitor.__class__("en")
     entrance = operator.open(stage.operator_link)
     operator.send(entrance, entrance.form("/enter"), {})
-    for path in (f"/sites/{HALLS}", "/map"):
+    for path in (f"/sites/{HALLS}", f"/sites/{HALLS}/map"):
         page = operator.open(f"{stage.url}/portal{path}")
         shell.show_command(f"[portal] {path}  ({page.status}, {page.language})")
         check(f"{path} says what is simulated", page.status == 200 and "simulated" in page.text.lower(), page.language)
