@@ -47,7 +47,7 @@ def bring_own_data(stage: WindowStage) -> None:
     stage.own_data = location.rpartition("/")[2]
     shown = shell.ask("data", "show", stage.own_data, "-p", stage.project)
     check("the upload goes on where it was, and its hash is shown", offset == half and hashlib.sha256(content).hexdigest() in str(shown), f"went on at {offset}")
-    job = _started(stage, {"name": "own-data", "env_DATA": DATA_SET, "data": stage.own_data})
+    job = _started(stage, {"name": "own-data", "data_set": stage.own_data})
     ended = stage.wait_for(job, "ended")
     own = json.loads(_results(stage, job, "own-results")["figures.json"].read_text())
     same = _curve(own) == _curve(stage.figures)
