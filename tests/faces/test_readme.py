@@ -34,7 +34,7 @@ def test_commands_shown_exist(document, words):
         assert words == ("eisbach", "--help")
         return
     paths = {entry.path for entry in ENTRIES}
-    path = next((path for path in (" ".join(words[1:3]), words[1]) if path in paths), None)
+    path = next((path for path in (" ".join(words[1 : 1 + n]) for n in (3, 2, 1)) if path in paths), None)
     assert path is not None, f"{document}: there is no command `{' '.join(words)}`"
     asked = run_cli(*path.split(), "--help")
     assert asked.code == 0
