@@ -26,7 +26,8 @@ def show_home(call: Call) -> Response:
     projects = projects_of(call.application.reader, call.who, PROJECTS_SHOWN)
     accounts = call.ask(lambda state, now: _accounts(state, now, projects))
     jobs = _newest_jobs(call, projects)
-    return call.render("home/tenant.html", projects=projects, accounts=accounts, jobs=jobs)
+    may_leave = call.may("organisation:read")
+    return call.render("home/tenant.html", projects=projects, accounts=accounts, jobs=jobs, may_leave=may_leave)
 
 
 def _factory(call: Call) -> Response:

@@ -8,8 +8,6 @@ from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.portal.access import ORGANISATION, OWN, page
 from eisbach.portal.call import Call
 from eisbach.portal.forms import Refused
-from eisbach.portal.navigation import NavEntry
-from eisbach.ports.translator import N_
 
 ORGANISATIONS_SHOWN = 200
 
@@ -52,4 +50,3 @@ def send(call: Call) -> Response:
 
 
 PAGES = (choose, show, send)
-NAVIGATION = (NavEntry("/package", N_("Leaving"), "organisation:read", 800),)

@@ -49,6 +49,8 @@ FINDINGS = {
     ),
     "no-measure": N_("This program has no measure for it."),
 }
+DECIMAL = ("months", "percent")
+"""Values of findings that are written as each language writes decimals."""
 CEILING = N_("\"Up to\" names a ceiling without a floor, which any number keeps.")
 
 
@@ -76,7 +78,8 @@ def told_promises(call: Call) -> list[dict[str, Any]]:
 
 def _told(speech: Speech, report: PromiseReport) -> dict[str, Any]:
     word, kind = VERDICTS[report.verdict]
-    says = speech.text(FINDINGS[report.measured.finding], **report.measured.values)
+    values = {name: speech.number(float(value), 1) if name in DECIMAL else value for name, value in report.measured.values.items()}
+    says = speech.text(FINDINGS[report.measured.finding], **values)
     return {
         "id": report.promise,
         "title": report.wording.title_de if speech.language == "de" else report.wording.title,
