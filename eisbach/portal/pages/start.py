@@ -33,7 +33,7 @@ ABOUT = {
     ),
 }
 OPTION_LABELS = {
-    "DATA": N_("Measurements: auto, water-flow, or a file's name"),
+    "DATA": N_("Measurements"),
     "LANGUAGE": N_("Language of the report"),
     "TIMEZONE": N_("Time zone of the measurements"),
     "CALIBRATION_DAYS": N_("Days to learn what is normal"),
@@ -46,7 +46,8 @@ OPTION_LABELS = {
     "SEED": N_("Seed of chance"),
     "TOKENIZER": N_("Tokenizer"),
 }
-"""What the options of templates are called; one that is not here is shown by its own name."""
+OPTION_HINTS = {"DATA": N_("auto, water-flow, or a file's name")}
+"""What the options of templates are called, and what to write there; one that is not here is shown by its own name."""
 DATA_NAME = "input"
 DATA_SETS_SHOWN = 200
 OPTION = "env_"
@@ -205,6 +206,7 @@ def _form(call: Call, task: Mapping[str, Any], typed: dict[str, str], refused: R
         typed=typed,
         options=options,
         option_labels=OPTION_LABELS,
+        option_hints=OPTION_HINTS,
         data_sets=_data_sets(call),
         option_prefix=OPTION,
         projects=projects,
