@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from eisbach.api.serving import ApiServer, bind
 from eisbach.cli.joined import Joined
@@ -20,6 +21,8 @@ FLAGS = (
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+WAIT_MS = 60_000
+"""How long a busy machine may take for a page or a figure."""
 EXPECTED = "Failed to load resource: the server responded with a status of 4"
 """What a browser says of each page that refuses something."""
 
@@ -61,7 +64,7 @@ class Watched:
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(WAIT_MS)
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
@@ -72,6 +75,7 @@ class Watched:
 
     def check(self) -> None:
         """Assert that the page is accessible, fits, complained about nothing and asked nobody else."""
+        expect(self.page.locator("[data-plot]:not(.js-plotly-plot)")).to_have_count(0, timeout=WAIT_MS)
         where = self.page.url.removeprefix(self.address)
         found = Axe().run(self.page).response["violations"]
         told = [f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}" for one in found]

@@ -5,10 +5,12 @@ from playwright.sync_api import expect, sync_playwright
 
 from eisbach.app.commands import Role
 from eisbach.portal.session import SESSION_COOKIE
-from tests.faces.chromium import FLAGS, Watched, chromium_path, served
+from tests.faces.chromium import FLAGS, WAIT_MS, Watched, chromium_path, served
 from tests.faces.factory_world import make_world
 from tests.faces.portal_world import link
 
+pytestmark = pytest.mark.timeout(900)  # a real browser on a busy machine: each page is waited for by itself
+expect.set_options(timeout=WAIT_MS)
 PHONE = {"width": 360, "height": 740}
 DESK = {"width": 1280, "height": 900}
 

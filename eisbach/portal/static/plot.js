@@ -62,9 +62,11 @@ function loadPlotly() {
   });
 }
 
-makeStylesWithNonce();
-if (document.querySelector("[data-plot]")) {
-  await loadPlotly();
+async function start() {
+  await loadPlotly(); // the page is there before it: nobody waits for figures to read the rest
   drawAll();
   dark.addEventListener("change", drawAll);
 }
+
+makeStylesWithNonce();
+if (document.querySelector("[data-plot]")) start();
