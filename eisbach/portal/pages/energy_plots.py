@@ -44,7 +44,7 @@ def plots(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour], now_ms
 def _power(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour]) -> Plot:
     at = [_middle(one["hour_ms"]) for one in hours]
     kw = _scaled(hours, KILOWATT)
-    bar = {"type": "bar", "x": at}
+    bar = {"type": "bar", "x": at, "width": HOUR_MS * 9 // 10}  # a lone bar has no neighbour to take its width from
     data = [
         {**bar, "name": _t(speech, N_("Racks, metered")), "y": kw("it_mw")},
         {**bar, "name": _t(speech, N_("Losses")), "y": kw("losses_mw")},
