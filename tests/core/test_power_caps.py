@@ -163,6 +163,14 @@ def test_spot_takes_nothing_from_anybody_and_nobody_stops_in_vain(state):
     assert decide(state, NOW).stops == ()
 
 
+def test_spot_gives_no_way_to_what_could_not_start_before_the_first_one(state):
+    """It would be placed again at once, and stopped again, without end: what it leaves is kept for the first one's start."""
+    state.add(an_active("whole", 10, nodes=2, shapes=(a_shape(cores=1, gpus=8),)))
+    state.add(an_active("behind", 11, nodes=5, shapes=(a_shape(cores=1, gpus=2),), limit_ms=8 * HOUR_MS))
+    plan = decide(state, NOW)
+    assert (plan.head, stopped(plan), starts(plan)) == ("whole", [], [])
+
+
 def test_spot_gives_its_power_to_on_demand(state):
     state.power_caps["here"] = drawn(state)
     state.add(gpu_job("needs-power", 10, gpus=2))
