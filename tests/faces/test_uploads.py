@@ -61,7 +61,7 @@ def test_a_file_comes_in_pieces_and_becomes_a_data_set(world):
     assert found["stage"] == "ready"
     assert found["sha256"] == hashlib.sha256(CONTENT).hexdigest()
     assert (found["name"], found["licence"], found["size"], found["chunks"]) == ("flow.csv", "CC-BY-4.0", len(CONTENT), 4)
-    assert (found["data_class"], found["countries"]) == ("derived", ["DE", "AT"])
+    assert (found["data_class"], found["countries"]) == ("derived", ["AT", "DE"])
     assert [(one["site"], one["country"], one["is_whole"]) for one in found["places"]] == [("here", "DE", True)]
     assert found["kept_until_at"] is not None
 
