@@ -71,12 +71,12 @@ def hour(one: Mapping[str, Any]) -> Json:
     return {"hour_at": instant_text(one["hour_ms"]), **rest, **figures(one["indicators"])}
 
 
-def outlook(hours: Sequence[Mapping[str, Any]]) -> Json:
+def outlook(hours: Sequence[Mapping[str, Any]], *, is_simulated: bool) -> Json:
     """Return how a site would run in the hours to come with racks that draw as much as now."""
     shown = [
         {"at": instant_text(one["at_ms"]), **{name: value for name, value in one.items() if name != "at_ms"}} for one in hours
     ]
-    return {"label": Label.MODELLED.value, "hours": shown}
+    return {"label": (Label.SIMULATED if is_simulated else Label.MODELLED).value, "hours": shown}
 
 
 def check(found: MeterCheck, period: str) -> Json:

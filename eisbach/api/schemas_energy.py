@@ -58,4 +58,4 @@ class SiteEnergy(Told):
     formulas: dict[str, str]
     check: dict[str, Any]
     hours: list[dict[str, Any]]
-    outlook: dict[str, Any] = Field(description="The hours to come, with racks that draw as much as now: modelled.")
+    outlook: dict[str, Any] = Field(description="The hours to come, with racks that draw as much as now: modelled, or simulated.")

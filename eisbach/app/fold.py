@@ -95,7 +95,8 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
         drained_by=before.drained_by if body.drained else "",
     )
     state.scheduler.fleet.replace(changed)
-    fold_promises.commission(state, before.site, body.gpus - (0 if before.removed else before.gpus), at_ms)
+    fold_promises.commission(state, before.site, 0 if before.removed else -before.gpus, at_ms)
+    fold_promises.commission(state, changed.site, changed.gpus, at_ms)
 
 
 def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained) -> None:

@@ -22,7 +22,7 @@ from eisbach.core.billing import wording
 from eisbach.core.billing.invoice import Document, Names, due, lines_of, number_of, totals_of
 from eisbach.core.billing.parties import Treatment, missing_of_buyer
 from eisbach.core.billing.vat import vat_of
-from eisbach.core.vocabulary.interval import month_of, year_and_month
+from eisbach.core.vocabulary.interval import month_of, period_bounds, year_and_month
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.store import Reader
 
@@ -144,9 +144,10 @@ def _prepare(application: "Application", office: InvoiceOffice, organisation: st
     refusal = incomplete(organisation, names)
     if refusal is not None:
         return refusal
-    vat = vat_of(Treatment(names.buyer.treatment), office.rates, office.seller.country, now)
+    supplied_ms = min(now, period_bounds(period)[1] - 1)  # what counts is when it was supplied, not when it is billed
+    vat = vat_of(Treatment(names.buyer.treatment), office.rates, office.seller.country, supplied_ms)
     if vat is None:
-        what = f"No VAT rate of {office.seller.country} is known for today"
+        what = f"No VAT rate of {office.seller.country} is known for {period}"
         return Refusal(Reason.NO_VAT_RATE, what, "The operator adds a [[vat]] to seller.toml and restarts")
     document = Document(
         number=number_of(view.year, view.count + 1),

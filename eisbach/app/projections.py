@@ -17,6 +17,7 @@ from eisbach.app import (
     rows_promises,
 )
 from eisbach.app.as_told import as_told
+from eisbach.app.events_energy import EnergyMetered, PowerCapped
 from eisbach.app.row_operations import Insert as Insert
 from eisbach.app.row_operations import Op as Op
 from eisbach.app.row_operations import Row as Row
@@ -51,8 +52,11 @@ TEXT_COLUMNS = {
 
 SUBJECT_FIELDS = ("job", "token", "node", "invoice", "data_set", "upload", "promise", "project", "organisation", "site", "owner")
 """What an event can be about, the first one that it names wins: the log of a job is read by the job's id."""
+_WITHOUT_SUBJECT = frozenset({EnergyMetered, PowerCapped})
+"""Readings of meters and caps: by far the most that is said of a site, and found by their rows."""
 _SUBJECT_FIELD = {
-    body: next((name for name in SUBJECT_FIELDS if name in body.__struct_fields__), None) for body in e.KIND_OF
+    body: next((name for name in SUBJECT_FIELDS if name in body.__struct_fields__ and body not in _WITHOUT_SUBJECT), None)
+    for body in e.KIND_OF
 }
 
 

@@ -10,6 +10,7 @@ from eisbach.core.log.event import SealedEvent
 from eisbach.core.log.head import VerifierKey
 from eisbach.core.log.tree import inclusion_proof
 from eisbach.core.vocabulary.reasons import Reason, Refusal
+from eisbach.ports.store import Reader
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
@@ -32,6 +33,14 @@ def job_bundle(application: "Application", job: str) -> dict[str, Any] | Refusal
     if not events:
         return Refusal(Reason.NOT_FOUND, f"The log has no events about {job!r}", "Look at `eisbach ps`")
     return bundle_of(application, events)
+
+
+def events_about(reader: Reader, subject: str) -> Iterator[SealedEvent]:
+    """Yield every event about one subject, ascending."""
+    after = -1
+    while page := reader.events_of(subject, after_seq=after, limit=PAGE):
+        yield from page
+        after = page[-1].seq
 
 
 def bundle_of(application: "Application", events: Iterable[SealedEvent]) -> dict[str, Any] | Refusal:

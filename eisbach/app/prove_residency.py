@@ -11,7 +11,7 @@ from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.event_codec import open_event
 from eisbach.app.events_exit import RecordImported
 from eisbach.app.events_policy import ResidencyStated
-from eisbach.app.prove_log import bundle_of
+from eisbach.app.prove_log import bundle_of, events_about
 from eisbach.app.residency_words import LIMITS_OF_PROOF, words
 from eisbach.app.set_rules import rule_values
 from eisbach.app.state import FactoryState
@@ -33,7 +33,6 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 if TYPE_CHECKING:
     from eisbach.app.application import Application
 
-PAGE = 2_000
 TRIES_MAX = 5
 JOB_KINDS_LEFT_OUT = frozenset({"residency.stated", "usage.settled", "job.funded", "job.reservation_moved"})
 """Events of the job that say nothing about places: other statements, and money."""
@@ -93,7 +92,7 @@ def relevant_events(application: "Application", job: str) -> list[SealedEvent]:
     row = reader.row("jobs", job)
     if row is None:
         return []
-    found = {one.seq: one for one in _of(application, job) if one.kind not in JOB_KINDS_LEFT_OUT}
+    found = {one.seq: one for one in events_about(reader, job) if one.kind not in JOB_KINDS_LEFT_OUT}
     sites = {site["site"] for site in reader.rows("sites", {}, limit=1000).rows}
     subjects = [(site, SITE_KINDS | TARGET_KINDS) for site in sites]
     for data_set in _data_sets(found.values()):
@@ -104,7 +103,7 @@ def relevant_events(application: "Application", job: str) -> list[SealedEvent]:
     for owner in _owners(application, row["project"]):
         subjects.append((owner, frozenset({"rule.set", "organisation.created", "project.created"})))
     for subject, kinds in subjects:
-        found |= {one.seq: one for one in _of(application, subject) if kind_told(one) in kinds}
+        found |= {one.seq: one for one in events_about(reader, subject) if kind_told(one) in kinds}
     return [found[seq] for seq in sorted(found)]
 
 
@@ -171,13 +170,6 @@ def _kept(one: Kept) -> Json:
 def _place(place: Place) -> Json:
     names = ("site", "country", "operator", "operator_country", "parent_country")
     return {**{name: getattr(place, name) for name in names}, "simulated": place.is_simulated}
-
-
-def _of(application: "Application", subject: str) -> Iterator[SealedEvent]:
-    after = -1
-    while page := application.reader.events_of(subject, after_seq=after, limit=PAGE):
-        yield from page
-        after = page[-1].seq
 
 
 def _nodes(application: "Application", job: str) -> set[str]:

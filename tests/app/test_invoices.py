@@ -13,9 +13,10 @@ from eisbach.app.bill_movements import movements
 from eisbach.app.commands import SYSTEM
 from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.core.billing import wording
+from eisbach.core.billing.vat import VatRate
 from eisbach.core.ledger import account
-from eisbach.core.vocabulary.interval import month_end
-from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.core.vocabulary.interval import month_end, period_bounds
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.billing import (
     FIRM,
@@ -159,6 +160,20 @@ def test_a_month_that_is_over_and_one_that_has_not_begun(factory):
     assert issue(factory)["invoice"] == "2026-000002"
     refused(issue(factory, "2099-09"), Reason.INVALID_ARGUMENT, "period")
     refused(issue(factory, "2020-09"), Reason.NOTHING_TO_BILL, "period")
+
+
+def test_the_rate_is_that_of_the_month_that_is_billed(factory):
+    """A month billed in the next one keeps its rate where another begins in between (UStG section 27 (1))."""
+    address(factory)
+    work(factory)
+    period = month(factory)
+    changes_ms = period_bounds(period)[1]
+    rates = (*VAT_RATES, VatRate(country="DE", permille=160, valid_from_ms=changes_ms))
+    factory.app.office = replace(factory.app.office, rates=rates)
+    factory.pass_time(changes_ms + DAY_MS - factory.clock.now())
+    assert document(factory, issue(factory, period)["invoice"]).totals.vat.permille == 190
+    work(factory)
+    assert document(factory, issue(factory)["invoice"]).totals.vat.permille == 160
 
 
 def test_without_an_address_nothing_is_issued(factory):

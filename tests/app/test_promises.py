@@ -118,6 +118,19 @@ def test_real_gpus_keep_it_until_a_node_is_removed(tmp_path):
     assert report(again).measured.value_milli == 12_000
 
 
+def test_a_node_that_moves_to_another_site_takes_its_gpus_along(tmp_path):
+    here = a_site(gpu_node("g1", 6), simulated=False)
+    there = replace(a_site(gpu_node("g1", 6), gpu_node("g2", 4), simulated=False), site="there")
+    factory = new_factory(tmp_path, site=here)
+    take(factory, a_promise())
+    moved = factory.restart(site=there)
+    counted = moved.app.applier.state.promises.gpus_at
+    assert {site: one.gpus for site, one in counted.items()} == {"here": 0, "there": 10}
+    moved.submit(a_job("true", gpus=6, flavour="h200"))
+    moved.pass_time(HOUR_MS)
+    assert report(moved).measured.value_milli == 10_000
+
+
 def test_utilisation_is_held_by_commissioned_gpu_time(tmp_path):
     factory = new_factory(tmp_path, site=a_site(gpu_node(gpus=4), simulated=False))
     take(factory, a_promise(a_wording(metric="gpu_utilisation", value_milli=333, unit="share")))

@@ -71,6 +71,18 @@ def test_credit_notes_end_at_nothing(extra, parts, permille):
     assert (done.net_cents, done.vat_cents, done.gross_cents) == (invoice.net_cents, invoice.vat_cents, invoice.gross_cents)
 
 
+def test_no_credit_note_takes_more_vat_than_is_left():
+    """12 cents have 2 cents of VAT, and each 3 of them would round to 1."""
+    vat = Vat("S", 190)
+    invoice, done, taken = totals_of(12, vat), totals_of(0, vat), []
+    for _ in range(4):
+        one = credited(3, done, invoice)
+        taken.append(one.vat_cents)
+        net, tax = done.net_cents + 3, done.vat_cents + one.vat_cents
+        done = type(done)(net_cents=net, vat_cents=tax, gross_cents=net + tax, vat=vat)
+    assert (taken, done.gross_cents) == ([1, 1, 0, 0], invoice.gross_cents)
+
+
 def test_numbers_and_texts():
     assert number_of(2026, 1) == "2026-000001"
     assert [quantity_text(hours) for hours in (0, 1, 150_000_000, -277_778)] == ["0", "0.00000001", "1.5", "-0.00277778"]

@@ -5,12 +5,14 @@ import random
 import pytest
 
 from eisbach.core.admission.cycle import decide
+from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.power.budget import allowed_at, allowed_within, operate
 from eisbach.core.power.draw import rating_of
 from eisbach.core.power.series import Series
-from eisbach.core.scheduling.power import at_rest_mw, reckoned_mw
+from eisbach.core.scheduling.power import PowerRoom, at_rest_mw, reckoned_mw
+from eisbach.core.scheduling.preempt import Running, for_waiting
 from eisbach.core.vocabulary.interval import month_start
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active
@@ -155,6 +157,25 @@ def test_whoever_was_stopped_for_a_job_is_not_replaced_and_the_room_is_kept(stat
     for stop in plan.stops:
         state.release(state.jobs[stop.job], after=JobState.WAITING)
     assert starts(decide(state, NOW + 30_000))[0] == "gang"
+
+
+def test_few_looks_are_enough_where_much_spot_runs():
+    """Of 400 jobs those with the least to lose give way, found without trying each of the others."""
+    running = [Running(f"j{number:03d}", 0, number, (Share(0, f"n{number:03d}", 1, 1, ()),), False) for number in range(400)]
+    fleet = a_fleet(*(a_node(one.shares[0].node, cores=1) for one in running))
+    for one in running:
+        fleet.take(one.shares)
+    looks = []
+
+    def fits():
+        looks.append(True)
+        return sum(node.is_idle for node in fleet.nodes.values()) >= 3
+
+    before = [node.free_cpu_milli for node in fleet.nodes.values()]
+    chosen = for_waiting(fleet, PowerRoom({}, fleet, ()), running, 1, fits)
+    assert [one.job for one in chosen] == ["j000", "j001", "j002"]
+    assert len(looks) < 20
+    assert [node.free_cpu_milli for node in fleet.nodes.values()] == before
 
 
 def test_spot_takes_nothing_from_anybody_and_nobody_stops_in_vain(state):

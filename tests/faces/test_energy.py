@@ -118,6 +118,9 @@ def test_an_operator_caps_in_the_portal(equipped):
     refused = seen.send(seen.get("/sites/here/energy"), "/sites/here/cap", kw="viel")
     assert refused.status_code == 422
     assert "viel" in refused.text
+    for hours in ("2.5", "²", "0", "9" * 5000):
+        answer = seen.send(seen.get("/sites/here/energy"), "/sites/here/cap", kw="50", hours=hours)
+        assert answer.status_code == 422, "a mistyped end is not no end"
     lifted = seen.send(seen.get("/sites/here/energy"), "/sites/here/cap", lift="yes")
     assert lifted.status_code == 303
     assert equipped.application.applier.state.energy.caps == {}

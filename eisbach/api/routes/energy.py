@@ -62,7 +62,7 @@ async def site_energy(call: CallNow, site: schemas.SitePath, hours: schemas_ener
             "formulas": representations.FORMULAS,
             "check": representations.check(report_energy.check_of(application.reader, site, period), period),
             "hours": [representations.hour(one) for one in found],
-            "outlook": representations.outlook(_outlook(facts, now["drawn_mw"], instant)),
+            "outlook": representations.outlook(_outlook(facts, now["drawn_mw"], instant), is_simulated=facts.is_simulated),
         }
     )
 
@@ -71,7 +71,7 @@ async def site_energy(call: CallNow, site: schemas.SitePath, hours: schemas_ener
 @allow("site:cap", FACTORY)
 async def cap(call: CallNow, site: schemas.SitePath, new: schemas_energy.NewCap) -> Response:
     """Cap what a site draws: spot work gives way first, with signal and grace; nothing starts that would exceed it."""
-    draw_mw = round(min(new.kw, 1e12) * 1_000_000) if new.kw is not None else None
+    draw_mw = round(max(-1, min(new.kw, 1e12)) * 1_000_000) if new.kw is not None else None
     facts = call.application.sites.get(site)
     command = cap_power.command(call.actor, facts, site=site, draw_mw=draw_mw, until_ms=new.until_ms)
     return await perform(call, command, show=_cap)

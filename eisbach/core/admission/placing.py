@@ -27,6 +27,7 @@ class Placing:
         self.power_head: str | None = None
         self._stops: dict[str, Stop] = {}
         self._preemptions_left = PREEMPTION_TRIES_MAX
+        self._known: list[Running] | None = None
         self._room = PowerRoom(state.power_caps, state.fleet, (job.shares for job in state.holding.values()))
 
     @property
@@ -94,10 +95,17 @@ class Placing:
         ]
 
     def _stop(self, chosen: list[Running], cause: StopCause) -> None:
+        self._known = None
         for one in chosen:
             self._stops.setdefault(one.job, Stop(one.job, cause))
 
     def _running(self) -> list[Running]:
+        """Return what holds shares, as it stands after the stops so far; what starts in this plan never gives way in it."""
+        if self._known is None:
+            self._known = self._look()
+        return self._known
+
+    def _look(self) -> list[Running]:
         return [
             Running(
                 job=job.job,

@@ -172,11 +172,12 @@ def totals_of(net_cents: int, vat: Vat) -> Totals:
 def credited(net_cents: int, already: Totals, invoice: Totals) -> Totals:
     """Return the totals of a credit note over `net_cents`, after others over `already` for the same invoice.
 
-    The last one, after which nothing is left, takes the VAT that is left too, so that both end at nothing.
+    The last one, after which nothing is left, takes the VAT that is left too, so that both end at nothing. None takes
+    more than is left, so no VAT is ever negative.
     """
-    vat = invoice.vat
+    vat, left = invoice.vat, invoice.vat_cents - already.vat_cents
     is_last = already.net_cents + net_cents == invoice.net_cents
-    tax = invoice.vat_cents - already.vat_cents if is_last else vat_cents(net_cents, vat.permille)
+    tax = left if is_last else min(left, vat_cents(net_cents, vat.permille))
     return Totals(net_cents=net_cents, vat_cents=tax, gross_cents=net_cents + tax, vat=vat)
 
 

@@ -9,6 +9,7 @@ docs/energy.md says how wrong the model may be.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from eisbach.core.capacity.inventory import Node
@@ -58,6 +59,7 @@ class Rating:
     host_idle_mw: int
 
 
+@lru_cache(maxsize=1024)
 def rating_of(flavour: str, cpu_milli: int, gpus: int) -> Rating:
     """Return the modelled rating of a node of this flavour with so many thousandths of a core and so many GPUs."""
     if not gpus:

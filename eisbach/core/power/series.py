@@ -1,6 +1,6 @@
 """What is known beforehand of weather, water and demand: monthly means with the shape of a day, or recorded values."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -34,7 +34,8 @@ class Series:
     def breaks(self, start: int, end: int) -> Sequence[int]:
         """Return the instants between two at which the value jumps or turns; in between it goes one way."""
         hours = range(start - start % HOUR_MS + HOUR_MS, end, HOUR_MS)
-        jumps = [at for one in self.recorded_ms for at in (one, one + RECORDED_FOR_MS)]
+        near = slice(bisect_left(self.recorded_ms, start - RECORDED_FOR_MS), bisect_right(self.recorded_ms, end))
+        jumps = [at for one in self.recorded_ms[near] for at in (one, one + RECORDED_FOR_MS)]
         turn = _middle(*year_and_month(start))
         return [at for jump in (*hours, *jumps) for at in (jump - 1, jump) if start < at < end] + (
             [turn] if start < turn < end else []

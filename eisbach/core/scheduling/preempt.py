@@ -77,11 +77,30 @@ def for_waiting(
     _give_back(fleet, room, leaving)
     chosen: list[Running] | None = []
     if not fits():
-        _give_back(fleet, room, below)
-        chosen = _needed(fleet, room, below, fits) if fits() else None
-        _take(fleet, room, below if chosen is None else chosen)
+        enough = _enough(fleet, room, below, fits)
+        chosen = _needed(fleet, room, below[:enough], fits) if enough is not None else None
+        _take(fleet, room, chosen or ())
     _take(fleet, room, leaving)
     return chosen
+
+
+def _enough(fleet: Fleet, room: PowerRoom, below: Sequence[Running], fits: Callable[[], bool]) -> int | None:
+    """Return how many of the first must be gone at least, and have these gone; None, and nobody gone, where all are too few.
+
+    By bisection: what fits when some are gone also fits when more are, so few looks are enough where much spot runs.
+    """
+    _give_back(fleet, room, below)
+    if not below or not fits():
+        _take(fleet, room, below)
+        return None
+    low, high, gone = 1, len(below), len(below)
+    while low < high:
+        middle = (low + high) // 2
+        (_take if middle < gone else _give_back)(fleet, room, below[min(middle, gone) : max(middle, gone)])
+        gone = middle
+        low, high = (low, middle) if fits() else (middle + 1, high)
+    (_take if low < gone else _give_back)(fleet, room, below[min(low, gone) : max(low, gone)])
+    return low
 
 
 def _needed(fleet: Fleet, room: PowerRoom, gone: Sequence[Running], fits: Callable[[], bool]) -> list[Running]:

@@ -29,6 +29,7 @@ CAUSES = {
     CapCause.OPERATOR.value: N_("act of the operator"),
 }
 KW_MAX_DIGITS = 12
+HOURS_DIGITS = 4
 
 
 @page("GET", "/energy", "site:read", OWN)
@@ -53,8 +54,8 @@ def cap_site(call: Call) -> Response:
     try:
         lifts = call.form.text("lift") != ""
         draw_mw = None if lifts else _milliwatt(call.form.text("kw"))
-        hours = call.form.text("hours")
-        until_ms = call.application.clock.now() + int(hours) * HOUR_MS if hours.isdigit() and hours != "0" else 0
+        hours = 0 if lifts else _hours(call.form.text("hours"))
+        until_ms = call.application.clock.now() + hours * HOUR_MS if hours else 0
         call.perform(cap_power.command(call.who, facts, site=site, draw_mw=draw_mw, until_ms=until_ms))
     except Refused as refused:
         return _site(call, refused.refusals)
@@ -85,7 +86,7 @@ def _site(call: Call, refusals: Sequence[Refusal] = ()) -> Response:
         figures=report_site.energy_of(hours),
         heat=_heat(hours),
         check=report_energy.check_of(call.application.reader, facts.site, month_of(now_ms)),
-        plots=energy_plots.plots(call.speech, hours, outlook, now_ms),
+        plots=energy_plots.plots(call.speech, hours, outlook, now_ms, is_simulated=facts.is_simulated),
         may_cap=call.may("site:cap", (FACTORY, None)),
         typed={"kw": call.form.text("kw"), "hours": call.form.text("hours")},
         form_id=call.new_form_id(),
@@ -124,6 +125,14 @@ def _milliwatt(text: str) -> int:
     return int(value * 1_000_000)
 
 
+def _hours(text: str) -> int:
+    """Return for how many hours a cap holds, 0 until it is lifted; raise Refused."""
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= HOURS_DIGITS and int(text)):
+        what = f"{text[:40]!r} is no whole number of hours from 1 to {10**HOURS_DIGITS - 1}"
+        raise Refused(Refusal(Reason.INVALID_ARGUMENT, what, "Write for example 2, or nothing: until it is lifted", "hours"))
+    return int(text)
 
 
 PAGES = (list_sites, show_site, cap_site)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from eisbach.app import report_energy
+from eisbach.core.metering.counter import Label
+from eisbach.core.metering.indicators import MJ_PER_KWH
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.portal.speech import Speech
 from eisbach.ports.translator import N_
@@ -12,7 +15,6 @@ from eisbach.ports.translator import N_
 Hour = Mapping[str, Any]
 KILOWATT, DEGREE = 1_000_000, 1000
 TICKS = {"de": "%H:%M\n%d.%m.%Y", "en": "%H:%M\n%b %d, %Y"}
-MJ_PER_KWH = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,14 @@ class Plot:
     rows: list[list[str]]
 
 
-def plots(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour], now_ms: int) -> list[Plot]:
+def plots(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour], now_ms: int, *, is_simulated: bool) -> list[Plot]:
     """Return the plots for which there is anything to show."""
-    found = [_power(speech, hours, outlook)] if hours or outlook else []
+    label = (Label.SIMULATED if is_simulated else Label.MODELLED).value
+    found = [_power(speech, hours, outlook, label)] if hours or outlook else []
     if any(one["stream_above_mc"] is not None for one in outlook):
-        found.append(_stream(speech, hours, outlook))
+        found.append(_stream(speech, hours, outlook, label))
     if any(one["heat_offered_mw"] is not None for one in outlook):
-        found.append(_heat(speech, hours, outlook))
+        found.append(_heat(speech, hours, outlook, label))
     for plot in found:
         plot.spec["layout"].setdefault("xaxis", {}).update(
             type="date", range=_range(outlook or hours, now_ms), tickformat=TICKS.get(speech.language, TICKS["en"])
@@ -41,7 +44,7 @@ def plots(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour], now_ms
     return found
 
 
-def _power(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour]) -> Plot:
+def _power(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour], label: str) -> Plot:
     at = [_middle(one["hour_ms"]) for one in hours]
     kw = _scaled(hours, KILOWATT)
     bar = {"type": "bar", "x": at, "width": HOUR_MS * 9 // 10}  # a lone bar has no neighbour to take its width from
@@ -63,10 +66,11 @@ def _power(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour]) -> Pl
         ]
         for one in reversed(hours)
     ]
-    return Plot("power", _t(speech, N_("Power")), _label(hours), {"data": data, "layout": layout}, head, rows)
+    weakest = report_energy.weakest(one["label"] for one in hours) or label
+    return Plot("power", _t(speech, N_("Power")), weakest, {"data": data, "layout": layout}, head, rows)
 
 
-def _stream(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour]) -> Plot:
+def _stream(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour], label: str) -> Plot:
     known = [one for one in hours if one["stream_above_mc"] is not None]
     at = [_middle(one["hour_ms"]) for one in known]
     points = {"type": "scatter", "mode": "markers", "x": at, "marker": {"size": 8}}
@@ -102,10 +106,10 @@ def _stream(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour]) -> P
         ]
         for one in outlook
     ]  # fmt: skip
-    return Plot("stream", _t(speech, N_("Stream")), "modelled", {"data": data, "layout": layout}, head, rows)
+    return Plot("stream", _t(speech, N_("Stream")), label, {"data": data, "layout": layout}, head, rows)
 
 
-def _heat(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour]) -> Plot:
+def _heat(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour], label: str) -> Plot:
     known = [one for one in hours if one["heat_offered_mj"] is not None]
     metered = [one["heat_delivered_mj"] / MJ_PER_KWH * HOUR_MS / max(1, one["metered_ms"]) for one in known]
     names = [N_("Offered"), N_("Wanted by the quarter"), N_("Delivered")]
@@ -125,7 +129,7 @@ def _heat(speech: Speech, hours: Sequence[Hour], outlook: Sequence[Hour]) -> Plo
         [speech.instant(one["at_ms"]), *(f"{speech.number(one[key] / KILOWATT, 1)} kW" for key in keys)] for one in outlook
     ]
     head = [_t(speech, N_("Hour")), *said]
-    return Plot("heat", _t(speech, N_("Heat")), "modelled", {"data": data, "layout": layout}, head, rows)
+    return Plot("heat", _t(speech, N_("Heat")), label, {"data": data, "layout": layout}, head, rows)
 
 
 def _line(outlook: Sequence[Hour], name: str, scale: int, said: str, dash: str = "solid") -> dict[str, Any]:
@@ -142,11 +146,6 @@ def _range(hours: Sequence[Hour], now_ms: int) -> list[str]:
     first = min(one.get("at_ms", one.get("hour_ms", now_ms)) for one in hours)
     last = max(one.get("at_ms", now_ms) for one in hours)
     return [_instant(first), _instant(last)]
-
-
-def _label(hours: Sequence[Hour]) -> str:
-    labels = {one["label"] for one in hours}
-    return next((label for label in ("simulated", "modelled", "measured") if label in labels), "modelled")
 
 
 def _middle(hour_ms: int) -> str:
