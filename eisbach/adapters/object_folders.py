@@ -158,7 +158,7 @@ class ObjectFolders:
         return shutil.disk_usage(self._root).free
 
     def _folder(self, shelf: Shelf) -> Path:
-        return self._root / _safe(shelf.site) / _safe(shelf.organisation)
+        return self._root / _folder_of_site(shelf.site) / _safe(shelf.organisation)
 
     def _set(self, shelf: Shelf, data_set: str) -> Path:
         return self._folder(shelf) / "sets" / _safe(data_set)
@@ -219,6 +219,11 @@ def _links(chunk: Path) -> int:
         return 0
 
 
+def _folder_of_site(site: str) -> str:
+    """Return the folder of a site: its name, or, where that has other signs than ids, its SHA-256 behind a `~`."""
+    return site if _SAFE.fullmatch(site) else f"~{sha256(site.encode()).hexdigest()}"
+
+
 def _safe(name: str) -> str:
-    require(_SAFE.fullmatch(name) is not None, "only ids and names of sites become names of folders")
+    require(_SAFE.fullmatch(name) is not None, "only ids become names of folders")
     return name

@@ -92,8 +92,8 @@ def _read(path: Path) -> dict[str, Any]:
 def _name_of(path: Path, said: Mapping[str, Any]) -> str:
     known_keys(path, said, (*SITE_KEYS, *SUB_TABLES), "[site] ")
     name = text_of(path, said, "name", "[site]")
-    if "/" in name:
-        raise HomeFileError(f"{path}: [site] name is {name!r}, but must be without '/': it is part of addresses")
+    if "/" in name or any(sign.isspace() for sign in name):
+        raise HomeFileError(f"{path}: [site] name is {name!r}, but must be without '/' and spaces: it is part of addresses and lists")
     return name
 
 

@@ -18,7 +18,7 @@ import catalogues  # noqa: E402  (scripts/ is no package)
 
 FILES = sorted((ROOT / "eisbach" / "locale").glob("*/*.po"))
 TEMPLATES = sorted((ROOT / "eisbach" / "portal" / "templates").rglob("*.html"))
-WORDS_OF_NOBODY = {"Eisbach", "SHA-256", "%"}
+WORDS_OF_NOBODY = {"Eisbach", "SHA-256", "%", "IBAN", "XRechnung", "kW", "MW", "Wh", "kWh", "mg", "kg"}
 """Words that are the same in all languages."""
 
 

@@ -46,6 +46,14 @@ def test_what_goes_in_comes_out_with_its_hashes(objects, size):
     assert objects.offset(HERE, "dset_1", size) == size
 
 
+@pytest.mark.parametrize("site", ["münchen", "..", "a" * 63])
+def test_a_site_of_any_name_has_a_folder_of_its_own_inside(objects, tmp_path, site):
+    shelf = Shelf(site, "org_1")
+    put(objects, "dset_1", b"water", shelf)
+    assert b"".join(objects.read(shelf, "dset_1", 0, 5)) == b"water"
+    assert len(list((tmp_path / "objects").glob("*/org_1/sets/dset_1"))) == 1
+
+
 def test_any_range_can_be_read(objects):
     content = bytes_of(4 * CHUNK + 7)
     put(objects, "dset_1", content)

@@ -106,6 +106,7 @@ def test_a_named_place_holds_all_nodes_of_an_entry(read):
         ("[[site]]", "[[size]]", "'size' is not known"),
         ("[[site]]", "[site]", "each is a [[site]]"),
         ('name = "here"', 'name = "here/there"', "name is 'here/there'"),
+        ('name = "here"', 'name = "here there"', "name is 'here there'"),
         ('name = "here"\n', "", "name is None"),
         ('name = "here"', 'name = "halls"', "two sites are named 'halls'"),
         ('\ncountry = "DE"\noperator = "Example"\noperator_country = "DE"\n\n', "\n", "country is None"),

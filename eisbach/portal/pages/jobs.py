@@ -1,5 +1,6 @@
 """Jobs: the list, a job with its live log, why it is where it is, its attempts, cost and outputs; cancelling."""
 
+import time
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
@@ -32,6 +33,8 @@ from eisbach.ports.translator import N_
 PAGE_JOBS = 50
 LINES_SHOWN = 500
 LINES_AT_ONCE = 200
+STATUS_S = 2.0
+"""How old the panel of a followed job may become: why it waits is computed by the writer, once for each who looks."""
 
 @page("GET", "/jobs", "project:read", OWN)
 def list_jobs(call: Call) -> Response:
@@ -104,17 +107,27 @@ class _Live:
 
     def __init__(self, call: Call, lines: JobLines) -> None:
         self._call, self._lines, self._shown = call, lines, ""
+        self._row: Row | None = None
+        self._due_s = 0.0
 
     def read(self) -> tuple[Sequence[Event], bool]:
         found, ended = self._lines.read(LINES_AT_ONCE)
         events = [Event("line", _shown_line(one), one.place) for one in found]
-        html = self._call.host.rendering.html(self._call.view(), "jobs/status.html", (), _status(self._call, _row(self._call)))
+        html = self._status_html()
         if html != self._shown:
             self._shown = html
             events.append(Event("status", {"html": html}))
         if ended is not None:
             events.append(Event("end", {}))
         return events, ended is not None
+
+    def _status_html(self) -> str:
+        """Return the panel: made again when the job has changed, else only now and then, since it asks the one writer."""
+        row, now_s = _row(self._call), time.monotonic()
+        if row == self._row and now_s < self._due_s:
+            return self._shown
+        self._row, self._due_s = row, now_s + STATUS_S
+        return self._call.host.rendering.html(self._call.view(), "jobs/status.html", (), _status(self._call, row))
 
 
 def _status(call: Call, row: Row) -> dict[str, Any]:
