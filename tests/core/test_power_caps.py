@@ -301,19 +301,3 @@ def test_caps_hold_in_random_summers():
 @pytest.mark.prove
 def test_caps_hold_in_a_thousand_random_summers():
     assert sum(a_random_summer(seed) for seed in range(1000)) > 1000
-
-
-def test_spot_does_not_stop_for_a_job_that_may_not_start_before_the_head():
-    """It stopped, the job would have delayed the head, spot started again in its place, and stopped again: for ever."""
-    jobs = [
-        an_active("on-demand", 1, shapes=(a_shape(2),), limit_ms=HOUR_MS),
-        an_active("spot", 2, shapes=(a_shape(1.5),), limit_ms=10 * MINUTE_MS, capacity_class=SPOT),
-    ]
-    state = a_state(a_fleet(a_node("n1", cores=4)), *jobs)
-    carry_out(state, decide(state, NOW), NOW)
-    state.add(an_active("head", 3, shapes=(a_shape(4),)))
-    state.add(an_active("long", 4, shapes=(a_shape(1.5),), limit_ms=5 * HOUR_MS))
-    plan = decide(state, NOW)
-    assert (plan.head, starts(plan), stopped(plan)) == ("head", [], [])
-    state.jobs["long"].limit_ms = 30 * MINUTE_MS
-    assert stopped(decide(state, NOW)) == [("spot", StopCause.PREEMPTION)], "one that ends before the head starts may take its place"

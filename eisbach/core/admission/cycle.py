@@ -39,7 +39,6 @@ def decide(state: SchedulerState, now: int) -> Plan:
             #    allow it, if ever there is one; or the power that is left.
             if shadow is None and placing.power_head is None:  # else what it takes would stay free for the first one's start
                 placing.preempt_for(job)
-            placing.preempt_for(job, shadow, now + _length(job))
             if shadow is None and not placing.keep_power_for(job):
                 shadow = find_shadow(state.fleet, job.shapes, job.nodes, _releases(placing, starts, now), now, job.where)
                 head = name if shadow is not None else None

@@ -7,7 +7,6 @@ from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.backfill import Shadow
 from eisbach.core.scheduling.power import PowerRoom
 from eisbach.core.scheduling.preempt import Running, above_caps, for_waiting, work_lost
 
@@ -59,12 +58,8 @@ class Placing:
         self.state.fleet.take(shares)
         self._room.take(shares)
 
-    def preempt_for(self, job: ActiveJob, shadow: Shadow | None, ends_by_ms: int) -> None:
-        """Choose which spot work stops so that a job fits: for the first one that waits and that this helps.
-
-        A job that may not start then either, because it would delay the head, is not helped: what stopped for it would
-        start again in its place, and stop again.
-        """
+    def preempt_for(self, job: ActiveJob) -> None:
+        """Choose which spot work stops so that a job fits: for the first one that waits and that this helps."""
         right = RIGHTS[job.capacity_class]
         if self._preemptions_left == 0 or right == 0:
             return
@@ -73,12 +68,7 @@ class Placing:
         if not any(one.right < right and not one.is_leaving for one in running):
             self._preemptions_left = 0  # nobody could make room for anybody: the fleet need not be walked for that
             return
-
-        def fits() -> bool:
-            placed = self.place(job)
-            return placed is not None and (shadow is None or shadow.would_admit(placed[1], ends_by_ms))
-
-        chosen = for_waiting(self.state.fleet, self._room, running, right, fits)
+        chosen = for_waiting(self.state.fleet, self._room, running, right, lambda: self.place(job) is not None)
         if chosen is not None:
             self._preemptions_left = 0
             self._stop(chosen, StopCause.PREEMPTION)

@@ -28,31 +28,20 @@ class Shadow:
 
     def admits(self, shares: Sequence[Share], ends_by_ms: int) -> bool:
         """Return whether a start with these shares leaves the head's start alone; if so, account for it."""
-        left = self._left_after(shares, ends_by_ms)
-        if left is None:
-            return False
-        self.extra = left
-        return True
-
-    def would_admit(self, shares: Sequence[Share], ends_by_ms: int) -> bool:
-        """Return whether a start with these shares would leave the head's start alone."""
-        return self._left_after(shares, ends_by_ms) is not None
-
-    def _left_after(self, shares: Sequence[Share], ends_by_ms: int) -> dict[str, tuple[int, int, int]] | None:
-        """Return what is left beyond the head's start, None where the head would have too little."""
         if ends_by_ms <= self.at_ms:
-            return self.extra
+            return True
         left = dict(self.extra)
         for share in shares:
             if share.node in left:
                 if share.tenant != self.tenant:
-                    return None
+                    return False
                 cpu, memory, gpus = left[share.node]
                 cpu, memory, gpus = cpu - share.cpu_milli, memory - share.memory_mib, gpus - len(share.gpus)
                 if cpu < 0 or memory < 0 or gpus < 0:
-                    return None
+                    return False
                 left[share.node] = (cpu, memory, gpus)
-        return left
+        self.extra = left
+        return True
 
 
 def find_shadow(
