@@ -133,7 +133,7 @@ def asked(seen, name, tenant):
         return seen.client.patch(f"/portal{path}", content=b"abc", headers=headers)
     fields = {"project": tenant.project, "form_id": "a-form-id-of-a-test", "csrf": form_of_session(seen)}
     fields |= {"treatment": "domestic", "language": "de", "month": PERIOD, "reason": "goodwill"}
-    fields |= {"size": "3", "data_class": "customer", "site": "here"}
+    fields |= {"size": "3", "data_class": "customer", "site": "here", "budget": "500"}
     return seen.post(path, {"cpus": "1", "memory": "1", "nodes": "1", "time_limit": "5m", "name": "new", **fields})
 
 
