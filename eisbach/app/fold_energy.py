@@ -38,7 +38,14 @@ def note_end(state: FactoryState, job: ActiveJob, to_ms: int, cpu_ms: int) -> No
 
 def _metered(state: FactoryState, seq: int, at_ms: int, body: EnergyMetered) -> None:
     counters = {name: (value, origin) for name, value, origin in body.counters}
-    state.energy.meters[body.site] = SiteMeter(metered_ms=body.to_ms, is_new=False, counters=counters)
+    before = state.energy.meters.get(body.site)
+    known_mj, renewable_mj = (before.known_mj, before.renewable_mj) if before is not None else (0, 0)
+    if body.renewable_mj is not None:
+        known_mj += body.it_mj + body.losses_mj + body.cooling_mj
+        renewable_mj += body.renewable_mj
+    state.energy.meters[body.site] = SiteMeter(
+        metered_ms=body.to_ms, is_new=False, counters=counters, known_mj=known_mj, renewable_mj=renewable_mj
+    )
     state.energy.ended = [one for one in state.energy.ended if one.site != body.site or one.to_ms > body.to_ms]
 
 

@@ -124,8 +124,22 @@ def gpu_utilisation(asked: Asked) -> Measured:
 
 
 def renewable_share(asked: Asked) -> Measured:
-    """The renewable energy factor of the site's meter (REF, ISO/IEC 30134-3). Nothing measures it here yet."""
-    return Measured(value_milli=None, finding="renewable-not-measured", says="Not measured here yet")
+    """The renewable energy factor of the real sites since they are metered (REF, EU 2024/1364): renewable over all energy.
+
+    What is renewable is the operator's word in the site file, interval by interval.
+    """
+    meters = {site: one for site, one in asked.state.energy.meters.items() if not asked.state.sites[site].is_simulated}
+    known_mj = sum(one.known_mj for one in meters.values())
+    if not known_mj:
+        return Measured(value_milli=None, finding="renewable-not-measured", says="Not measured here yet")
+    value_milli = 1000 * sum(one.renewable_mj for one in meters.values()) // known_mj
+    values = {"percent": f"{value_milli / 10:.1f}", "sites": ", ".join(site for site, one in meters.items() if one.known_mj)}
+    return Measured(
+        value_milli=value_milli,
+        finding="renewable-share",
+        says=f"{values['percent']} % of the energy of {values['sites']} was renewable, by the operator's word in the site file",
+        values=values,
+    )
 
 
 def growth_of_german_ai_compute(asked: Asked) -> Measured:

@@ -76,7 +76,7 @@ class Saved(msgspec.Struct, frozen=True):
     exit: ExitState
 
 
-FORMAT = 5
+FORMAT = 6
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
 

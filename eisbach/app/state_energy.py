@@ -26,12 +26,15 @@ class Held:
 class SiteMeter:
     """Up to which instant a site is metered, and how its counters stood then: channel -> (mJ, since which start).
 
-    `is_new` until there is a first interval: before it, counters have never been read.
+    `is_new` until there is a first interval: before it, counters have never been read. Of all intervals whose origin is
+    known, `known_mj` is what the site drew and `renewable_mj` how much of it was renewable.
     """
 
     metered_ms: int
     is_new: bool = True
     counters: dict[str, tuple[int, str]] = field(default_factory=dict)
+    known_mj: int = 0
+    renewable_mj: int = 0
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,9 @@ import pytest
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.app import promise_register, report_promises
 from eisbach.app.check_store import check_store
-from eisbach.app.promise_measures import MEASURES, Measured
+from eisbach.app.commands import Decision
+from eisbach.app.events_energy import EnergyMetered
+from eisbach.app.promise_measures import MEASURES, Asked, Measured, renewable_share
 from eisbach.app.promise_register import PromiseFacts, WordingFacts
 from eisbach.app.report_promises import Verdict, figure, judge
 from eisbach.app.site_facts import NodeFacts
@@ -211,3 +213,25 @@ def test_what_is_counted_survives_a_restart_and_follows_from_the_log(tmp_path):
 
 def test_figures_are_exact():
     assert [figure(milli) for milli in (None, 0, 500, 10_000_000, 333, 1001)] == [None, "0", "0.5", "10000", "0.333", "1.001"]
+
+
+def test_renewable_power_is_what_the_meters_of_real_sites_say(factory):
+    """Simulated sites do not count, nor do intervals of which nobody says where their energy came from."""
+    state = factory.app.applier.state
+    asked = Asked(state=state, now=state.last_ms, value_milli=1000, counted_from="")
+    assert renewable_share(asked).value_milli is None
+    site = next(name for name, one in state.sites.items() if not one.is_simulated)
+    at = state.energy.meters[site].metered_ms
+
+    def meter(site, start, end, renewable_mj):
+        body = EnergyMetered(
+            site=site, from_ms=start, to_ms=end, label="modelled", it_mj=900, measured_mj=0, losses_mj=60, cooling_mj=40,
+            has_plant=True, operator_idle_mj=900, operator_overhead_mj=100, renewable_mj=renewable_mj,
+        )  # fmt: skip
+        factory.perform(lambda state, context: Decision(events=(body,)))
+
+    meter(site, at, at + 1000, 500)
+    meter(site, at + 1000, at + 2000, 1000)
+    meter(site, at + 2000, at + 3000, None)
+    measured = renewable_share(asked)
+    assert (measured.value_milli, measured.values["percent"], measured.values["sites"]) == (750, "75.0", site)

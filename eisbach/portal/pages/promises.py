@@ -44,6 +44,7 @@ FINDINGS = {
     "no-gpu-time": N_("No GPU that is not simulated has been commissioned here for any time."),
     "gpu-time-held": N_("{percent} % of {hours} GPU hours commissioned here were held by jobs."),
     "renewable-not-measured": N_("Not measured here yet."),
+    "renewable-share": N_("{percent} % of the energy of {sites} was renewable, by the operator's word in the site file."),
     "not-by-one-factory": N_(
         "This factory knows its own inventory and not Germany's; nobody publishes the figure to compare with."
     ),
