@@ -215,12 +215,14 @@ def test_figures_are_exact():
     assert [figure(milli) for milli in (None, 0, 500, 10_000_000, 333, 1001)] == [None, "0", "0.5", "10000", "0.333", "1.001"]
 
 
-def test_renewable_power_is_what_the_meters_of_real_sites_say(factory):
+@pytest.mark.parametrize("simulated", [False, True])
+def test_renewable_power_is_what_the_meters_of_real_sites_say(tmp_path, simulated):
     """Simulated sites do not count, nor do intervals of which nobody says where their energy came from."""
+    factory = new_factory(tmp_path, site=a_site(simulated=simulated))
     state = factory.app.applier.state
     asked = Asked(state=state, now=state.last_ms, value_milli=1000, counted_from="")
     assert renewable_share(asked).value_milli is None
-    site = next(name for name, one in state.sites.items() if not one.is_simulated)
+    site = "here"
     at = state.energy.meters[site].metered_ms
 
     def meter(site, start, end, renewable_mj):
@@ -234,4 +236,7 @@ def test_renewable_power_is_what_the_meters_of_real_sites_say(factory):
     meter(site, at + 1000, at + 2000, 1000)
     meter(site, at + 2000, at + 3000, None)
     measured = renewable_share(asked)
-    assert (measured.value_milli, measured.values["percent"], measured.values["sites"]) == (750, "75.0", site)
+    if simulated:
+        assert measured.value_milli is None
+    else:
+        assert (measured.value_milli, measured.values["percent"], measured.values["sites"]) == (750, "75.0", site)
