@@ -151,6 +151,10 @@ class Application:
         """Return who holds a token's secret, or None where it is unknown, expired or revoked; from any thread."""
         return issue_token.actor_of(self.applier.state, secret, self.clock.wall())
 
+    def still_holds(self, actor: Actor) -> bool:
+        """Return whether an actor's token is still valid, for what was handed out in its name; from any thread."""
+        return issue_token.still_holds(self.applier.state, actor, self.clock.wall())
+
     def resource_of(self, kind: str, name: str) -> Resource | None:
         """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Data`, `Node`, `Invoice`), or None without it."""
         state = self.applier.state

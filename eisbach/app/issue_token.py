@@ -2,7 +2,7 @@
 
 from hashlib import sha256
 
-from eisbach.app.commands import Actor, Command, Context, Decision, Role
+from eisbach.app.commands import SYSTEM, Actor, Command, Context, Decision, Role
 from eisbach.app.events import TokenIssued, TokenRevoked
 from eisbach.app.names import check_name
 from eisbach.app.state import FactoryState
@@ -98,6 +98,12 @@ def actor_of(state: FactoryState, secret: str, now: int) -> Actor | None:
         actor = Actor(token=token.token, role=role, organisation=token.organisation, project=token.project)
         state.actors[token.token] = actor
     return actor
+
+
+def still_holds(state: FactoryState, actor: Actor, now: int) -> bool:
+    """Return whether an actor's token is still valid; the factory's own word always is."""
+    token = state.tokens.get(actor.token)
+    return actor == SYSTEM or (token is not None and not token.is_revoked and token.expires_ms > now)
 
 
 def _check(

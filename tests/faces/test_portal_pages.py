@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from eisbach.app.commands import Role
+from eisbach.app import issue_token
+from eisbach.app.commands import SYSTEM, Role
 from eisbach.app.entry_codes import LIFETIME_MS
 from eisbach.portal.forms import Form, Refused, euro_of
 from eisbach.portal.session import inside_path
@@ -70,6 +71,18 @@ def test_looking_at_a_link_does_not_use_it_up(world):
     path = link(world, Role.OPERATOR)
     for _ in range(3):
         assert browser(world).get(path).status_code == 200
+
+
+def test_a_link_ends_with_the_token_of_whoever_handed_it_out(world):
+    """A dismissed administrator's links would have opened sessions for another half an hour."""
+    issued = world.application.perform(
+        issue_token.command(SYSTEM, role="admin", organisation=world.ours.organisation, label="dismissed")
+    ).result()
+    actor = world.application.actor_of(issued["secret"])
+    code, _ = world.application.entry_codes.offer(actor, role=Role.ADMIN, organisation=world.ours.organisation)
+    world.application.perform(issue_token.revoke(SYSTEM, token=actor.token)).result()
+    seen = browser(world)
+    assert seen.send(seen.get(f"/enter?code={code}"), "/enter").status_code == 401
 
 
 def test_a_link_expires(world):

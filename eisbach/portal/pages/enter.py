@@ -134,7 +134,11 @@ def change_settings(call: Call) -> Response:
 def _enter(call: Call, make: Callable[[Entry], Answer], notice: str) -> Response:
     if not call.form.id:
         raise Refused(FORM_LOST)
-    answer = call.application.entry_codes.use(call.form.text("code"), call.form.id, make)
+
+    def make_for_issuer(entry: Entry) -> Answer:
+        return make(entry) if call.application.still_holds(entry.by) else _gone()
+
+    answer = call.application.entry_codes.use(call.form.text("code"), call.form.id, make_for_issuer)
     if isinstance(answer, Refusal):
         raise Refused(answer)
     response = call.redirect(inside_path(call.request.cookies.get(BACK_COOKIE, "")).removeprefix(PATH), notice)
