@@ -88,7 +88,7 @@ def capacity_words(translator: Translator, language: str, capacity: Capacity) ->
     mib = capacity.memory_mib
     parts.append(f"{translator.number(language, mib / 1024, 1)} GiB" if mib >= 1024 else f"{translator.number(language, mib)} MiB")
     if capacity.gpus:
-        parts.append(translator.plural(language, *GPUS, capacity.gpus).format(count=capacity.gpus))
+        parts.append(translator.plural(language, *GPUS, capacity.gpus).format(count=translator.number(language, capacity.gpus, 0)))
     return ", ".join(parts)
 
 

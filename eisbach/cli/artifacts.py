@@ -49,7 +49,7 @@ def get(
     files = [one for one in _files(session, found["job"], attempt) if _is_wanted(one["path"], paths)]
     if not files:
         raise CliError(
-            f"{clean(found.get('name') or found['job'])} left no such files",
+            f"{clean(found.get('name') or found['job'])} left no {'such ' if paths else ''}files",
             f"See what there is with `eisbach artifacts list {found['job']}`",
             ExitCode.NOT_FOUND,
         )

@@ -51,6 +51,12 @@ def instant(at: str | None, now: datetime | None = None) -> str:
     return f"{local:%m-%d %H:%M}" if local.year == today.year else f"{local:%Y-%m-%d}"
 
 
+def minute(at: str) -> str:
+    """Return an instant of the API as the whole local minute that something ends at: `2027-07-14 18:00 +02:00`."""
+    local = datetime.fromisoformat(at).astimezone()
+    return f"{local:%Y-%m-%d %H:%M} {local.isoformat()[-6:]}"
+
+
 def instant_short(at: str | None, now: datetime | None = None) -> str:
     """Return an instant for a narrow column: `14:03` today, `05-28` in this year, else the year; `-` for none."""
     text = instant(at, now)

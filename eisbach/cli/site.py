@@ -62,7 +62,7 @@ def _print_power(found: Json) -> None:
     pairs(
         [
             *_head(found),
-            ("racks", f"{now['nodes']} nodes, {now['gpus']} GPUs; {words.kilowatt(now['idle_mw'])} at rest, {words.kilowatt(now['rated_mw'])} at most"),
+            ("racks", f"{figures.counted(now['nodes'], 'node')}, {figures.counted(now['gpus'], 'GPU')}; {words.kilowatt(now['idle_mw'])} at rest, {words.kilowatt(now['rated_mw'])} at most"),
             ("draw now", f"{words.kilowatt(now['drawn_mw'])} (modelled)"),
             ("reckoned with", f"{words.kilowatt(now['reckoned_mw'])} (all work at its rating; modelled)"),
             *(("cap", _cap_text(one)) for one in now["caps"]),
@@ -153,7 +153,7 @@ def _head(found: Json) -> list[tuple[str, str]]:
 
 
 def _cap_text(one: Json) -> str:
-    until = f" until {figures.instant(one['until_at'])}" if one["until_at"] else ""
+    until = f" until {figures.minute(one['until_at'])}" if one["until_at"] else ""
     return f"{words.kilowatt(one['racks_mw'])} for the racks, {one['cause']}{until}"
 
 
@@ -166,7 +166,7 @@ def _check_text(check: Json) -> str:
 def _capped(site: str, changed: Json) -> str:
     if changed["racks_mw"] is None:
         return f"The cap on {site} is lifted."
-    until = f" until {figures.instant(changed['until_at'])}" if changed["until_at"] else " until it is lifted"
+    until = f" until {figures.minute(changed['until_at'])}" if changed["until_at"] else " until it is lifted"
     return f"The racks of {site} may draw {words.kilowatt(changed['racks_mw'])}{until}. What is above saves and waits, spot first."
 
 

@@ -143,7 +143,7 @@ def _identifiers_of_buyer(buyer: Buyer) -> Iterator[FieldProblem]:
         do = "Check each digit; a German one is DE and nine digits, the last of them a check digit"
         yield FieldProblem("vat_id", what, do, ("wrong_vat_id", buyer.vat_id))
     if buyer.electronic_address and not identifiers.is_mail_address(buyer.electronic_address):
-        what, do = f"{buyer.electronic_address!r} is no mail address", "Write one such as ap@firm.example"
+        what, do = f"{buyer.electronic_address!r} is no mail address", "Write one such as ap@firm.example, with two characters or more on each side of the @"
         yield FieldProblem("electronic_address", what, do, ("wrong_mail_address", buyer.electronic_address))
     if buyer.language not in LANGUAGES:
         yield FieldProblem("language", f"There are no invoices in {buyer.language!r}", f"Use one of {', '.join(LANGUAGES)}")

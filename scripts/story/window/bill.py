@@ -34,11 +34,16 @@ def energy(stage: WindowStage) -> None:
 
 
 def _await_meters(stage: WindowStage) -> None:
-    """Wait until the meters were read once more after the job's end."""
+    """Wait until the meters were read once more after the end of every job that the bill is for."""
     stage.shell.say("  The meters are read again within a minute of a job's end ...")
     deadline = time.monotonic() + METERS_S
+    for job in filter(None, (stage.job, stage.streaming_job, stage.simulated_job)):
+        _await_meter(stage, job, deadline)
+
+
+def _await_meter(stage: WindowStage, job: str, deadline: float) -> None:
     while True:
-        status, found = stage.call("GET", f"/v1/jobs/{stage.job}/energy")
+        status, found = stage.call("GET", f"/v1/jobs/{job}/energy")
         if status == 200 and found["is_complete"]:
             return
         if status != 200 or time.monotonic() > deadline:
@@ -60,6 +65,6 @@ def invoice(stage: WindowStage) -> None:
     xml = (shell.folder / "invoice.xml").read_text()
     check("the invoice is an XRechnung 3.0", "xrechnung_3.0" in xml and number in xml, number)
     shell.eisbach("invoice", "download", number, "--to", "again.xml")
-    check("made again it is the same, byte for byte", (shell.folder / "again.xml").read_text() == xml, f"{len(xml)} characters")
+    check("made again it is the same, byte for byte", (shell.folder / "again.xml").read_text() == xml, f"{len(xml.encode())} bytes")
     page = stage.page(f"/invoices/{number}")
     check("the invoice is a page too", number in page.text, page.language)

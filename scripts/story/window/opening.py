@@ -71,7 +71,11 @@ def leave_open(stage: WindowStage) -> None:
     stage.record.check("the portal is left open", all(str(link).startswith(stage.url) for link in links.values()), stage.url)
 
 
-LINKS = {"the customer": ("--organisation", ORGANISATION), "the operator": (), "the auditor": ("--role", "auditor")}
+LINKS = {
+    "the customer": ("--organisation", ORGANISATION),
+    "the operator": ("--role", "operator"),
+    "the auditor": ("--role", "auditor"),
+}
 
 
 def _server(stage: WindowStage) -> str:
