@@ -16,6 +16,7 @@ FIELDS_MAX = 200
 CSRF, FORM_ID = "csrf", "form_id"
 _FORM_ID = re.compile(r"[A-Za-z0-9_-]{16,64}\Z")
 _PLAIN = re.compile(r"[0-9]+(?:[.,][0-9]{1,2})?\Z")
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?\Z")
 _GROUPED = {
     "en": (re.compile(r"[0-9]{1,3}(?:,[0-9]{3})*(?:\.[0-9]{1,6})?\Z"), ",", "."),
     "de": (re.compile(r"[0-9]{1,3}(?:\.[0-9]{3})*(?:,[0-9]{1,6})?\Z"), ".", ","),
@@ -79,7 +80,11 @@ def is_from_here(request: Request) -> bool:
     origin = request.headers.get("origin")
     if origin is None:
         return request.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
-    return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc == request.headers.get("host", "")
+    try:
+        asked = urlsplit(origin).netloc
+    except ValueError:
+        return False
+    return bool(asked) and asked == request.headers.get("host", "")
 
 
 def euro_of(form: Form, name: str, language: str) -> int:
@@ -91,6 +96,8 @@ def euro_of(form: Form, name: str, language: str) -> int:
     elif _PLAIN.match(text):
         text = text.replace(",", ".")
     try:
+        if not _DECIMAL.match(text):
+            raise ValueError("no amount as people write it")
         return int(parse_euro(text))
     except ValueError as error:
         what = f"{form.text(name)!r} is not an amount in euro" if text else "The amount is empty"

@@ -182,16 +182,16 @@ def test_a_viewer_only_looks(world, name):
 
 
 @pytest.mark.parametrize("name", [name for name in GUARDED if name.startswith("POST")])
-@pytest.mark.parametrize("foreign", ["origin", "null", "token", "no token"])
+@pytest.mark.parametrize("foreign", ["origin", "null", "malformed", "token", "no token"])
 def test_another_site_cannot_send_our_forms(shared_world, name, foreign):
     seen = browser(shared_world, shared_world.ours.tokens["admin"])
     csrf = form_of_session(seen)
     fields = {"project": shared_world.ours.project, "form_id": "a-form-id-of-a-test"}
-    if foreign in ("origin", "null"):
+    if foreign in ("origin", "null", "malformed"):
         fields["csrf"] = csrf
     elif foreign == "token":
         fields["csrf"] = form_of_session(browser(shared_world, shared_world.theirs.tokens["admin"]))
-    origin = {"origin": "https://evil.test", "null": "null"}.get(foreign, HOST)
+    origin = {"origin": "https://evil.test", "null": "null", "malformed": "http://["}.get(foreign, HOST)
     answer = seen.post(path_of(name, shared_world.ours), fields, origin=origin)
     assert answer.status_code == 403
     assert "nothing was changed" in answer.text
