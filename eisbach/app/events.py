@@ -7,11 +7,15 @@ and may be erased; the body holds its salted commitment. `transfers` are ledger 
 
 from eisbach.app import (
     events_billing,
+    events_booking,
     events_data,
     events_energy,
     events_exit,
+    events_health,
+    events_planning,
     events_policy,
     events_promises,
+    events_shares,
 )
 from eisbach.app.event_body import Body as Body
 from eisbach.app.event_body import TransferTuple as TransferTuple
@@ -336,6 +340,10 @@ KINDS: dict[str, type[Body]] = {
     **events_billing.KINDS,
     **events_promises.KINDS,
     **events_exit.KINDS,
+    **events_planning.KINDS,
+    **events_health.KINDS,
+    **events_booking.KINDS,
+    **events_shares.KINDS,
 }
 KIND_OF: dict[type[Body], str] = {body: kind for kind, body in KINDS.items()}
 SCHEMA_VERSION = 1

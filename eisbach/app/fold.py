@@ -4,7 +4,18 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from eisbach.app import events as e
-from eisbach.app import fold_billing, fold_data, fold_energy, fold_exit, fold_policy, fold_promises
+from eisbach.app import (
+    fold_billing,
+    fold_booking,
+    fold_data,
+    fold_energy,
+    fold_exit,
+    fold_health,
+    fold_planning,
+    fold_policy,
+    fold_promises,
+    fold_shares,
+)
 from eisbach.app.as_told import as_told
 from eisbach.app.exit_catalogue import EXPORTED, After
 from eisbach.app.places import compile_again, where_for
@@ -321,6 +332,10 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     **fold_billing.CHANGES,
     **fold_promises.CHANGES,
     **fold_exit.CHANGES,
+    **fold_planning.CHANGES,
+    **fold_health.CHANGES,
+    **fold_booking.CHANGES,
+    **fold_shares.CHANGES,
 }
 _CONTINUED = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if after is After.CONTINUED)
 """Bodies that change the state also when an imported record tells of them; of all others only history is left."""

@@ -10,11 +10,15 @@ from typing import Any
 from eisbach.app import events as e
 from eisbach.app import (
     rows_billing,
+    rows_booking,
     rows_data,
     rows_energy,
     rows_exit,
+    rows_health,
+    rows_planning,
     rows_policy,
     rows_promises,
+    rows_shares,
 )
 from eisbach.app.as_told import as_told
 from eisbach.app.events_energy import EnergyMetered, PowerCapped
@@ -24,7 +28,7 @@ from eisbach.app.row_operations import Row as Row
 from eisbach.app.row_operations import Update as Update
 from eisbach.core.jobs.lifecycle import StopCause
 
-_AREAS = (rows_policy, rows_data, rows_energy, rows_billing, rows_promises, rows_exit)
+_AREAS = (rows_policy, rows_data, rows_energy, rows_billing, rows_promises, rows_exit, rows_planning, rows_health, rows_booking, rows_shares)
 
 PRIMARY_KEYS = {
     "sites": "site",

@@ -6,11 +6,15 @@ import msgspec
 
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.app.state_billing import BillingState
+from eisbach.app.state_booking import BookingState
 from eisbach.app.state_data import DataState
 from eisbach.app.state_energy import EnergyState
 from eisbach.app.state_exit import ExitState
+from eisbach.app.state_health import HealthState
+from eisbach.app.state_planning import PlanningState
 from eisbach.app.state_policy import PolicyState
 from eisbach.app.state_promises import PromiseState
+from eisbach.app.state_shares import SharesState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.price_book import PriceBook
 from eisbach.core.billing.tariff import Tariff
@@ -74,9 +78,13 @@ class Saved(msgspec.Struct, frozen=True):
     billing: BillingState
     promises: PromiseState
     exit: ExitState
+    planning: PlanningState
+    health: HealthState
+    booking: BookingState
+    shares: SharesState
 
 
-FORMAT = 6
+FORMAT = 7
 _encoder = msgspec.msgpack.Encoder(order="deterministic")
 _decoder = msgspec.msgpack.Decoder(Saved)
 
@@ -111,6 +119,10 @@ def encode_state(state: FactoryState) -> bytes:
         billing=state.billing,
         promises=state.promises,
         exit=state.exit,
+        planning=state.planning,
+        health=state.health,
+        booking=state.booking,
+        shares=state.shares,
     )
     return _encoder.encode(saved)
 
@@ -144,6 +156,10 @@ def decode_state(data: bytes) -> FactoryState:
         billing=saved.billing,
         promises=saved.promises,
         exit=saved.exit,
+        planning=saved.planning,
+        health=saved.health,
+        booking=saved.booking,
+        shares=saved.shares,
     )
     for record in saved.nodes:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))

@@ -4,11 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from eisbach.app.state_billing import BillingState
+from eisbach.app.state_booking import BookingState
 from eisbach.app.state_data import DataState
 from eisbach.app.state_energy import EnergyState
 from eisbach.app.state_exit import ExitState
+from eisbach.app.state_health import HealthState
+from eisbach.app.state_planning import PlanningState
 from eisbach.app.state_policy import PolicyState
 from eisbach.app.state_promises import PromiseState
+from eisbach.app.state_shares import SharesState
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.billing.price_book import PriceBook
 from eisbach.core.ledger.post import Ledger
@@ -112,6 +116,10 @@ class FactoryState:
     billing: BillingState = field(default_factory=BillingState)
     promises: PromiseState = field(default_factory=PromiseState)
     exit: ExitState = field(default_factory=ExitState)
+    planning: PlanningState = field(default_factory=PlanningState)
+    health: HealthState = field(default_factory=HealthState)
+    booking: BookingState = field(default_factory=BookingState)
+    shares: SharesState = field(default_factory=SharesState)
 
     actors: dict[str, Any] = field(default_factory=dict)
     """memo of app/issue_token.py: token id -> who its holder is; what may change is asked of the token each time"""

@@ -11,6 +11,9 @@ from eisbach.stores.sql import (
     tables_billing as tables_billing,
 )
 from eisbach.stores.sql import (
+    tables_booking as tables_booking,
+)
+from eisbach.stores.sql import (
     tables_data as tables_data,
 )
 from eisbach.stores.sql import (
@@ -20,10 +23,19 @@ from eisbach.stores.sql import (
     tables_exit as tables_exit,
 )
 from eisbach.stores.sql import (
+    tables_health as tables_health,
+)
+from eisbach.stores.sql import (
+    tables_planning as tables_planning,
+)
+from eisbach.stores.sql import (
     tables_policy as tables_policy,
 )
 from eisbach.stores.sql import (
     tables_promises as tables_promises,
+)
+from eisbach.stores.sql import (
+    tables_shares as tables_shares,
 )
 from eisbach.stores.sql.columns import (
     INT,

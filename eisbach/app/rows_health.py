@@ -1,0 +1,11 @@
+"""Rows that follow from events about the health of nodes, maintenance and drains."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eisbach.app.event_body import Body
+from eisbach.app.row_operations import Op
+
+PRIMARY_KEYS: dict[str, str] = {}
+TEXT_COLUMNS: dict[str, str] = {}
+ROWS: dict[type[Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {}

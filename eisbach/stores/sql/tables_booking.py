@@ -1,0 +1,1 @@
+"""Tables about quotes held, bookings and what becomes of them: rows of app/rows_booking.py."""

@@ -1,0 +1,1 @@
+"""Tables about agreements, quotas and fair shares: rows of app/rows_shares.py."""
