@@ -10,7 +10,7 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.power import PowerRoom
 from eisbach.core.scheduling.preempt import Running, above_caps, for_waiting, work_lost
 
-RIGHTS = {CapacityClass.SPOT: 0, CapacityClass.ON_DEMAND: 1}
+RIGHTS = {CapacityClass.SPOT: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.RESERVED: 2}
 """What gives way first has the lowest right."""
 
 PREEMPTION_TRIES_MAX = 8

@@ -4,12 +4,14 @@ import heapq
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
+from eisbach.core.capacity.calendar import Calendar
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
+from eisbach.core.scheduling.policy import EASY, Policy
 from eisbach.core.vocabulary.invariant import require
 
 
@@ -20,6 +22,8 @@ class ActiveJob:
     `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
     ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
     one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
+    `predicted_ms` is how long it is expected to run (0: as long as its limit says), `leaf` the organisation whose fair share
+    it uses, `booking` the one that it runs inside.
     """
 
     job: str
@@ -51,6 +55,9 @@ class ActiveJob:
     stop_cause: StopCause | None = None
     stop_grace_ms: int = 0
     stop_ms: int | None = None
+    predicted_ms: int = 0
+    leaf: str = ""
+    booking: str = ""
 
     @property
     def remaining_ms(self) -> int:
@@ -90,6 +97,13 @@ class SchedulerState:
     """heap of (instant, job) that may not start before"""
     power_caps: dict[str, int] = field(default_factory=dict)
     """site -> the milliwatt that its racks may draw at most, for those that are capped"""
+    policy: Policy = EASY
+    """how the queue is ordered and what may pass what; an operator's act changes it"""
+    calendar: Calendar = field(init=False)
+    """bookings, promised starts, maintenance windows and drains to come"""
+
+    def __post_init__(self) -> None:
+        self.calendar = Calendar(self.fleet)
 
     def add(self, job: ActiveJob) -> None:
         """Add a job, as found in the log or in a snapshot, to all indexes."""

@@ -9,6 +9,8 @@ from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 class CapacityClass(Enum):
     """How a job comes to its capacity."""
 
+    RESERVED = "reserved"
+    """inside a booking"""
     ON_DEMAND = "on-demand"
     SPOT = "spot"
 

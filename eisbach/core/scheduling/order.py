@@ -16,7 +16,7 @@ GroupKey = tuple[tuple[NodeShape, ...], int, Where]
 
 Entry = tuple[OrderKey, str]
 
-_CLASS_RANK = {CapacityClass.ON_DEMAND: 0, CapacityClass.SPOT: 1}
+_CLASS_RANK = {CapacityClass.RESERVED: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.SPOT: 2}
 _STALE_KEPT = 16
 """Entries of removed jobs that a group keeps before it looks whether they are the larger half."""
 

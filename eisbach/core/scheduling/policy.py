@@ -1,0 +1,54 @@
+"""How the queue is ordered and what may pass what: a value, so that one cycle serves every policy (docs/decisions/0014, point 5)."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Order(Enum):
+    """Who stands before whom within a capacity class."""
+
+    FIRST_COME = "first-come"
+    FAIR = "fair"
+    """fair share of the organisations, then age against predicted runtime"""
+
+
+class Backfill(Enum):
+    """What may start while the first job waits."""
+
+    NONE = "none"
+    """nothing of what stands behind it"""
+    EASY = "easy"
+    """whatever leaves the head's start alone that limits allow it"""
+    PROMISES = "promises"
+    """whatever leaves every promise and every booking alone"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy of the scheduler; `fifo`, `easy` and `default` are three such values.
+
+    At most `promises_max` jobs of a pool have a promised start, of those that need `promised_nodes` nodes or more; the
+    head of a capacity class has one whatever its size. A job is served as if it had been submitted
+    `runtime_weight_permille` thousandths of its predicted runtime later.
+    """
+
+    name: str
+    order: Order
+    backfill: Backfill
+    promises_max: int = 0
+    promised_nodes: int = 0
+    runtime_weight_permille: int = 0
+
+
+FIFO = Policy(name="fifo", order=Order.FIRST_COME, backfill=Backfill.NONE)
+EASY = Policy(name="easy", order=Order.FIRST_COME, backfill=Backfill.EASY)
+DEFAULT = Policy(
+    name="default",
+    order=Order.FAIR,
+    backfill=Backfill.PROMISES,
+    promises_max=8,
+    promised_nodes=64,
+    runtime_weight_permille=1000,
+)
+POLICIES = {policy.name: policy for policy in (FIFO, EASY, DEFAULT)}
+"""The policies that have a name."""
