@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,13 @@ PLACES = ("hall", "row", "rack")
 SPREADS = ("rows_per_hall", "racks_per_row", "nodes_per_rack")
 """How many of the next level each level holds; each stands for the place of the same rank in PLACES."""
 OFFERS = ("flavour", "cores", "memory_mib", "gpus")
-NODE_KEYS = ("name", "site", "count", "pool", "this_machine", *OFFERS, *PLACES, *SPREADS)
+NVLINKS = "nodes_per_nvlink"
+"""How many nodes share an NVLink domain; without it, and without `nvlink`, that ends at the node."""
+NODE_KEYS = ("name", "site", "count", "pool", "this_machine", "from", "nvlink", NVLINKS, *OFFERS, *PLACES, *SPREADS)
 COUNT_MAX = 100_000
 SPREAD_MAX = 1_000
+FROM_YEAR_MIN = 2000
+"""No GPU node is older; what says so is a slip of the pen."""
 
 
 def read_nodes(
@@ -52,15 +57,46 @@ def _site_of(path: Path, node: Mapping[str, Any], sites: Sequence[str], where: s
 
 def _equal_nodes(path: Path, node: Mapping[str, Any], where: str, machine: NodeFacts | None) -> list[NodeFacts]:
     one = _machine(path, node, where, machine) if flag_of(path, node, "this_machine", where) else _node(path, node, where)
+    one = replace(one, nvlink=optional_text_of(path, node, "nvlink", where), from_ms=_from_ms(path, node, where))
     if "count" not in node:
-        extra = next((key for key in SPREADS if key in node), None)
+        extra = next((key for key in (*SPREADS, NVLINKS) if key in node), None)
         if extra is not None:
             raise HomeFileError(f"{path}: {where} {extra} spreads several nodes; say their count too")
         return [_placed(one, one.node, *(optional_text_of(path, node, place, where) for place in PLACES))]
     count = whole_number_of(path, node, "count", where, low=1, high=COUNT_MAX)
     digits = max(4, len(str(count)))
     place_of = _Spread(path, node, where)
-    return [_placed(one, f"{one.node}-{nth + 1:0{digits}}", *place_of(nth)) for nth in range(count)]
+    placed = [_placed(one, f"{one.node}-{nth + 1:0{digits}}", *place_of(nth)) for nth in range(count)]
+    return _linked(path, node, where, placed) if NVLINKS in node else placed
+
+
+def _from_ms(path: Path, node: Mapping[str, Any], where: str) -> int:
+    """From when on there are these nodes: a day (its first instant in UTC) or an instant; 0 since ever."""
+    said = node.get("from", 0)
+    if said == 0 and "from" not in node:
+        return 0
+    if isinstance(said, datetime) and said.tzinfo is not None:
+        instant = said.astimezone(UTC)
+    elif isinstance(said, date) and not isinstance(said, datetime):
+        instant = datetime(said.year, said.month, said.day, tzinfo=UTC)
+    else:
+        raise HomeFileError(
+            f"{path}: {where} from is {said!r}, but must be a day such as 2027-03-01, without quotes, or an instant with its zone"
+        )
+    if instant.year < FROM_YEAR_MIN:
+        raise HomeFileError(f"{path}: {where} from is {said}, but nodes stand here since {FROM_YEAR_MIN} at the earliest")
+    return int(instant.timestamp() * 1000)
+
+
+def _linked(path: Path, node: Mapping[str, Any], where: str, nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
+    """The nodes, so many of them in each NVLink domain, one domain after the other; a domain stays within its rack."""
+    if "nvlink" in node:
+        raise HomeFileError(f"{path}: {where} nvlink names one domain, and {NVLINKS} counts several; say one of them")
+    size = whole_number_of(path, node, NVLINKS, where, low=1, high=SPREAD_MAX)
+    in_rack = node.get("nodes_per_rack", size)
+    if in_rack % size:
+        raise HomeFileError(f"{path}: {where} {NVLINKS} is {size}, but must divide nodes_per_rack ({in_rack})")
+    return [replace(one, nvlink=f"{node['name']}-nvlink-{nth // size + 1:04}") for nth, one in enumerate(nodes)]
 
 
 class _Spread:

@@ -74,6 +74,8 @@ class NodeDeclared(Body, frozen=True):
     hall: str = ""
     row: str = ""
     rack: str = ""
+    nvlink: str = ""
+    from_ms: int = 0
 
 
 class NodeChanged(Body, frozen=True):
@@ -93,6 +95,8 @@ class NodeChanged(Body, frozen=True):
     hall: str = ""
     row: str = ""
     rack: str = ""
+    nvlink: str = ""
+    from_ms: int = 0
 
 
 class NodeDrained(Body, frozen=True):

@@ -83,6 +83,8 @@ def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> No
             hall=body.hall,
             row=body.row,
             rack=body.rack,
+            nvlink=body.nvlink,
+            from_ms=body.from_ms,
         )
     )
     fold_promises.commission(state, body.site, body.gpus, at_ms)
@@ -102,6 +104,8 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
         hall=body.hall,
         row=body.row,
         rack=body.rack,
+        nvlink=body.nvlink,
+        from_ms=body.from_ms,
         drained=body.drained,
         drained_by=before.drained_by if body.drained else "",
     )

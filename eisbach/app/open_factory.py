@@ -117,6 +117,8 @@ def _node_changes(node: Node | None, facts: NodeFacts, site: str) -> list[Body]:
         "hall": facts.hall,
         "row": facts.row,
         "rack": facts.rack,
+        "nvlink": facts.nvlink,
+        "from_ms": facts.from_ms,
     }
     if node is None:
         return [NodeDeclared(node=facts.node, **said)]

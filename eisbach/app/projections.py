@@ -135,6 +135,8 @@ def _node(seq: int, at_ms: int, body: e.NodeDeclared, texts: Mapping[str, str]) 
         "hall": body.hall,
         "row": body.row,
         "rack": body.rack,
+        "nvlink": body.nvlink,
+        "from_ms": body.from_ms,
         "drained": False,
         "removed": False,
     }
@@ -151,6 +153,8 @@ def _node_changed(seq: int, at_ms: int, body: e.NodeChanged, texts: Mapping[str,
         "hall": body.hall,
         "row": body.row,
         "rack": body.rack,
+        "nvlink": body.nvlink,
+        "from_ms": body.from_ms,
         "drained": body.drained,
         "removed": False,
     }

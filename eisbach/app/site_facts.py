@@ -11,7 +11,10 @@ BY_SITE_FILE = "site-file"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeFacts:
-    """A node: one machine's share for work, and where in the site it stands, as far as that is known."""
+    """A node: one machine's share for work, and where in the site it stands, as far as that is known.
+
+    `nvlink` names the NVLink domain it shares with other nodes; before `from_ms` it is not commissioned yet.
+    """
 
     node: str
     pool: str
@@ -22,6 +25,8 @@ class NodeFacts:
     hall: str = ""
     row: str = ""
     rack: str = ""
+    nvlink: str = ""
+    from_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

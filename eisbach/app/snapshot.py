@@ -35,6 +35,8 @@ class NodeRecord(msgspec.Struct, frozen=True):
     hall: str
     row: str
     rack: str
+    nvlink: str
+    from_ms: int
     drained: bool
     drained_by: str
     removed: bool

@@ -100,6 +100,24 @@ def test_a_named_place_holds_all_nodes_of_an_entry(read):
     assert nodes[19].rack == "rack-03"
 
 
+def test_nodes_come_on_the_day_that_the_file_says(read):
+    since = {"2027-03-01": 1803859200000, "2027-03-01T08:00:00+02:00": 1803880800000}
+    for said, from_ms in since.items():
+        nodes = read(HERE + HALLS.replace("count = 1250", f"count = 9\nfrom = {said}"))[1].nodes
+        assert {node.from_ms for node in nodes} == {from_ms}
+    assert {node.from_ms for node in read(HERE + HALLS)[1].nodes} == {0}
+
+
+def test_nodes_share_an_nvlink_domain_within_their_rack(read):
+    spread = HALLS.replace("count = 1250", "count = 20\nnodes_per_nvlink = 4")
+    nodes = read(HERE + spread)[1].nodes
+    assert nodes[3].nvlink == "gpu-nvlink-0001" != nodes[4].nvlink
+    assert max(Counter(node.nvlink for node in nodes).values()) == 4
+    racks = {node.nvlink: (node.row, node.rack) for node in nodes}
+    assert all(racks[node.nvlink] == (node.row, node.rack) for node in nodes)
+    assert read(HERE + HALLS.replace("count = 1250", 'count = 8\nnvlink = "all"'))[1].nodes[7].nvlink == "all"
+
+
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
@@ -131,6 +149,13 @@ def test_a_named_place_holds_all_nodes_of_an_entry(read):
         ("cores = 8", "cores = 0", "cores is 0"),
         ("memory_mib = 16384", "memory_mib = -1", "memory_mib is -1"),
         ("gpus = 8", "gpus = true", "gpus is True"),
+        ("gpus = 8", 'gpus = 8\nfrom = "2027-03-01"', "from is '2027-03-01'"),
+        ("gpus = 8", "gpus = 8\nfrom = 2027-03-01T08:00:00", "an instant with its zone"),
+        ("gpus = 8", "gpus = 8\nfrom = 0", "from is 0"),
+        ("gpus = 8", "gpus = 8\nfrom = 1970-01-01", "since 2000 at the earliest"),
+        ("gpus = 8", "gpus = 8\nnodes_per_nvlink = 3", "nodes_per_nvlink is 3, but must divide nodes_per_rack (8)"),
+        ("gpus = 8", 'gpus = 8\nnodes_per_nvlink = 4\nnvlink = "a"', "nvlink names one domain"),
+        ("cores = 8", "cores = 8\nnodes_per_nvlink = 4", "nodes_per_nvlink spreads several nodes"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(read, tmp_path, before, after, said):

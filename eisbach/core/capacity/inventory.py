@@ -8,8 +8,9 @@ class Node:
     """A node: its place, what it offers, and how much of that is free now.
 
     `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new;
-    `drained_by` says on whose word. `hall`, `row` and `rack` are empty where nobody said them. `tenant` is for whom alone it
-    works while something dedicated is on it.
+    `drained_by` says on whose word. `hall`, `row` and `rack` are empty where nobody said them; `nvlink` names the NVLink domain that it
+    shares with other nodes, empty where that ends at the node itself. Before `from_ms` it is not there yet. `tenant` is for
+    whom alone it works while something dedicated is on it.
     """
 
     node: str
@@ -22,6 +23,8 @@ class Node:
     hall: str = ""
     row: str = ""
     rack: str = ""
+    nvlink: str = ""
+    from_ms: int = 0
     drained: bool = False
     drained_by: str = ""
     removed: bool = False

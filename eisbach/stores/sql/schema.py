@@ -99,6 +99,8 @@ nodes = Table(
     text_column("hall"),
     text_column("row"),
     text_column("rack"),
+    text_column("nvlink"),
+    int_column("from_ms"),
     flag_column("drained"),
     flag_column("removed"),
 )
