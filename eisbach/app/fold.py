@@ -141,10 +141,12 @@ def _tariff_withdrawn(state: FactoryState, seq: int, at_ms: int, body: e.TariffW
 
 def _organisation(state: FactoryState, seq: int, at_ms: int, body: e.OrganisationCreated) -> None:
     state.organisations[body.organisation] = Organisation(body.organisation, body.parent, "", body.segment)
+    fold_shares.join(state.scheduler.fair_share, body.organisation, body.parent, body.segment)
 
 
 def _project(state: FactoryState, seq: int, at_ms: int, body: e.ProjectCreated) -> None:
     state.projects[body.project] = Project(body.project, body.organisation, "", body.budget)
+    state.scheduler.fair_share.add(body.project, body.organisation)
 
 
 def _budget(state: FactoryState, seq: int, at_ms: int, body: e.BudgetSet) -> None:
@@ -255,6 +257,7 @@ def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptR
 def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettled) -> None:
     job, account = state.scheduler.jobs[body.job], state.accounts[body.job]
     _charge(account, job, body.charged_ms, body.charged)
+    state.scheduler.fair_share.charge(job.project, job.gpu_milli * (body.held_ms - account.attempt_settled_ms), at_ms)
     account.attempt_settled_ms = body.held_ms
     account.period = body.next_period
     account.reserved += _reserved_by(body.transfers)
@@ -287,6 +290,8 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     if gpus:
         held = state.gpu_milli_ms.get(job.project, 0)
         state.gpu_milli_ms[job.project] = held + gpus * 1000 * body.held_ms
+        unsettled_ms = body.held_ms - account.attempt_settled_ms
+        scheduler.fair_share.charge(job.project, gpus * 1000 * unsettled_ms, at_ms)
         fold_promises.hold(state, job.shares, body.held_ms)
     _charge(account, job, body.charged_ms, body.charged)
     account.reserved += _reserved_by(body.transfers)

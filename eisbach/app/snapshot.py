@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import msgspec
 
+from eisbach.app.fold_shares import join
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.app.state_billing import BillingState
 from eisbach.app.state_booking import BookingState
@@ -84,6 +85,7 @@ class Saved(msgspec.Struct, frozen=True):
     health: HealthState
     booking: BookingState
     shares: SharesState
+    usage: tuple[int, int, dict[str, str]] = (0, 0, {})
 
 
 FORMAT = 7
@@ -125,6 +127,7 @@ def encode_state(state: FactoryState) -> bytes:
         health=state.health,
         booking=state.booking,
         shares=state.shares,
+        usage=state.scheduler.fair_share.saved(),
     )
     return _encoder.encode(saved)
 
@@ -165,6 +168,12 @@ def decode_state(data: bytes) -> FactoryState:
     )
     for record in saved.nodes:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))
+    fair_share = state.scheduler.fair_share
+    for name, parent, segment in saved.organisations:
+        join(fair_share, name, parent, segment)
+    for name, owner, _, _ in saved.projects:
+        fair_share.add(name, owner)
+    fair_share.restore(saved.usage)
     for job in saved.jobs:
         state.scheduler.add(job)
     state.scheduler.power_caps = state.energy.lowest_caps()

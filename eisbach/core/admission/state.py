@@ -10,6 +10,7 @@ from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.scheduling.fair_share import FairShare
 from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
 from eisbach.core.scheduling.policy import EASY, Policy
 from eisbach.core.vocabulary.invariant import require
@@ -65,6 +66,13 @@ class ActiveJob:
         return max(0, self.limit_ms - self.used_ms)
 
     @property
+    def gpu_milli(self) -> int:
+        """Return how many thousandths of a GPU it holds; of one that waits, what its first shape would."""
+        if self.shares:
+            return 1000 * sum(len(share.gpus) for share in self.shares)
+        return 1000 * self.nodes * self.shapes[self.shape].gpus
+
+    @property
     def group(self) -> GroupKey:
         """Return what makes jobs interchangeable for the question whether they fit."""
         return (self.shapes, self.nodes, self.where)
@@ -95,6 +103,7 @@ class SchedulerState:
     """project -> jobs that wait for money, with their keys, in queue order"""
     delayed: list[tuple[int, str]] = field(default_factory=list)
     """heap of (instant, job) that may not start before"""
+    fair_share: FairShare = field(default_factory=FairShare)
     power_caps: dict[str, int] = field(default_factory=dict)
     """site -> the milliwatt that its racks may draw at most, for those that are capped"""
     policy: Policy = EASY
@@ -112,6 +121,7 @@ class SchedulerState:
             self._enqueue(job)
         elif job.attempt is not None:
             self.fleet.take(job.shares)
+            self.fair_share.hold(job.project, job.gpu_milli)
             self.holding[job.attempt] = job
 
     def fund(self, job: ActiveJob) -> None:
@@ -140,6 +150,7 @@ class SchedulerState:
         job.attempt, job.shape, job.shares, job.planned_ms = attempt, shape, shares, now
         job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.attempts += 1
+        self.fair_share.hold(job.project, job.gpu_milli)
         self.holding[attempt] = job
 
     def release(self, job: ActiveJob, *, after: JobState) -> None:
@@ -147,6 +158,7 @@ class SchedulerState:
         check_transition(job.state, after)
         require(job.attempt is not None, "only an attempt can end")
         self.fleet.give_back(job.shares)
+        self.fair_share.hold(job.project, -job.gpu_milli)
         self.holding.pop(str(job.attempt))
         job.attempt, job.shares = None, ()
         job.running_ms, job.stop_cause, job.stop_ms = None, None, None

@@ -1,0 +1,226 @@
+"""Who is furthest below his share: decayed usage over the tree of segments, organisations and projects.
+
+At each level the branch goes first that has had the least for its weight, as in Slurm's Fair Tree
+(https://slurm.schedmd.com/fair_tree.html); nothing in one branch can push a project of another one aside.
+
+Usage halves in weight every half-life. Instead of shrinking what is old, what is new counts for more, "forward decay"
+(G. Cormode et al., ICDE 2009): a GPU-millisecond of hour `h` counts 2^(h / half-life), in fixed point. So a charge costs
+O(depth), its order within an hour changes nothing, and between charges no rank ever changes.
+
+What holds GPUs counts as an hour more of them than was charged, from the moment it starts: usage is charged at the end and
+at least hourly, and until then a burst of starts would look free (the "entry penalty" of Kueue's admission fair sharing,
+https://kueue.sigs.k8s.io/docs/concepts/admission_fair_sharing/).
+"""
+
+from collections.abc import Iterator
+from enum import IntEnum
+from functools import cache
+
+from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.quantities import HOUR_MS
+
+Rank = tuple[int | str, ...]
+"""What leaves are sorted by, lowest first; unlike for all leaves."""
+
+HALF_LIFE_HOURS = 168
+"""A week, as Slurm's PriorityDecayHalfLife."""
+WEIGHT = 100
+"""The weight of whatever nobody has given one."""
+WEIGHT_MAX = 1_000_000
+ENTRY_MS = HOUR_MS
+"""The held time that counts beyond what was charged: usage is charged at least so often."""
+
+_FRACTION = 32
+_REBASE_AFTER = 8
+"""Half-lives after which all usage is written down to the present scale, so that numbers stay small."""
+_LAST = 1 << 512
+"""Above every score: who has a weight of nothing comes after all who have one."""
+
+
+class Standing(IntEnum):
+    """How work stands to what its owner may hold; the lowest first. Work above a quota may be reclaimed."""
+
+    WITHIN_AGREEMENT = 0
+    ORDINARY = 1
+    ABOVE_QUOTA = 2
+
+
+@cache
+def _factors(half_life_hours: int) -> tuple[int, ...]:
+    """Return 2^(h / half-life) in fixed point, for each hour of one half-life."""
+    # The half-life-th root of two with 96 binary places, bit by bit: floats would be rounded by each machine's own library.
+    root, goal = 0, 1 << (1 + 96 * half_life_hours)
+    for bit in range(97, -1, -1):
+        if (root | 1 << bit) ** half_life_hours <= goal:
+            root |= 1 << bit
+    found, power = [], 1 << 96
+    for _ in range(half_life_hours):
+        found.append(power >> (96 - _FRACTION))
+        power = power * root >> 96
+    return tuple(found)
+
+
+class _Branch:
+    """A segment, an organisation or a project: its weight, what it used, what it holds, and what it may."""
+
+    __slots__ = ("agreed", "held", "is_parent", "name", "parent", "quota", "usage", "weight")
+
+    def __init__(self, name: str, parent: "_Branch | None") -> None:
+        self.name, self.parent = name, parent
+        self.weight, self.usage, self.held, self.agreed = WEIGHT, 0, 0, 0
+        self.quota: int | None = None
+        self.is_parent = False
+
+
+class FairShare:
+    """The tree of who may use the factory. Amounts are thousandths of a GPU, and those times milliseconds."""
+
+    __slots__ = ("_base_hour", "_branches", "_half_life", "_hour", "_scale", "_top")
+
+    def __init__(self, half_life_hours: int = HALF_LIFE_HOURS) -> None:
+        require(half_life_hours > 0, "a half-life is at least an hour")
+        self._half_life = half_life_hours
+        self._top = _Branch("", None)
+        self._branches: dict[str, _Branch] = {}
+        self._base_hour = self._hour = 0
+        self._scale = 1 << _FRACTION
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._branches
+
+    def add(self, name: str, parent: str = "") -> None:
+        """Add a branch below another one, or at the top. As no branch ever moves, there are no cycles."""
+        require(bool(name) and name not in self._branches, f"{name!r} is in the tree once")
+        above = self._branches[parent] if parent else self._top
+        require(above is self._top or above.usage == above.held == 0 or above.is_parent, f"{parent!r} is no project")
+        above.is_parent = True
+        self._branches[name] = _Branch(name, above)
+
+    def set_weight(self, name: str, weight: int) -> None:
+        """Give a branch its weight among its siblings; one of nothing comes after all others."""
+        require(0 <= weight <= WEIGHT_MAX, "a weight is within its bounds")
+        self._branches[name].weight = weight
+
+    def set_quota(self, name: str, gpu_milli: int | None) -> None:
+        """Say how much a branch may hold at once before it is above its quota; None where there is no quota."""
+        require(gpu_milli is None or gpu_milli >= 0, "a quota is not negative")
+        self._branches[name].quota = gpu_milli
+
+    def set_agreed(self, name: str, gpu_milli: int) -> None:
+        """Say how much a branch has agreed to take and pay: up to there its work goes first."""
+        require(gpu_milli >= 0, "committed capacity is not negative")
+        self._branches[name].agreed = gpu_milli
+
+    def hold(self, leaf: str, gpu_milli: int) -> None:
+        """A leaf holds so much more (less where negative), from a start or for the rest of a plan."""
+        branch: _Branch | None = self._leaf(leaf)
+        while branch is not None:
+            branch.held += gpu_milli
+            branch = branch.parent
+
+    def charge(self, leaf: str, gpu_milli_ms: int, at_ms: int) -> None:
+        """A leaf has used so much, known since this instant."""
+        hour = at_ms // HOUR_MS
+        if hour > self._hour:
+            self._turn(hour)
+        amount = gpu_milli_ms * self._scale
+        branch: _Branch | None = self._leaf(leaf)
+        while branch is not None:
+            branch.usage += amount
+            branch = branch.parent
+
+    def rank(self, leaf: str) -> Rank:
+        """Return what leaves are sorted by: for each level from the top, what the branch had for its weight."""
+        entry = ENTRY_MS * self._scale
+        found: list[int | str] = []
+        branch = self._leaf(leaf)
+        while branch.parent is not None:
+            had = branch.usage + branch.held * entry
+            found.append(branch.name)
+            found.append(had // branch.weight if branch.weight else _LAST + had)
+            branch = branch.parent
+        found.reverse()
+        return tuple(found)
+
+    def standing(self, leaf: str, gpu_milli: int) -> Standing:
+        """Return how work of this size would stand if the leaf held it as well."""
+        found = Standing.ORDINARY
+        branch: _Branch | None = self._leaf(leaf)
+        while branch is not None:
+            held = branch.held + gpu_milli
+            if branch.quota is not None and held > branch.quota:
+                return Standing.ABOVE_QUOTA
+            if held <= branch.agreed:
+                found = Standing.WITHIN_AGREEMENT
+            branch = branch.parent
+        return found
+
+    def above_quota(self, leaf: str) -> int:
+        """Return by how much the leaf, or a branch that it is in, holds more than its quota: the most of these."""
+        most = 0
+        branch: _Branch | None = self._leaf(leaf)
+        while branch is not None:
+            if branch.quota is not None and branch.held - branch.quota > most:
+                most = branch.held - branch.quota
+            branch = branch.parent
+        return most
+
+    def held(self, name: str) -> int:
+        """Return what a branch holds now."""
+        return self._branches[name].held
+
+    def usage(self, name: str, now: int) -> int:
+        """Return the decayed usage of a branch: what it used in this hour in full, a half-life ago by half."""
+        return self._branches[name].usage // self._scale_at(max(now // HOUR_MS, self._hour))
+
+    def path(self, leaf: str) -> Iterator[str]:
+        """Yield a leaf and all branches that it is in, the topmost last."""
+        branch = self._leaf(leaf)
+        while branch.parent is not None:
+            yield branch.name
+            branch = branch.parent
+
+    def saved(self) -> tuple[int, int, dict[str, str]]:
+        """Return what a snapshot keeps: base and hour, and the usage of leaves, which is wider than 64 bits, as text."""
+        leaves = {one.name: str(one.usage) for one in self._branches.values() if one.usage and not one.is_parent}
+        return self._base_hour, self._hour, leaves
+
+    def restore(self, saved: tuple[int, int, dict[str, str]]) -> None:
+        """Take over what `saved` returned, into a tree with the same branches and no usage."""
+        self._base_hour, self._hour, leaves = saved
+        self._scale = self._scale_at(self._hour)
+        for name, usage in leaves.items():
+            branch: _Branch | None = self._leaf(name)
+            while branch is not None:
+                branch.usage += int(usage)
+                branch = branch.parent
+
+    def _leaf(self, name: str) -> _Branch:
+        found = self._branches.get(name)
+        if found is None:
+            self.add(name)
+            found = self._branches[name]
+        return found
+
+    def _turn(self, hour: int) -> None:
+        """An hour has begun: what is charged from now on counts for more."""
+        if hour - self._base_hour >= _REBASE_AFTER * self._half_life:
+            self._rebase(hour)
+        self._hour = hour
+        self._scale = self._scale_at(hour)
+
+    def _scale_at(self, hour: int) -> int:
+        halvings, rest = divmod(hour - self._base_hour, self._half_life)
+        return _factors(self._half_life)[rest] << halvings
+
+    def _rebase(self, hour: int) -> None:
+        halvings = (hour - self._base_hour) // self._half_life
+        self._base_hour += halvings * self._half_life
+        self._top.usage = 0
+        for branch in self._branches.values():
+            branch.usage = 0 if branch.is_parent else branch.usage >> halvings
+        for leaf in [one for one in self._branches.values() if not one.is_parent]:
+            above = leaf.parent
+            while above is not None:
+                above.usage += leaf.usage
+                above = above.parent

@@ -1,0 +1,165 @@
+"""Fair shares: who is furthest below his share goes first, at each level of the tree; usage fades by its half-life."""
+
+import heapq
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eisbach.core.scheduling.fair_share import WEIGHT_MAX, FairShare, Standing
+from eisbach.core.vocabulary.invariant import BrokenInvariant
+from eisbach.core.vocabulary.quantities import HOUR_MS
+
+GPU = 1000
+DAY_MS = 24 * HOUR_MS
+
+
+def a_tree() -> FairShare:
+    shares = FairShare()
+    for name, parent in (
+        ("research", ""),
+        ("enterprise", ""),
+        ("uni", "research"),
+        ("institute", "uni"),
+        ("lab", "institute"),
+        ("robots", "uni"),
+        ("maker", "enterprise"),
+        ("plant", "maker"),
+    ):
+        shares.add(name, parent)
+    return shares
+
+
+def test_who_had_less_for_its_weight_goes_first() -> None:
+    shares = a_tree()
+    shares.set_weight("research", 300)
+    shares.charge("lab", 200 * GPU * HOUR_MS, DAY_MS)
+    shares.charge("plant", 100 * GPU * HOUR_MS, DAY_MS)
+    assert sorted(("lab", "plant"), key=shares.rank) == ["lab", "plant"]
+    shares.charge("lab", 101 * GPU * HOUR_MS, DAY_MS)
+    assert sorted(("lab", "plant"), key=shares.rank) == ["plant", "lab"]
+
+
+def test_a_level_is_decided_before_the_one_below() -> None:
+    shares = a_tree()
+    shares.charge("robots", GPU * HOUR_MS, DAY_MS)
+    shares.charge("plant", 2 * GPU * HOUR_MS, DAY_MS)
+    assert sorted(("plant", "robots", "lab"), key=shares.rank) == ["lab", "robots", "plant"]
+
+
+def test_usage_halves_with_each_half_life() -> None:
+    shares = a_tree()
+    shares.charge("plant", 64 * GPU * HOUR_MS, 0)
+    week = 7 * DAY_MS
+    assert [shares.usage("enterprise", weeks * week) // (GPU * HOUR_MS) for weeks in range(4)] == [64, 32, 16, 8]
+    shares.charge("lab", 20 * GPU * HOUR_MS, 2 * week)
+    assert sorted(("lab", "plant"), key=shares.rank) == ["plant", "lab"]  # 64 a fortnight ago are 16 now
+
+
+def test_what_holds_gpus_counts_before_it_is_charged() -> None:
+    shares = a_tree()
+    shares.hold("lab", 8 * GPU)
+    assert sorted(("lab", "plant"), key=shares.rank) == ["plant", "lab"]
+    shares.hold("lab", -8 * GPU)
+    assert set(shares.rank("lab")[::2]) == {0}
+
+
+def test_a_weight_of_nothing_comes_last() -> None:
+    shares = a_tree()
+    shares.set_weight("enterprise", 0)
+    shares.charge("lab", 1000 * GPU * HOUR_MS, DAY_MS)
+    assert sorted(("lab", "plant"), key=shares.rank) == ["lab", "plant"]
+
+
+def test_standing_follows_agreement_and_quota() -> None:
+    shares = a_tree()
+    shares.set_agreed("uni", 16 * GPU)
+    shares.set_quota("lab", 8 * GPU)
+    assert shares.standing("lab", 8 * GPU) is Standing.WITHIN_AGREEMENT
+    assert shares.standing("lab", 9 * GPU) is Standing.ABOVE_QUOTA
+    shares.hold("robots", 12 * GPU)
+    assert shares.standing("lab", 8 * GPU) is Standing.ORDINARY
+    shares.hold("lab", 10 * GPU)
+    assert shares.above_quota("lab") == 2 * GPU
+    assert shares.above_quota("robots") == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda shares: shares.set_weight("lab", -1),
+        lambda shares: shares.set_weight("lab", WEIGHT_MAX + 1),
+        lambda shares: shares.set_quota("lab", -1),
+        lambda shares: shares.set_agreed("lab", -1),
+        lambda shares: shares.add("research", "lab"),  # a cycle would need a branch to stand in the tree twice
+        lambda shares: shares.add(""),
+    ],
+)
+def test_wrong_facts_break(wrong: object) -> None:
+    with pytest.raises(BrokenInvariant):
+        wrong(a_tree())  # type: ignore[operator]
+
+
+CHARGES = st.lists(
+    st.tuples(st.sampled_from(("lab", "robots", "plant")), st.integers(0, 10**15), st.integers(0, 400 * 24)),
+    max_size=30,
+)
+
+
+@given(CHARGES)
+def test_a_saved_tree_is_the_same_tree(charges: list[tuple[str, int, int]]) -> None:
+    shares, again = a_tree(), a_tree()
+    for leaf, amount, hour in sorted(charges, key=lambda one: one[2]):
+        shares.charge(leaf, amount, hour * HOUR_MS)
+    again.restore(shares.saved())
+    assert again.saved() == shares.saved()
+    for leaf in ("lab", "robots", "plant"):
+        assert again.rank(leaf) == shares.rank(leaf)
+        shares.charge(leaf, 7, 10_000 * HOUR_MS)
+        again.charge(leaf, 7, 10_000 * HOUR_MS)
+        assert again.rank(leaf) == shares.rank(leaf)
+
+
+@given(CHARGES, st.randoms(use_true_random=False))
+def test_the_order_of_charges_within_an_hour_changes_nothing(
+    charges: list[tuple[str, int, int]], chance: object
+) -> None:
+    one, other = a_tree(), a_tree()
+    for leaf, amount, _ in charges:
+        one.charge(leaf, amount, 5 * HOUR_MS)
+    chance.shuffle(charges)  # type: ignore[attr-defined]
+    for leaf, amount, _ in charges:
+        other.charge(leaf, amount, 5 * HOUR_MS)
+    assert one.saved() == other.saved()
+
+
+def test_thirty_days_of_unlike_work_follow_the_shares() -> None:
+    """Three segments always have more to do than fits; one has gangs of a day, one small jobs, one something between."""
+    shares = FairShare()
+    work = {"research": (64, 24 * 60), "enterprise": (1, 25), "public": (8, 5 * 60)}  # GPUs, minutes
+    weights = {"research": 50, "enterprise": 30, "public": 20}
+    for name, weight in weights.items():
+        shares.add(name)
+        shares.set_weight(name, weight)
+    free, used = 512, dict.fromkeys(work, 0)
+    events: list[tuple[int, int, str, int]] = []  # minute, number, leaf, minutes to charge
+    number = count()
+    minute = 0
+    while minute < 30 * 24 * 60:
+        while (leaf := min(work, key=shares.rank)) and work[leaf][0] <= free:
+            gpus, minutes = work[leaf]
+            free -= gpus
+            shares.hold(leaf, gpus * GPU)
+            heapq.heappush(events, (minute + min(60, minutes), next(number), leaf, minutes))
+        minute, _, leaf, left = heapq.heappop(events)
+        gpus, since = work[leaf][0], min(60, left)
+        shares.charge(leaf, gpus * GPU * since * 60_000, minute * 60_000)
+        used[leaf] += gpus * since
+        if left > since:
+            heapq.heappush(events, (minute + min(60, left - since), next(number), leaf, left - since))
+        else:
+            free += gpus
+            shares.hold(leaf, -gpus * GPU)
+    total = sum(used.values())
+    assert all(abs(used[name] / total * 100 - weights[name]) <= 2 for name in work), used
