@@ -7,6 +7,7 @@ A text belongs to the area of the file it stands in: `portal/pages/AREA.py` and 
 portal is the area `portal`; `app/reason_texts.py` is `reasons`, `app/finding_texts.py` is `policy`.
 """
 
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from io import BytesIO
@@ -50,6 +51,7 @@ def main(arguments: list[str]) -> int:
     return 1 if findings and "--check" in arguments else 0
 
 
+@functools.cache
 def texts_of_code() -> dict[str, Texts]:
     """Return the texts of the code by area, each by its message id (of a plural its singular)."""
     found: dict[str, Texts] = {}

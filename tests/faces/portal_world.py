@@ -3,9 +3,11 @@
 import html
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from starlette.testclient import TestClient
 
+from eisbach.app.application import Application
 from eisbach.app.commands import SYSTEM, Role
 from eisbach.portal.server import create_portal
 from eisbach.portal.session import SESSION_COOKIE
@@ -40,10 +42,15 @@ class Browser:
         return self
 
 
+@lru_cache(maxsize=2)
+def portal_of(application: Application):
+    """Return the portal of a factory; all its browsers ask the same one."""
+    return create_portal(application)
+
+
 def browser(world: World, secret: str = "", language: str = "en") -> Browser:
     """Return a browser of its own, signed in where a secret is given."""
-    portal = create_portal(world.application)
-    made = Browser(TestClient(portal, base_url=HOST, headers={"accept-language": language}))
+    made = Browser(TestClient(portal_of(world.application), base_url=HOST, headers={"accept-language": language}))
     return made.sign_in(secret) if secret else made
 
 

@@ -95,6 +95,7 @@ def connected(address):
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.prove
 def test_interrupted_it_ends_what_it_started(story):
     said = ""
     for line in story.stdout:

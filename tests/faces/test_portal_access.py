@@ -169,14 +169,22 @@ def test_a_stranger_is_told_that_there_is_nothing(shared_world, name):
         assert asked(browser(shared_world, theirs.tokens[role]), name, ours).status_code == CASES[name].stranger, role
 
 
+def world_for(request, name, status):
+    """A world of its own for a page that may change it: whoever only looks, or is refused, shares one."""
+    changes = not name.startswith("GET") and status < 400
+    return request.getfixturevalue("world" if changes else "shared_world")
+
+
 @pytest.mark.parametrize("name", GUARDED)
-def test_the_right_one_gets_in(world, name):
+def test_the_right_one_gets_in(request, name):
+    world = world_for(request, name, CASES[name].status)
     answer = asked(browser(world, world.ours.tokens[CASES[name].by]), name, world.ours)
     assert answer.status_code == CASES[name].status, answer.text
 
 
 @pytest.mark.parametrize("name", GUARDED)
-def test_a_viewer_only_looks(world, name):
+def test_a_viewer_only_looks(request, name):
+    world = world_for(request, name, CASES[name].viewer)
     answer = asked(browser(world, world.ours.tokens["viewer"]), name, world.ours)
     assert answer.status_code == CASES[name].viewer, answer.text
 
