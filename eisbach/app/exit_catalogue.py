@@ -47,6 +47,9 @@ EXPORTED: dict[str, After] = {
     "invoice.credited": After.KEPT,
     "residency.stated": After.KEPT,
     "extract.imported": After.KEPT,
+    "share.set": After.SHOWN,
+    "quota.set": After.SHOWN,
+    "agreement.set": After.SHOWN,
     "organisation.exported": After.KEPT,
     "organisation.imported": After.KEPT,
     "record.imported": After.CONTINUED,
@@ -77,7 +80,7 @@ LEFT_OUT: dict[str, str] = {
 
 TABLES = (
     "organisations", "projects", "archives", "jobs", "attempts", "transfers", "placement_rules", "placement_refusals",
-    "violations", "billing_details", "invoices", "data_sets",
+    "violations", "billing_details", "invoices", "data_sets", "share_settings",
 )  # fmt: skip
 """Tables whose rows follow from exported events: they leave as CSV, derived again and not copied."""
 

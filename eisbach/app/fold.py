@@ -141,7 +141,7 @@ def _tariff_withdrawn(state: FactoryState, seq: int, at_ms: int, body: e.TariffW
 
 def _organisation(state: FactoryState, seq: int, at_ms: int, body: e.OrganisationCreated) -> None:
     state.organisations[body.organisation] = Organisation(body.organisation, body.parent, "", body.segment)
-    fold_shares.join(state.scheduler.fair_share, body.organisation, body.parent, body.segment)
+    fold_shares.join(state, body.organisation, body.parent, body.segment)
 
 
 def _project(state: FactoryState, seq: int, at_ms: int, body: e.ProjectCreated) -> None:

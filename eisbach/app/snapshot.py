@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import msgspec
 
-from eisbach.app.fold_shares import join
+from eisbach.app.fold_shares import grow_tree
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.app.state_billing import BillingState
 from eisbach.app.state_booking import BookingState
@@ -168,12 +168,8 @@ def decode_state(data: bytes) -> FactoryState:
     )
     for record in saved.nodes:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))
-    fair_share = state.scheduler.fair_share
-    for name, parent, segment in saved.organisations:
-        join(fair_share, name, parent, segment)
-    for name, owner, _, _ in saved.projects:
-        fair_share.add(name, owner)
-    fair_share.restore(saved.usage)
+    grow_tree(state)
+    state.scheduler.fair_share.restore(saved.usage)
     for job in saved.jobs:
         state.scheduler.add(job)
     state.scheduler.power_caps = state.energy.lowest_caps()

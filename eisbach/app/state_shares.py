@@ -1,8 +1,28 @@
 """The part of the factory's state that follows from events about agreements, quotas and fair shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+FULL_PRICE = 1000
+
+
+@dataclass(slots=True)
+class Agreement:
+    """What an organisation has committed to, and which thousandths of the list price it pays for that."""
+
+    gpu_milli: int
+    price_permille: int
 
 
 @dataclass(slots=True)
 class SharesState:
-    """What decisions about agreements, quotas and fair shares read. Saved in snapshots as it stands: plain values, no indexes."""
+    """What decisions about agreements, quotas and fair shares read. Saved in snapshots as it stands: plain values, no indexes.
+
+    What somebody used and holds stands in the scheduler's tree (core/scheduling/fair_share.py).
+    """
+
+    weights: dict[str, int] = field(default_factory=dict)
+    """segment, organisation or project -> its weight, where it was given one"""
+    quotas: dict[str, int] = field(default_factory=dict)
+    """organisation or project -> thousandths of a GPU"""
+    agreements: dict[str, Agreement] = field(default_factory=dict)
+    """organisation -> its agreement"""

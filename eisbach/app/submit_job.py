@@ -10,7 +10,9 @@ from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events import JobSubmitted
 from eisbach.app.find_data import data_sets_of, missing_data
 from eisbach.app.places import compiled_for, where_for
+from eisbach.app.set_shares import price_permille
 from eisbach.app.state import FactoryState
+from eisbach.app.state_shares import FULL_PRICE
 from eisbach.app.texts import commit_to
 from eisbach.core.billing.charge import cap_of
 from eisbach.core.billing.tariff import Tariff
@@ -41,15 +43,16 @@ def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int)
     """Return the price of a task where the rules that hold in a project let it be, or why there is none."""
     data = data_sets_of(spec)
     where = where_for(state, project, spec.placement, data)
+    permille = price_permille(state, project)
     if where.sites is None:
-        return price_job(state, spec, now, where)
+        return price_job(state, spec, now, where, permille)
     compiled = compiled_for(state, project, spec.placement, data)
     refusal = unknown_site(state, spec.placement.sites, "placement.sites")
     if refusal is not None:
         return refusal
     if compiled.is_nowhere:
         return forbidden_job(state, compiled, spec.placement.sites)
-    priced = price_job(state, spec, now, where)
+    priced = price_job(state, spec, now, where, permille)
     if not isinstance(priced, Refusal) or isinstance(price_job(state, spec, now), Refusal):
         return priced
     if not isinstance(price_job(state, spec, now, Where(compiled.sites)), Refusal):
@@ -71,26 +74,26 @@ def _only_simulated(state: FactoryState, spec: JobSpec, now: int) -> Refusal:
     )
 
 
-def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWHERE) -> Priced | Refusal:
+def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWHERE, permille: int = FULL_PRICE) -> Priced | Refusal:
     """Return the price of a task for this fleet at an instant, or why there is none. The cap is that of the dearest
-    alternative."""
+    alternative; `permille` is what of the list price an agreement leaves."""
     tariff = state.prices.at(now)
-    question = (tariff.version if tariff is not None else "", spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms, where)
+    question = (tariff.version if tariff is not None else "", spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms, where, permille)
     known = state.priced.get(question)
     if known is None:
-        known = _price(state, spec, tariff, where)
+        known = _price(state, spec, tariff, where, permille)
         if len(state.priced) >= PRICED_MAX:
             state.priced.clear()
         state.priced[question] = known
     return known
 
 
-def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where) -> Priced | Refusal:
+def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where, permille: int) -> Priced | Refusal:
     shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where)
     if isinstance(shapes, Refusal):
         return shapes
     prices = [tariff.price(shape, spec.nodes, spec.capacity_class) for shape in shapes] if tariff is not None else []
-    priced = [(shape, price) for shape, price in zip(shapes, prices, strict=False) if price is not None]
+    priced = [(shape, price * permille // FULL_PRICE) for shape, price in zip(shapes, prices, strict=False) if price is not None]
     if tariff is None or not priced:
         names = ", ".join(shape.flavour or "any" for shape in shapes)
         return Refusal(

@@ -25,6 +25,7 @@ from eisbach.app import (
     set_billing,
     set_budget,
     set_rules,
+    set_shares,
     submit_job,
     use_target,
 )
@@ -151,6 +152,7 @@ class RandomFactory:
             self.address: 2,
             self.invoice: 4,
             self.credit: 2,
+            self.shares: 3,
         }
         action = self.chance.choices(list(actions), list(actions.values()))[0]
         self.trace.append(f"{self.factory.clock.now()} {action.__name__}")  # first: it names what failed
@@ -411,6 +413,21 @@ class RandomFactory:
         self.factory.site = replace(self.factory.site, country=self.chance.choice(["DE", "DE", "AT", "US"]))
         self.factory.run_rounds(Round("site-file", 1, lambda app: apply_site_changes(app, [self.factory.site])))
         return self.factory.site.country
+
+    def shares(self) -> str:
+        """Somebody gets another share, quota or agreement, or none any more."""
+        state, chance = self.factory.app.applier.state, self.chance
+        owner = chance.choice([*self.projects, *state.organisations])
+        command = chance.choice(
+            [
+                set_shares.set_share(SYSTEM, owner=chance.choice([owner, "enterprise"]), weight=chance.choice([None, 0, 7])),
+                set_shares.set_quota(SYSTEM, owner=owner, gpu_milli=chance.choice([None, 0, 2000])),
+                set_shares.set_agreement(
+                    SYSTEM, organisation=next(iter(state.organisations)), gpu_milli=chance.choice([0, 3000]), price_permille=1000
+                ),
+            ]
+        )
+        return str(self.factory.perform(command))
 
     def rule(self) -> str:
         """Somebody sets a rule, or takes it away; what runs where it may not is found by the round."""
