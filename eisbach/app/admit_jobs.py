@@ -56,6 +56,7 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bo
                 simulated=site.is_simulated,
                 policy_version=state.policy.version,
                 rules=_rules(state, job),
+                slots=tuple(s.slot for s in start.shares) if start.shares[0].mig else (),
             )
         )
     events += [_stopping(state.scheduler.jobs[stop.job], stop) for stop in plan.stops]

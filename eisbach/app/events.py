@@ -26,6 +26,8 @@ ShapeTuple = tuple[int, int, int, str | None]
 """cpu_milli, memory_mib, gpus, flavour"""
 TaskTuple = tuple[int, str, int, int, tuple[int, ...]]
 """rank, node id, cpu_milli, memory_mib, GPU indices"""
+PartTuple = tuple[int, str]
+"""thousandths of each GPU, MIG profile"""
 
 
 class FactoryOpened(Body, frozen=True):
@@ -202,6 +204,10 @@ class JobSubmitted(Body, frozen=True):
     """ids of the data sets that the task reads"""
     placement: tuple[LimitTuple, ...] = ()
     """the job's own rule"""
+    parts: tuple[PartTuple, ...] = ()
+    """what each shape takes of its GPUs; none where all take whole ones"""
+    within: str = ""
+    within_required: bool = False
     transfers: tuple[TransferTuple, ...] = ()
 
 
@@ -251,6 +257,8 @@ class AttemptPlanned(Body, frozen=True):
     """position of the last change of a rule or of a site's facts when this was planned (-1: older logs, none yet)"""
     rules: tuple[int, ...] = ()
     """positions of the events that set the rules which held for it, its job's own among them"""
+    slots: tuple[int, ...] = ()
+    """the first memory slice of each task's MIG instance; none where no task has one"""
 
 
 class AttemptRunning(Body, frozen=True):

@@ -27,6 +27,7 @@ from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause, check_transition
 from eisbach.core.jobs.placement import rule_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.jobs.within import Level, Within
 from eisbach.core.ledger.transfer import Transfer, TransferKind
 from eisbach.core.vocabulary.invariant import require
 
@@ -117,7 +118,7 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
 def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained) -> None:
     node = state.scheduler.fleet.nodes[body.node]
     fold_promises.commission(state, node.site, node.gpus * (node.removed - body.removed), at_ms)
-    node.drained, node.removed = body.drained, body.removed
+    state.scheduler.fleet.set_available(body.node, not body.drained, is_removed=body.removed)
     node.drained_by = body.by if body.drained else ""
 
 
@@ -182,10 +183,7 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
         seq=seq,
         submitted_ms=at_ms,
         nodes=body.nodes,
-        shapes=tuple(
-            NodeShape(cpu_milli=cpu, memory_mib=memory, gpus=gpus, flavour=flavour)
-            for cpu, memory, gpus, flavour in body.shapes
-        ),
+        shapes=_shapes(body),
         capacity_class=CapacityClass(body.capacity_class),
         limit_ms=body.limit_ms,
         grace_ms=body.grace_ms,
@@ -193,12 +191,25 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
         is_funded=body.funded,
         placement=placement,
         where=where_for(state, body.project, placement, tuple(body.data)),
+        within=Within(Level(body.within), body.within_required) if body.within else None,
     )
     state.accounts[body.job] = JobAccount(
         body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
     )
     state.scheduler.add(job)
     state.totals["submitted"] = state.totals.get("submitted", 0) + 1
+
+
+def _shapes(body: e.JobSubmitted) -> tuple[NodeShape, ...]:
+    if not body.parts:
+        return tuple(
+            NodeShape(cpu_milli=cpu, memory_mib=memory, gpus=gpus, flavour=flavour)
+            for cpu, memory, gpus, flavour in body.shapes
+        )
+    return tuple(
+        NodeShape(cpu_milli=cpu, memory_mib=memory, gpus=gpus, flavour=flavour, gpu_milli=gpu_milli, mig=mig)
+        for (cpu, memory, gpus, flavour), (gpu_milli, mig) in zip(body.shapes, body.parts, strict=True)
+    )
 
 
 def _job_funded(state: FactoryState, seq: int, at_ms: int, body: e.JobFunded) -> None:
@@ -238,8 +249,10 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
     where, nodes = job.where, state.scheduler.fleet.nodes
     require(body.policy_version in (-1, state.policy.version), "an attempt is planned by the rules that hold")
     require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
+    shape, slots = job.shapes[body.shape], body.slots or (0,) * len(body.tasks)
     shares = tuple(
-        Share(rank, node, cpu, memory, tuple(gpus), where.tenant) for rank, node, cpu, memory, gpus in body.tasks
+        Share(rank, node, cpu, memory, tuple(gpus), where.tenant, shape.gpu_milli, shape.mig, slot)
+        for (rank, node, cpu, memory, gpus), slot in zip(body.tasks, slots, strict=True)
     )
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
@@ -286,12 +299,12 @@ def _reserved_by(transfers: Iterable[e.TransferTuple]) -> int:
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
     scheduler, account = state.scheduler, state.accounts[body.job]
     job = scheduler.jobs[body.job]
-    gpus = sum(len(share.gpus) for share in job.shares)
-    if gpus:
+    gpu_milli = sum(len(share.gpus) * share.gpu_milli for share in job.shares)
+    if gpu_milli:
         held = state.gpu_milli_ms.get(job.project, 0)
-        state.gpu_milli_ms[job.project] = held + gpus * 1000 * body.held_ms
+        state.gpu_milli_ms[job.project] = held + gpu_milli * body.held_ms
         unsettled_ms = body.held_ms - account.attempt_settled_ms
-        scheduler.fair_share.charge(job.project, gpus * 1000 * unsettled_ms, at_ms)
+        scheduler.fair_share.charge(job.project, gpu_milli * unsettled_ms, at_ms)
         fold_promises.hold(state, job.shares, body.held_ms)
     _charge(account, job, body.charged_ms, body.charged)
     account.reserved += _reserved_by(body.transfers)

@@ -39,8 +39,9 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
 
 
 def _could_ever(fleet: Fleet, group: GroupKey) -> bool:
-    shapes, nodes, _ = group  # without its place: rules and sites may change again, and meanwhile it waits and says why
-    return any(fleet.could_ever(shape, nodes) for shape in shapes)
+    # without its place: rules and sites may change again, and meanwhile it waits and says why
+    shapes, nodes, _, within = group
+    return any(fleet.could_ever(shape, nodes, within=within) for shape in shapes)
 
 
 def _lacks_data(state: FactoryState, job: str) -> bool:

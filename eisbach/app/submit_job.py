@@ -7,7 +7,7 @@ import msgspec
 from eisbach.app import money
 from eisbach.app.check_place import Forbidden, forbidden_job, refused, unknown_site
 from eisbach.app.commands import Actor, Command, Context, Decision
-from eisbach.app.events import JobSubmitted
+from eisbach.app.events import JobSubmitted, PartTuple
 from eisbach.app.find_data import data_sets_of, missing_data
 from eisbach.app.places import compiled_for, where_for
 from eisbach.app.set_shares import price_permille
@@ -20,7 +20,7 @@ from eisbach.core.capacity.resolve import resolve_shapes
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.frozen_spec import spec_to_mapping
 from eisbach.core.jobs.placement import limits_of
-from eisbach.core.jobs.request import JobSpec, NodeShape
+from eisbach.core.jobs.request import WHOLE, JobSpec, NodeShape
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.store import Text
@@ -171,6 +171,9 @@ def _accept(
         by=actor.token,
         data=data_sets_of(spec),
         placement=limits_of(spec.placement),
+        parts=_parts(priced.shapes),
+        within=spec.within.level.value if spec.within is not None else "",
+        within_required=spec.within is not None and spec.within.is_required,
         transfers=transfers if is_funded else (),
     )
     reply = {
@@ -184,3 +187,9 @@ def _accept(
     }
     name = Text(f"{job}/name", b"", spec.name.encode())
     return Decision(events=(event,), texts=(text, name), reply=reply, status=202)
+
+
+def _parts(shapes: tuple[NodeShape, ...]) -> tuple[PartTuple, ...]:
+    if all(shape.gpu_milli == WHOLE for shape in shapes):
+        return ()
+    return tuple((shape.gpu_milli, shape.mig) for shape in shapes)

@@ -17,6 +17,7 @@ from eisbach.core.jobs.task_keys import (
     RESOURCE_KEYS,
     RETRY_KEYS,
     TASK_KEYS,
+    WITHIN_KEYS,
 )
 
 TEXT = (Path(__file__).parents[2] / "docs" / "task-file.md").read_text(encoding="utf-8")
@@ -39,6 +40,7 @@ def first_cells(title: str) -> set[str]:
         ("### checkpoint", CHECKPOINT_KEYS),
         ("### retry", RETRY_KEYS),
         ("### placement", PLACEMENT_KEYS),
+        ("### within", WITHIN_KEYS),
         ("### At the top level", set(REFUSED_TASK_KEYS)),
         ("### Under resources", {f"resources.{key}" for key in REFUSED_RESOURCE_KEYS}),
         ("### Other tools' words for our keys", set(OTHER_NAMES)),

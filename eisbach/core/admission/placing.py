@@ -45,7 +45,7 @@ class Placing:
         """Return where a job fits now: its first shape that does, at the first site whose power carries it."""
         for index, shape in enumerate(job.shapes):
             where = job.where
-            while (shares := self.state.fleet.place(shape, job.nodes, where)) is not None:
+            while (shares := self.state.fleet.place(shape, job.nodes, where, within=job.within)) is not None:
                 lacking = self._room.lacks(shares)
                 if not lacking:
                     return index, shares
@@ -79,7 +79,7 @@ class Placing:
         A job that no cap would ever carry keeps nothing.
         """
         for shape in job.shapes:
-            shares = self.state.fleet.place(shape, job.nodes, job.where)
+            shares = self.state.fleet.place(shape, job.nodes, job.where, within=job.within)
             if shares is not None and self._room.could_ever(shares):
                 self._room.close(self._room.lacks(shares))
                 self.power_head = self.power_head or job.job

@@ -10,6 +10,7 @@ from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.fair_share import FairShare
 from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
 from eisbach.core.scheduling.policy import EASY, Policy
@@ -24,7 +25,7 @@ class ActiveJob:
     ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
     one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
     `predicted_ms` is how long it is expected to run (0: as long as its limit says), `leaf` the organisation whose fair share
-    it uses, `booking` the one that it runs inside.
+    it uses, `booking` the one that it runs inside. `within` is how near to one another its nodes shall be.
     """
 
     job: str
@@ -59,6 +60,7 @@ class ActiveJob:
     predicted_ms: int = 0
     leaf: str = ""
     booking: str = ""
+    within: Within | None = None
 
     @property
     def remaining_ms(self) -> int:
@@ -75,7 +77,7 @@ class ActiveJob:
     @property
     def group(self) -> GroupKey:
         """Return what makes jobs interchangeable for the question whether they fit."""
-        return (self.shapes, self.nodes, self.where)
+        return (self.shapes, self.nodes, self.where, self.within)
 
     @property
     def key(self) -> OrderKey:

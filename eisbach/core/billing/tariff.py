@@ -35,8 +35,8 @@ class Tariff:
             listed = self.gpu_hour.get(accelerator, self.gpu_hour.get(ANY_GPU))
             if listed is None:
                 return None
-            gpu_price = shape.gpus * listed
+            gpu_price = shape.gpus * shape.gpu_milli * listed
         per_node = shape.cpu_milli * self.core_hour * 1024 + shape.memory_mib * self.memory_gib_hour * 1000
-        exact = nodes * (per_node + gpu_price * 1_024_000)
+        exact = nodes * (per_node + gpu_price * 1_024)
         permille = self.spot_permille if capacity_class is CapacityClass.SPOT else 1000
         return exact * permille // (1_024_000 * 1000)

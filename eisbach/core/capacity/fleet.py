@@ -1,17 +1,22 @@
 """The fleet: all nodes with what is free on them, kept up to date by events."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.topology import domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
-from eisbach.core.jobs.request import NodeShape
+from eisbach.core.jobs.request import WHOLE, NodeShape
+from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.invariant import require
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """What one task of a gang holds of one node; `tenant` is for whom the node is dedicated meanwhile, if for anybody."""
+class Share(NamedTuple):
+    """What one task of a gang holds of one node; `tenant` is for whom the node is dedicated meanwhile, if for anybody.
+
+    It holds `gpu_milli` thousandths of each of `gpus`; `mig` is the profile of its MIG instance, `slot` that one's first
+    memory slice.
+    """
 
     rank: int
     node: str
@@ -19,6 +24,9 @@ class Share:
     memory_mib: int
     gpus: tuple[int, ...]
     tenant: str = ""
+    gpu_milli: int = WHOLE
+    mig: str = ""
+    slot: int = 0
 
 
 class Fleet:
@@ -53,36 +61,75 @@ class Fleet:
             if shape.flavour is None or is_flavour(node.flavour, shape.flavour):
                 yield node
 
-    def place(self, shape: NodeShape, count: int, where: Where = ANYWHERE) -> tuple[Share, ...] | None:
+    def set_available(self, node: str, is_available: bool, *, is_removed: bool = False) -> None:
+        """Say whether a node takes new work (a drained one keeps what it has), or is no part of the fleet any more."""
+        self.nodes[node].drained = not is_available
+        self.nodes[node].removed = is_removed
+
+    def set_dated(self, node: str, from_ms: int | None) -> None:
+        """Say from when on a node is spoken for: until then it takes only work that ends by then. None: not at all."""
+        self.nodes[node].dated_ms = from_ms
+
+    def free_whole(self, pool: str) -> int:
+        """Return how many nodes of a pool take work now and have nothing on them."""
+        return sum(
+            node.is_idle and not node.drained and not node.removed for node in self.nodes.values() if node.pool == pool
+        )
+
+    def place(
+        self,
+        shape: NodeShape,
+        count: int,
+        where: Where = ANYWHERE,
+        *,
+        within: Within | None = None,
+        ends_by: int | None = None,
+        among: Iterable[str] | None = None,
+    ) -> tuple[Share, ...] | None:
         """Return shares for a gang of `count`, all at one allowed site or none; takes nothing.
 
         It is the first site in the order of nodes that holds the gang, and as few of its nodes as that order allows.
+        A node that is dated is used only for work that ends by its date (`ends_by`; None: nobody knows), or where `among` names
+        the nodes to choose from.
         """
+        named = frozenset(among) if among is not None else None
         shares_at: dict[str, list[Share]] = {}
         for node in self.usable(shape, where):
             if not where.may_join(node):
                 continue
-            shares = shares_at.setdefault(node.site, [])
+            if named is None:
+                if node.dated_ms is not None and (ends_by is None or ends_by > node.dated_ms):
+                    continue
+            elif node.node not in named:
+                continue
+            together = domain_of(node, within.level) if within is not None and within.is_required else node.site
+            shares = shares_at.setdefault(together, [])
             fitting = min(count - len(shares), _how_many(node, shape))
             for nth in range(fitting):
                 gpus = tuple(node.free_gpus[nth * shape.gpus : (nth + 1) * shape.gpus])
-                shares.append(Share(len(shares), node.node, shape.cpu_milli, shape.memory_mib, gpus, where.tenant))
+                shares.append(
+                    Share(len(shares), node.node, shape.cpu_milli, shape.memory_mib, gpus, where.tenant, shape.gpu_milli)
+                )
             if len(shares) == count:
                 return tuple(shares)
         return None
 
-    def could_ever(self, shape: NodeShape, count: int, where: Where = ANYWHERE) -> bool:
+    def could_ever(
+        self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
+    ) -> bool:
         """Return whether the gang would fit there if nothing else ran, drained nodes included."""
         nodes = (
             node
             for node in self.nodes.values()
             if not node.removed and where.allows(node) and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
         )
-        return _fit_at_one_site(nodes, shape, count)
+        return _fit_together(nodes, shape, count, within)
 
-    def could_without_drained(self, shape: NodeShape, count: int, where: Where = ANYWHERE) -> bool:
+    def could_without_drained(
+        self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
+    ) -> bool:
         """Return whether the gang would fit there if nothing else ran, on the nodes that take work now."""
-        return _fit_at_one_site(self.usable(shape, where), shape, count)
+        return _fit_together(self.usable(shape, where), shape, count, within)
 
     def take(self, shares: Sequence[Share]) -> None:
         """Take shares; raise BrokenInvariant where any of it is not free."""
@@ -118,11 +165,12 @@ class Fleet:
                 node.tenant = ""
 
 
-def _fit_at_one_site(nodes: Iterable[Node], shape: NodeShape, count: int) -> bool:
+def _fit_together(nodes: Iterable[Node], shape: NodeShape, count: int, within: Within | None) -> bool:
     fitting: dict[str, int] = {}
     for node in nodes:
-        fitting[node.site] = fitting.get(node.site, 0) + _how_many_when_idle(node, shape)
-        if fitting[node.site] >= count:
+        together = domain_of(node, within.level) if within is not None and within.is_required else node.site
+        fitting[together] = fitting.get(together, 0) + _how_many_when_idle(node, shape)
+        if fitting[together] >= count:
             return True
     return False
 

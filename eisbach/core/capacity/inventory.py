@@ -10,7 +10,7 @@ class Node:
     `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new;
     `drained_by` says on whose word. `hall`, `row` and `rack` are empty where nobody said them; `nvlink` names the NVLink domain that it
     shares with other nodes, empty where that ends at the node itself. Before `from_ms` it is not there yet. `tenant` is for
-    whom alone it works while something dedicated is on it.
+    whom alone it works while something dedicated is on it. `dated_ms` is the start of its earliest entry in the calendar.
     """
 
     node: str
@@ -32,6 +32,7 @@ class Node:
     free_memory_mib: int = 0
     free_gpus: list[int] = field(default_factory=list)
     tenant: str = ""
+    dated_ms: int | None = None
 
     @property
     def is_idle(self) -> bool:

@@ -1,5 +1,7 @@
 """From what a tenant asks for to what this fleet can offer: concrete flavours, or a refusal that names what exists."""
 
+from dataclasses import replace
+
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -45,7 +47,7 @@ def _flavours_for(fleet: Fleet, shape: NodeShape) -> list[NodeShape]:
         if (shape.flavour is None or is_flavour(name, shape.flavour)) and (not shape.gpus or nodes[0].gpus)
     ]
     return [
-        NodeShape(cpu_milli=shape.cpu_milli, memory_mib=shape.memory_mib, gpus=shape.gpus, flavour=name)
+        replace(shape, flavour=name)
         for name in names
     ]
 

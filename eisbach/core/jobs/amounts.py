@@ -2,15 +2,20 @@
 
 from typing import NamedTuple
 
+from eisbach.core.jobs.request import WHOLE
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
 CORES = "a number of cores such as 4, 4+ or 0.5, no finer than 0.001"
 MEMORY = "an amount of memory such as 32 (GiB), 32+, 16GB, 512MB or 4x (GiB per core)"
 DURATION = "a duration such as 30m, 1h30m or 2d, or a whole number of seconds"
-ACCELERATOR = "a GPU name and a whole number of them per node, such as H100:8 or H100"
+ACCELERATOR = "a GPU name and how many of them per node, such as H100:8, H100, B200:0.5 or B200:1g.23gb"
 
 DIGITS_MAX = 15
 """More digits than any amount has; it keeps the arithmetic small whatever is sent."""
+
+_MIG_COMPUTE = ("1g", "2g", "3g", "4g", "7g")
+_SLICE_MILLI = 142
+"""A seventh of a GPU, rounded down: seven slices are no more than all of it. The flavour's own table says the exact part."""
 
 _UNITS_MS = {"d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": SECOND_MS}
 _UNIT_ORDER = {"d": 0, "h": 1, "m": 2, "s": 3}
@@ -33,10 +38,15 @@ _MEMORY_UNITS_MIB = (
 
 
 class Accelerator(NamedTuple):
-    """A GPU model in upper case as asked (None: any), and how many of them each node needs."""
+    """A GPU model in upper case as asked (None: any), and how many of them each node needs.
+
+    `gpu_milli` below 1000 is the part of one GPU that is wanted, `mig` the profile of a slice of one.
+    """
 
     name: str | None
     gpus: int
+    gpu_milli: int = WHOLE
+    mig: str = ""
 
 
 def parse_cpu_milli(value: object) -> int | None:
@@ -100,16 +110,35 @@ def parse_duration_ms(value: object) -> int | None:
 
 
 def parse_accelerator(value: str) -> Accelerator | None:
-    """Return the GPU model and count of `H100:8`, or of `H100` (one)."""
+    """Return the GPU model and count of `H100:8`, `H100` (one), `H100:0.5` (half of one) or `H100:1g.10gb` (a slice of one)."""
     name, colon, count = value.partition(":")
-    number = parse_count(count.strip()) if colon else 1
-    return None if number is None else named_accelerator(name, number)
+    return named_accelerator(name, count.strip() if colon else 1)
 
 
-def named_accelerator(name: str, count: int) -> Accelerator | None:
-    """Return the accelerator if its name is one: letters, digits, dots, dashes, beginning with a letter or digit."""
+def named_accelerator(name: str, count: object) -> Accelerator | None:
+    """Return so much of a GPU model, or None where the name or the amount is none.
+
+    A name has letters, digits, dots and dashes, and begins with a letter or digit.
+    """
     name = name.strip().upper()
-    return Accelerator(name, count) if is_plain_name(name) else None
+    return counted_accelerator(name, count) if is_plain_name(name) else None
+
+
+def counted_accelerator(name: str | None, count: object) -> Accelerator | None:
+    """Return so much of a GPU model or of any: a whole number of GPUs, a part of one in thousandths, or a MIG profile."""
+    number = parse_count(count)
+    if number is not None:
+        return Accelerator(name, number)
+    if isinstance(count, str) and _is_mig_profile(count.lower()):
+        return Accelerator(name, 1, _SLICE_MILLI * int(count[0]), count.lower())
+    milli = _thousandths(repr(count) if isinstance(count, float) else count) if isinstance(count, float | str) else None
+    return Accelerator(name, 1, milli) if milli is not None and 0 < milli < WHOLE else None
+
+
+def _is_mig_profile(text: str) -> bool:
+    """Return whether a text is like `1g.23gb` or `1g.23gb+me`; the flavour says which ones there are."""
+    compute, point, memory = text.removesuffix("+me").partition(".")
+    return point == "." and compute in _MIG_COMPUTE and memory.endswith("gb") and is_digits(memory[:-2])
 
 
 def parse_count(value: object) -> int | None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from eisbach.core.jobs.placement import limits_of, rule_of
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape, RetryRule
+from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.invariant import require
 
 VERSION = 1
@@ -22,6 +23,8 @@ def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
                 "memory_mib": shape.memory_mib,
                 "gpus": shape.gpus,
                 "flavour": shape.flavour,
+                "gpu_milli": shape.gpu_milli,
+                "mig": shape.mig,
             }
             for shape in spec.shapes
         ],
@@ -42,6 +45,7 @@ def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
         "outputs": list(spec.outputs),
         "class": spec.capacity_class.value,
         "placement": {key: list(values) for key, values in limits_of(spec.placement)},
+        "within": _within_to_mapping(spec.within),
     }
 
 
@@ -65,4 +69,13 @@ def spec_from_mapping(mapping: Mapping[str, Any]) -> JobSpec:
         capacity_class=CapacityClass(mapping["class"]),
         # older specifications have none
         placement=rule_of(tuple((key, tuple(values)) for key, values in mapping.get("placement", {}).items())),
+        within=_within_from_mapping(mapping.get("within")),
     )
+
+
+def _within_to_mapping(within: Within | None) -> dict[str, Any] | None:
+    return {"level": within.level.value, "required": within.is_required} if within is not None else None
+
+
+def _within_from_mapping(mapping: Mapping[str, Any] | None) -> Within | None:
+    return Within(Level(mapping["level"]), mapping["required"]) if mapping is not None else None

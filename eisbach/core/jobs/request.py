@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
+from eisbach.core.jobs.within import Within
+
+WHOLE = 1000
+"""Thousandths of a GPU that are all of it."""
 
 
 class CapacityClass(Enum):
@@ -19,13 +23,17 @@ class CapacityClass(Enum):
 class NodeShape:
     """What each node of the gang must offer: one of the alternatives a tenant accepts.
 
-    `flavour` is a flavour's name such as `cpu` or `h200.1`, or None where any will do. `gpus` are whole GPUs.
+    `flavour` is a flavour's name such as `cpu` or `h200.1`, or None where any will do. `gpu_milli` is what it takes of each of
+    its GPUs, in thousandths; below 1000 there is one GPU, shared with others. `mig` names a profile such as `1g.23gb` where
+    the part is a slice with walls of its own.
     """
 
     cpu_milli: int
     memory_mib: int
     gpus: int = 0
     flavour: str | None = None
+    gpu_milli: int = WHOLE
+    mig: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +60,8 @@ class JobSpec:
     `workdir` is the archive id of the uploaded working directory (`sha256:<hex>`), None where there is none.
     `data` are pairs of a name in the task and the data set behind it.
     `secrets` are names of the project's stored secrets that become environment variables; values never stand here.
-    `placement` is the job's own rule; those of its organisation, project and data sets hold as well.
+    `placement` is the job's own rule; those of its organisation, project and data sets hold as well. `within` is how near to
+    one another its nodes shall be.
     """
 
     name: str
@@ -70,3 +79,4 @@ class JobSpec:
     outputs: tuple[str, ...] = ()
     capacity_class: CapacityClass = CapacityClass.ON_DEMAND
     placement: PlacementRule = NO_RULE
+    within: Within | None = None

@@ -8,6 +8,7 @@ from eisbach.core.jobs.amounts import (
     CORES,
     MEMORY,
     Accelerator,
+    counted_accelerator,
     is_plain_name,
     named_accelerator,
     parse_accelerator,
@@ -126,8 +127,10 @@ class _Section:
         memory_mib = self._memory_mib(cpu_milli)
         flavour = self._flavour()
         return [
-            NodeShape(cpu_milli=cpu_milli, memory_mib=memory_mib, gpus=gpus, flavour=name)
-            for name, gpus in self._flavours_with_gpus(flavour)
+            NodeShape(
+                cpu_milli=cpu_milli, memory_mib=memory_mib, gpus=one.gpus, flavour=one.name, gpu_milli=one.gpu_milli, mig=one.mig
+            )
+            for one in self._of_flavour(flavour)
         ]
 
     def is_spot(self) -> bool | None:
@@ -173,14 +176,15 @@ class _Section:
         )
         return None
 
-    def _flavours_with_gpus(self, flavour: str | None) -> list[tuple[str | None, int]]:
+    def _of_flavour(self, flavour: str | None) -> list[Accelerator]:
+        """Return the accelerators by the name of the flavour that has them, where one is asked for."""
         accelerators = self._accelerators()
         if flavour is None:
-            return [(name, count) for name, count in accelerators] or [(None, 0)]
+            return accelerators or [Accelerator(None, 0)]
         if not accelerators:
             # whoever names a flavour and no number means the whole node: b200.8 has 8 GPUs, cpu has none
             count = parse_count(flavour.rpartition(".")[2]) or 0
-            return [(flavour, min(count, GPUS_MAX))]
+            return [Accelerator(flavour, min(count, GPUS_MAX))]
         for accelerator in accelerators:
             if accelerator.name not in (None, flavour.upper().partition(".")[0]):
                 self._findings.invalid(
@@ -188,7 +192,7 @@ class _Section:
                     f"`{self._where('flavour')}` is {shown(flavour)}, but `{self._accelerator_key()}` asks for {shown(accelerator.name)}",
                     "Keep one of the two",
                 )
-        return [(flavour, accelerator.gpus) for accelerator in accelerators]
+        return [accelerator._replace(name=flavour) for accelerator in accelerators]
 
     def _accelerator_key(self) -> str:
         return "gpus" if self._fields.get("accelerators") is None else "accelerators"
@@ -201,8 +205,8 @@ class _Section:
         where = self._where(key)
         if key == "accelerators" and self._fields.get("gpus") is not None:
             self._findings.invalid(self._where("gpus"), "`gpus` and `accelerators` mean the same", "Keep one of them")
-        if key == "gpus" and type(value) is int:
-            return self._checked(where, value, Accelerator(None, value))
+        if key == "gpus" and type(value) in (int, float):
+            return self._checked(where, value, counted_accelerator(None, value))
         if isinstance(value, str):
             return self._one(where, value)
         if isinstance(value, Mapping):
@@ -234,9 +238,7 @@ class _Section:
             elif count is None:
                 found += self._one(where, name)
             else:
-                number = parse_count(count)
-                accelerator = None if number is None else named_accelerator(name, number)
-                found += self._checked(where, f"{name[:40]}: {shown(count)}", accelerator)
+                found += self._checked(where, f"{name[:40]}: {shown(count)}", named_accelerator(name, count))
         return found
 
     def _one(self, where: str, text: str) -> list[Accelerator]:

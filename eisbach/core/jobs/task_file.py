@@ -12,6 +12,7 @@ from eisbach.core.jobs.placement_request import parse_placement
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, RetryRule
 from eisbach.core.jobs.resource_request import ResourceDefaults, parse_resources
 from eisbach.core.jobs.task_keys import CHECKPOINT_KEYS, RETRY_KEYS, check_keys, check_task_keys
+from eisbach.core.jobs.within_request import parse_within
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -72,6 +73,7 @@ def parse_task(raw: object, *, defaults: TaskDefaults) -> JobSpec | tuple[Refusa
         outputs=parse_outputs(raw.get("outputs"), findings),
         capacity_class=_capacity_class(raw.get("class"), resources.is_spot, findings),
         placement=parse_placement(raw.get("placement"), "placement", findings),
+        within=parse_within(raw.get("within"), findings),
     )
     return tuple(findings.refusals) if findings.refusals else spec
 

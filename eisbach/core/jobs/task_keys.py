@@ -9,7 +9,7 @@ from eisbach.core.vocabulary.reasons import Reason
 TASK_KEYS = frozenset(
     {
         "name", "workdir", "num_nodes", "resources", "envs", "secrets", "setup", "run",
-        "time_limit", "checkpoint", "retry", "outputs", "class", "placement", "data",
+        "time_limit", "checkpoint", "retry", "outputs", "class", "placement", "data", "within",
     }
 )  # fmt: skip
 RESOURCE_KEYS = frozenset(
@@ -17,6 +17,7 @@ RESOURCE_KEYS = frozenset(
 )  # fmt: skip
 CHECKPOINT_KEYS = frozenset({"signal", "grace", "path"})
 RETRY_KEYS = frozenset({"max_attempts"})
+WITHIN_KEYS = frozenset({"level", "required"})
 PLACEMENT_KEYS = frozenset({"countries", "operator_countries", "parent_countries", "sites", "dedicated"})
 
 _PLACE = "Remove it: the factory chooses the node; write `placement` for where it may be, such as {countries: [DE]}"
@@ -117,6 +118,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "flavor": "resources.flavour",
     "residency": "placement",
     "sovereignty": "placement",
+    "topology": "within",
 }
 
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Set
 
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.invariant import require
 
 OrderKey = tuple[int, int, int]
-GroupKey = tuple[tuple[NodeShape, ...], int, Where]
+GroupKey = tuple[tuple[NodeShape, ...], int, Where, Within | None]
 """Jobs that ask for the same and may be at the same places: when one does not fit, none of them does."""
 
 Entry = tuple[OrderKey, str]
