@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from eisbach.core.jobs.frozen_spec import spec_from_mapping, spec_to_mapping
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape, RetryRule
 from eisbach.core.jobs.task_file import TaskDefaults, parse_task
+from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Refusal
 
@@ -312,3 +313,20 @@ SPECS = st.builds(
 @given(SPECS)
 def test_a_frozen_specification_comes_back_exactly(spec: JobSpec) -> None:
     assert spec_from_mapping(spec_to_mapping(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    ("accelerators", "gpu_milli", "mig"),
+    [("B200:0.5", 500, ""), ({"B200": 0.25}, 250, ""), ("B200:1g.23gb", 142, "1g.23gb"), ("B200", 1000, "")],
+)
+def test_less_than_a_gpu_is_a_part_of_one(accelerators: object, gpu_milli: int, mig: str) -> None:
+    (shape,) = accepted(resources={"accelerators": accelerators}).shapes
+    assert (shape.gpus, shape.gpu_milli, shape.mig) == (1, gpu_milli, mig)
+
+
+@pytest.mark.parametrize(
+    ("within", "expected"),
+    [("rack", Within(Level.RACK)), ({"level": "nvlink", "required": True}, Within(Level.NVLINK, True)), (None, None)],
+)
+def test_nearness_is_a_wish_unless_it_is_required(within: object, expected: Within | None) -> None:
+    assert accepted(within=within).within == expected

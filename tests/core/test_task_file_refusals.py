@@ -72,8 +72,15 @@ NUMBERS: list[Case] = [
     ("memory as a mapping", resources(memory={"gb": 4})),
 ]
 GPUS: list[Case] = [
-    ("half a GPU", resources(accelerators="H100:0.5")),
-    ("half a GPU in a mapping", resources(accelerators={"H100": 0.5})),
+    ("a GPU and a half", resources(accelerators="H100:1.5")),
+    ("a GPU and a half in a mapping", resources(accelerators={"H100": 1.5})),
+    ("a part finer than a thousandth", resources(accelerators="H100:0.0001")),
+    ("a slice that no GPU has", resources(accelerators="H100:5g.40gb")),
+    ("nearness of no level", with_run(within="building")),
+    ("nearness that is a number", with_run(within=8)),
+    ("nearness that must, perhaps", with_run(within={"level": "rack", "required": "perhaps"})),
+    ("nearness without a level", with_run(within={"required": True})),
+    ("nearness in other words", with_run(within={"level": "rack", "must": True})),
     ("no GPUs of a model", resources(accelerators="H100:0")),
     ("negative GPUs", resources(accelerators={"H100": -1})),
     ("more GPUs than a node can have", resources(accelerators="H100:5000")),
