@@ -56,10 +56,11 @@ class SeededIds(SystemIds):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._chance = random.Random(seed)
+        self._salts = random.Random(f"salts of {seed}")  # apart: ids are the same whether a log is kept or not
 
     def salt(self) -> bytes:
         """Return 16 bytes that follow from the seed."""
-        return self._chance.randbytes(16)
+        return self._salts.randbytes(16)
 
     def _random(self, count: int) -> int:
         return int.from_bytes(self._chance.randbytes(count), "big")

@@ -80,7 +80,9 @@ class Application:
         faces: FacePorts,
         keepers: Keepers,
         isolation: str = "",
+        is_inline: bool = False,
     ) -> None:
+        """`is_inline` has every command decided at once by whoever hands it over, without the applier's thread."""
         self._store, self.engine, self.clock, self.ids = store, engine, clock, ids
         self.signer = signer
         self.authoriser, self.translator, self.templates = faces.authoriser, faces.translator, faces.templates
@@ -95,7 +97,7 @@ class Application:
         self._projects: dict[str, Resource] = {}
         self._clock_offset_ms = clock.wall() - clock.uptime_ms()
         reached("recover.before_leadership")
-        self.applier = Applier(store, clock, ids, signer, self._after_commit)
+        self.applier = Applier(store, clock, ids, signer, self._after_commit, is_inline=is_inline)
         reached("recover.after_leadership")
         sources = AttemptSources(store, keepers.archives, keepers.secrets, keepers.objects)
         self.teller = EngineTeller(engine, sources, self.observed, self._is_held)
@@ -141,7 +143,7 @@ class Application:
     def observed(self, seen: Observation) -> None:
         """Take what the engine saw; from any thread."""
         reached("observe.before_record")
-        self.perform(record_observation.command(seen))
+        self.applier.note(record_observation.command(seen))
 
     def sign_head(self) -> "Future[Answer]":
         """Have a head signed where the log has grown since the last one."""

@@ -9,7 +9,7 @@ from eisbach.app.events import Body
 from eisbach.core.vocabulary.quantities import Instant
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.ports.ids import Ids
-from eisbach.ports.store import Text
+from eisbach.ports.store import KEEPS_ALL, Keeps, Text
 
 if TYPE_CHECKING:
     from eisbach.app.state import FactoryState
@@ -50,11 +50,12 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a decision may use besides the state: its instant, a source of ids, the leader's epoch."""
+    """What a decision may use besides the state: its instant, a source of ids, the leader's epoch, what is kept of it."""
 
     now: Instant
     ids: Ids
     epoch: int
+    keeps: Keeps = KEEPS_ALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from eisbach.app.fold import apply
 from eisbach.app.merge_rows import merge_rows
 from eisbach.app.projections import rows_of, subjects_of
 from eisbach.app.state import FactoryState
+from eisbach.core.log.event import SealedEvent
 from eisbach.core.log.tree import Frontier
 from eisbach.ports.store import Batch, Reply, Text, TreeNode
 
@@ -31,7 +32,7 @@ class Draft:
     def is_empty(self) -> bool:
         """Return whether there is nothing to write."""
         batch = self.batch
-        is_written = batch.events or batch.replies or batch.head or batch.snapshot or batch.erased
+        is_written = self.bodies or batch.events or batch.replies or batch.head or batch.snapshot or batch.erased
         return not is_written and batch.replies_kept_from_ms is None
 
     def take(self, decision: Decision) -> None:
@@ -49,19 +50,25 @@ class Draft:
             self._name(decision.texts)
 
     def add_all(self, events: Iterable[Body], texts: dict[str, str] = _NO_TEXTS) -> None:
-        """Seal events, fold them into the state, derive their rows."""
-        batch, now = self.batch, self.context.now
+        """Seal events, fold them into the state, derive their rows, as far as the store keeps any of that."""
+        state, now, keeps = self.state, self.context.now, self.context.keeps
+        self.is_broken = True
         for body in events:
-            self.is_broken = True
-            seq = self.state.next_seq
-            sealed = seal(seq, now, body, self.context.ids.salt())
-            apply(self.state, seq, now, body)
-            batch.events.append(sealed)
-            merge_rows(batch, rows_of(seq, now, body, texts))
-            batch.tree_nodes.extend([TreeNode(*node) for node in self.frontier.append(sealed.leaf)])
-            batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
+            seq = state.next_seq
+            if keeps.leaves:
+                self._append(seal(seq, now, body, self.context.ids.salt()))
+            apply(state, seq, now, body)
+            if keeps.rows:
+                merge_rows(self.batch, rows_of(seq, now, body, texts))
+                self.batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
             self.bodies.append(body)
-            self.is_broken = False
+        self.is_broken = False
+
+    def _append(self, sealed: SealedEvent) -> None:
+        self.batch.events.append(sealed)
+        completed = self.frontier.append(sealed.leaf)
+        if self.context.keeps.rows:
+            self.batch.tree_nodes.extend([TreeNode(*node) for node in completed])
 
     def reply(self, key: IdempotencyKey) -> Reply | None:
         """Return what an earlier request of this batch with the same key was answered."""

@@ -27,4 +27,12 @@ class FutureMailbox:
                 future.set_result(answer)
 
 
+class NoMailbox:
+    """Drops the answers: an engine that reports waits for none."""
+
+    def deliver(self, answers: Sequence[tuple[Any, Answer | BaseException]]) -> None:
+        """Do nothing."""
+
+
+NOBODY = NoMailbox()
 FUTURES = FutureMailbox()

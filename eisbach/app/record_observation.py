@@ -6,7 +6,7 @@ from eisbach.app import money
 from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.events import AttemptEnded, AttemptRunning
 from eisbach.app.state import FactoryState
-from eisbach.app.texts import commit_to
+from eisbach.app.texts import commit_where_kept
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome, StopCause
 from eisbach.core.vocabulary.invariant import require
@@ -95,7 +95,7 @@ def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observatio
     is_over = after is JobState.ENDED
     settled = money.settle(state, job, seen.held_ms, is_charged=not verdict.fault.is_ours, is_over=is_over)
     said = seen.detail[:DETAIL_LENGTH_MAX]
-    commitment, text = commit_to(context.ids, f"{seen.attempt_id}/detail", said) if said else ("", None)
+    commitment, texts = commit_where_kept(context, f"{seen.attempt_id}/detail", lambda: said) if said else ("", ())
     event = AttemptEnded(
         attempt=seen.attempt_id,
         job=job.job,
@@ -125,7 +125,7 @@ def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observatio
     charged_now = settled.job_charged - state.accounts[job.job].charged
     given_up = () if is_over else money.give_up_short(state, job, settled, charged_now)
     reply = {"attempt": seen.attempt_id, "job": job.job, "state": after.value}
-    return Decision(events=(event, *given_up), texts=(text,) if text is not None else (), reply=reply)
+    return Decision(events=(event, *given_up), texts=texts, reply=reply)
 
 
 def _job_outcome(verdict: Verdict) -> Outcome:

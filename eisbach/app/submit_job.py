@@ -13,7 +13,7 @@ from eisbach.app.places import compiled_for, where_for
 from eisbach.app.set_shares import price_permille
 from eisbach.app.state import FactoryState
 from eisbach.app.state_shares import FULL_PRICE
-from eisbach.app.texts import commit_to
+from eisbach.app.texts import commit_where_kept
 from eisbach.core.billing.charge import cap_of
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.resolve import resolve_shapes
@@ -119,10 +119,13 @@ def over_budget(state: FactoryState, project: str, cap: int) -> Refusal | None:
     )
 
 
+def frozen_text(spec: JobSpec) -> str:
+    """Return a specification as it is kept."""
+    return msgspec.json.encode(spec_to_mapping(spec)).decode()
+
+
 def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
     """Return the command that submits a job to a project."""
-    frozen = msgspec.json.encode(spec_to_mapping(spec)).decode()
-
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if project not in state.projects:
             return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
@@ -140,19 +143,19 @@ def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
         refusal = over_budget(state, project, priced.cap)
         if refusal is not None:
             return refusal
-        return _accept(state, context, actor, project, spec, priced, frozen)
+        return _accept(state, context, actor, project, spec, priced)
 
     return decide
 
 
 def _accept(
-    state: FactoryState, context: Context, actor: Actor, project: str, spec: JobSpec, priced: Priced, frozen: str
+    state: FactoryState, context: Context, actor: Actor, project: str, spec: JobSpec, priced: Priced
 ) -> Decision:
     now = context.now
     job = context.ids.new("job", now)
     is_funded = project not in state.scheduler.unfunded and priced.cap <= money.available(state, project)
     period, transfers = money.reserve(state, project, priced.cap)
-    commitment, text = commit_to(context.ids, f"{job}/spec", frozen)
+    commitment, texts = commit_where_kept(context, f"{job}/spec", lambda: frozen_text(spec))
     event = JobSubmitted(
         job=job,
         project=project,
@@ -185,8 +188,9 @@ def _accept(
         "cap": priced.cap,
         "submitted_ms": now,
     }
-    name = Text(f"{job}/name", b"", spec.name.encode())
-    return Decision(events=(event,), texts=(text, name), reply=reply, status=202)
+    if context.keeps.texts:
+        texts = (*texts, Text(f"{job}/name", b"", spec.name.encode()))
+    return Decision(events=(event,), texts=texts, reply=reply, status=202)
 
 
 def _parts(shapes: tuple[NodeShape, ...]) -> tuple[PartTuple, ...]:

@@ -4,16 +4,27 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, JobStopping
 from eisbach.app.start_attempt import AttemptSources, complete, order_facts, stop_order
 from eisbach.ports.crash import reached
-from eisbach.ports.engine import Engine, EngineUnavailable, Observation, StaleEpoch, StartOrder, StopOrder
+from eisbach.ports.engine import Engine, EngineUnavailable, KnowsItsWork, Observation, StaleEpoch, StartOrder, StopOrder
 
 log = logging.getLogger("eisbach.engine")
 
-Told = StartOrder | StopOrder | str
+class Begin(NamedTuple):
+    """What an engine is told that knows its work (ports/engine.KnowsItsWork)."""
+
+    attempt: str
+    job: str
+    tasks: int
+    limit_ms: int
+    epoch: int
+
+
+Told = StartOrder | Begin | StopOrder | str
 """An order, or the id of an attempt to forget."""
 
 
@@ -28,6 +39,7 @@ class EngineTeller:
         is_held: Callable[[str], bool],
     ) -> None:
         """`observed` takes what replaces an order that can never start; `is_held` says whether an attempt still counts."""
+        self._beginner = engine if isinstance(engine, KnowsItsWork) else None
         self._engine, self._sources, self._observed, self._is_held = engine, sources, observed, is_held
         self._orders: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -47,6 +59,9 @@ class EngineTeller:
         """Take note of what a durable batch means for the engine; runs on the applier's thread."""
         for body in draft.bodies:
             if isinstance(body, AttemptPlanned):
+                if self._beginner is not None:
+                    self._orders.put(Begin(body.attempt, body.job, len(body.tasks), body.limit_ms, draft.context.epoch))
+                    continue
                 job = draft.state.scheduler.holding.get(body.attempt)
                 if job is not None:
                     self._orders.put(order_facts(draft.state, job, draft.context.epoch))
@@ -82,6 +97,10 @@ class EngineTeller:
                 reached("dispatch.before_start")
                 self._start(told)
                 reached("dispatch.after_start")
+            elif isinstance(told, Begin):
+                reached("dispatch.before_start")
+                self._begin(told)
+                reached("dispatch.after_start")
             elif isinstance(told, StopOrder):
                 reached("dispatch.before_stop")
                 self._engine.stop(told)
@@ -94,6 +113,11 @@ class EngineTeller:
             log.error("the engine follows a newer leader; this server gives up its orders")
         except Exception:
             log.exception("an order could not be sent; the next round sends it again if it still counts")
+
+    def _begin(self, told: Begin) -> None:
+        assert self._beginner is not None
+        if self._is_held(told.attempt):
+            self._beginner.begin(*told)
 
     def _start(self, facts: StartOrder) -> None:
         if not self._is_held(facts.attempt_id):

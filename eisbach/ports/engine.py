@@ -155,6 +155,14 @@ class Engine(Protocol):
         """Let go of the engine; work that runs keeps running."""
 
 
+@runtime_checkable
+class KnowsItsWork(Protocol):
+    """An engine that knows from elsewhere what a job does: it is told which attempt runs, and no task file is read."""
+
+    def begin(self, attempt_id: str, job_id: str, tasks: int, limit_ms: int, epoch: int) -> None:
+        """Begin an attempt of so many tasks at most once, ever; raise EngineUnavailable or StaleEpoch."""
+
+
 @dataclass(frozen=True, slots=True)
 class LogLine:
     """A captured line: when, which task, which stream (`stdout`, `stderr`; `notice` is the engine's own), its text.

@@ -94,6 +94,23 @@ class Page:
     next_cursor: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keeps:
+    """What a store keeps of a commit. What it does not keep is never derived for it.
+
+    `rows` are rows, subjects and tree nodes, `leaves` the canonical bytes of events with their place in the log's tree;
+    `snapshots` says that a state can be read from it again, and that heads are signed.
+    """
+
+    rows: bool = True
+    texts: bool = True
+    leaves: bool = True
+    snapshots: bool = True
+
+
+KEEPS_ALL = Keeps()
+
+
 class Reader(Protocol):
     """Reads of committed rows; may be called from any thread at once."""
 
@@ -144,6 +161,10 @@ class Reader(Protocol):
 
 class Store(Reader, Protocol):
     """One writer's store. Everything but the reads is called by the applier alone."""
+
+    @property
+    def keeps(self) -> Keeps:
+        """Return what of a commit is kept."""
 
     def take_leadership(self) -> int:
         """Raise the epoch by one and return it; every commit with an older epoch fails from now on."""

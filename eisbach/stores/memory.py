@@ -8,6 +8,7 @@ from eisbach.app.projections import PRIMARY_KEYS, TEXT_COLUMNS
 from eisbach.core.log.event import SealedEvent
 from eisbach.core.vocabulary.invariant import require
 from eisbach.ports.store import (
+    KEEPS_ALL,
     Batch,
     LeadershipLost,
     Page,
@@ -46,6 +47,8 @@ class _Table:
 
 class MemoryStore:
     """Keeps everything until the process ends. A commit is checked whole before anything of it is written."""
+
+    keeps = KEEPS_ALL
 
     def __init__(self) -> None:
         self._lock = RLock()

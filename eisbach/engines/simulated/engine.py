@@ -95,8 +95,8 @@ class SimulatedEngine:
             now = self._clock.now()
             while self._due and self._due[0][0] <= now:
                 at_ms, name = heapq.heappop(self._due)
-                attempt = self._attempts[name]
-                if attempt.ended_ms is not None:
+                attempt = self._attempts.get(name)
+                if attempt is None or attempt.ended_ms is not None:
                     continue
                 if attempt.ends_ms <= at_ms:
                     attempt.ended_ms = attempt.ends_ms

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, PoolProxiedConnection
 
 from eisbach.core.vocabulary.invariant import require
-from eisbach.ports.store import Batch, LeadershipLost, Row, StoreDamaged, StoreUnavailable
+from eisbach.ports.store import KEEPS_ALL, Batch, LeadershipLost, Row, StoreDamaged, StoreUnavailable
 from eisbach.stores.continuity import require_consistent_head, require_continuation
 from eisbach.stores.sql.failures import failure_of
 from eisbach.stores.sql.reader import SqlReader
@@ -22,6 +22,8 @@ Cursor = Any
 
 class SqlStore(SqlReader):
     """Keeps log and rows in one database. Made by opening.open_sqlite and opening.open_postgres."""
+
+    keeps = KEEPS_ALL
 
     def __init__(self, write_engine: Engine, read_engine: Engine, file: Path | None = None) -> None:
         super().__init__(read_engine, file)

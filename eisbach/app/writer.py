@@ -1,0 +1,221 @@
+"""One batch: commands are decided one after the other, the queue lets start what fits, one commit writes it all.
+
+Decisions read the state and change nothing; their events are folded into the state at once, so that the next command
+of the same batch sees them. Should the commit fail, the state is thrown away and read again from the store: memory
+never knows what the store does not (docs/decisions/0003). Nothing here waits or knows threads: app/applier.py calls it
+on its own thread, the twin inline.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from eisbach.app.admit_jobs import fund_next, plan_attempts
+from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
+from eisbach.app.draft import Draft
+from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
+from eisbach.app.recover_state import Recovered, recover
+from eisbach.app.snapshot import encode_state
+from eisbach.core.log.head import Head, VerifierKey, sign_head
+from eisbach.core.vocabulary.invariant import BrokenInvariant
+from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
+from eisbach.core.vocabulary.reasons import Reason, Refusal, logged_at
+from eisbach.ports.clock import Clock
+from eisbach.ports.crash import armed, reached
+from eisbach.ports.ids import Ids
+from eisbach.ports.signer import Signer
+from eisbach.ports.store import LeadershipLost, Reply, Store, StoreFull, StoreUnavailable
+
+log = logging.getLogger("eisbach.applier")
+
+SNAPSHOT_EVERY = 20_000
+"""Events between two snapshots of the state: a restart reads at most so many."""
+HEAD_EVERY_MS = 10 * SECOND_MS
+"""A new head is signed with a commit when the last one is older."""
+AGAIN_MAX = 8
+
+Asked = tuple[Command, IdempotencyKey | None]
+"""A command, and the key under which its answer is kept."""
+
+_CRASH_STEPS = {
+    JobSubmitted: "submit",
+    AttemptPlanned: "start",
+    AttemptRunning: "run",
+    JobStopping: "stop",
+    AttemptEnded: "end",
+    UsageSettled: "settle",
+}
+
+
+class Writer:
+    """Owns the state and the write side of the store; everything it does happens on one thread."""
+
+    def __init__(
+        self, store: Store, clock: Clock, ids: Ids, signer: Signer, on_commit: Callable[[Draft], None]
+    ) -> None:
+        self._store, self._clock, self._ids, self._signer = store, clock, ids, signer
+        self.on_commit = on_commit
+        self.on_deposed: Callable[[], None] = lambda: None
+        self.is_head_due = False
+        self.failure: str = ""
+        self.is_adrift = False
+        """whether the state is not what the store holds; until `find_state` worked nothing is decided"""
+        self._head_ms = 0
+        self._head_size = -1
+        self._snapshot_seq = -1
+        self.epoch = store.take_leadership()
+        self._adopt(recover(store))
+        clock.not_before(Instant(self.state.last_ms))
+
+    def now(self) -> Instant:
+        """Return the instant of the next batch."""
+        return Instant(max(self._clock.now(), self.state.last_ms))
+
+    def write(self, asked: Sequence[Asked], *, snapshot: bool = False) -> tuple[list[Any], bool]:
+        """Decide, commit, and return the answers that may be given now, in order, and whether more is due."""
+        draft = Draft(self.state, self.frontier, Context(self.now(), self._ids, self.epoch, self._store.keeps))
+        try:
+            answers: list[Any] = [self._decide(draft, command, key) for command, key in asked]
+            is_more_due = self._admit(draft)
+            self._commit(draft, snapshot)
+        except (StoreFull, StoreUnavailable, LeadershipLost) as error:
+            self._start_over(error)
+            return [as_refusal(error)] * len(asked), False
+        except Exception as error:
+            if not self._store.keeps.snapshots:
+                raise  # there is nothing that the state could be read from again
+            log.exception("a batch broke an invariant; nothing of it was written")
+            self._start_over(error)
+            if len(asked) < 2 or self.is_adrift:
+                return [error] * len(asked), False
+            # Whoever broke it fails alone: each is decided once more in a batch of its own.
+            return [answer for one in asked for answer in self.write([one])[0]], True
+        return answers, is_more_due
+
+    def find_state(self) -> bool:
+        """Read the state again; return whether that worked. Until then nothing is decided and nothing answered."""
+        try:
+            self._adopt(recover(self._store))
+        except Exception as error:  # noqa: BLE001 (whatever it is: the thread lives on and tries again)
+            self.fails_with(error)
+            return False
+        self.is_adrift = False
+        return True
+
+    def fails_with(self, error: BaseException) -> None:
+        """Note why nothing can be written now; /healthz says so."""
+        failure = f"{type(error).__name__}: {error}"
+        if failure != self.failure:
+            log.error("the store takes nothing: %s", failure)
+        self.failure = failure
+
+    def _decide(self, draft: Draft, command: Command, key: IdempotencyKey | None) -> Answer | BaseException:
+        if key is not None:
+            known = draft.reply(key) or self._store.reply(key.scope, key.key)
+            if known is not None:
+                return _replay(known, key)
+        try:
+            decision = command(self.state, draft.context)
+            for _ in range(AGAIN_MAX):
+                if isinstance(decision, Refusal):
+                    return decision
+                position = self.state.next_seq
+                draft.take(decision)
+                if decision.refusal is not None:
+                    return logged_at(decision.refusal, position)
+                if not decision.again:
+                    return self._replied(draft, decision, key)
+                decision = command(self.state, draft.context)
+        except Exception as error:
+            if draft.is_broken:
+                raise
+            log.exception("a command failed")
+            return error
+        return BrokenInvariant(f"a command is decided within {AGAIN_MAX} steps")
+
+    def _replied(self, draft: Draft, decision: Decision, key: IdempotencyKey | None) -> Answer:
+        if key is not None:
+            content = msgspec.json.encode(decision.reply)
+            draft.remember(Reply(key.scope, key.key, key.body_digest, draft.context.now, decision.status, content))
+        return {**decision.reply, **decision.secret_reply} if decision.secret_reply else decision.reply
+
+    def _admit(self, draft: Draft) -> bool:
+        while events := fund_next(self.state, draft.context):
+            draft.add_all(events)
+        starts, is_more_due = plan_attempts(self.state, draft.context)
+        draft.add_all(starts)
+        return is_more_due
+
+    def _commit(self, draft: Draft, snapshot: bool) -> None:
+        now = draft.context.now
+        if draft.context.keeps.snapshots:
+            self._sign_and_save(draft, now, snapshot)
+        if draft.is_empty:
+            return
+        _reached(draft, "before_commit")
+        self._store.commit(draft.batch, self.epoch)
+        _reached(draft, "after_commit")
+        if draft.batch.head is not None:
+            self._head_ms, self._head_size, self.is_head_due = now, draft.batch.head[0], False
+        if draft.batch.snapshot is not None:
+            self._snapshot_seq = draft.batch.snapshot[0]
+        self.failure = ""
+        try:
+            self.on_commit(draft)
+        except Exception:
+            log.exception("a listener failed; the batch stands, and the next round tells the engine what it missed")
+
+    def _sign_and_save(self, draft: Draft, now: int, snapshot: bool) -> None:
+        """Add a signed head and a snapshot of the state to a batch where they are due."""
+        is_due = snapshot or self.is_head_due or now - self._head_ms >= HEAD_EVERY_MS
+        # After a failure the same head is written again where there is nothing else: it shows that the store is back.
+        if (is_due and self.frontier.size != self._head_size) or (self.failure and self.frontier.size):
+            head = Head(self.state.origin, self.frontier.size, self.frontier.root())
+            key = VerifierKey(self._signer.name, self._signer.public_key)
+            draft.batch.head = (head.size, sign_head(head, key, self._signer.sign))
+        if snapshot or self.state.next_seq - self._snapshot_seq > SNAPSHOT_EVERY:
+            draft.batch.snapshot = (self.state.next_seq - 1, encode_state(self.state))
+
+    def _start_over(self, error: Exception) -> None:
+        """The batch was not written: forget what it did to the state."""
+        self.fails_with(error)
+        self.is_adrift = True
+        if isinstance(error, LeadershipLost):
+            self.on_deposed()
+        self.find_state()
+
+    def _adopt(self, recovered: Recovered) -> None:
+        self.state, self.frontier = recovered.state, recovered.frontier
+        self._snapshot_seq = recovered.snapshot_seq
+        self._head_size = recovered.head_size
+
+
+def _reached(draft: Draft, when: str) -> None:
+    """A crash point of the whole batch, then one for each step that a job takes in it."""
+    reached(f"applier.{when}")
+    if armed():
+        for step in sorted({_CRASH_STEPS[type(body)] for body in draft.bodies if type(body) in _CRASH_STEPS}):
+            reached(f"{step}.{when}")
+
+
+def _replay(known: Reply, key: IdempotencyKey) -> Answer:
+    if known.body_digest != key.body_digest:
+        return Refusal(
+            Reason.IDEMPOTENCY_CONFLICT,
+            f"The idempotency key {key.key!r} was used before with another request",
+            "Use a new key for a new request, or repeat the old request unchanged",
+        )
+    return {**msgspec.json.decode(known.content), "idempotent_replay": True}
+
+
+def as_refusal(error: Exception) -> Refusal:
+    """Return what is answered where the store took nothing."""
+    if isinstance(error, StoreFull):
+        return Refusal(
+            Reason.STORE_FULL, "The disk under the factory's store is full; nothing was changed", "Repeat it later"
+        )
+    if isinstance(error, LeadershipLost):
+        return Refusal(Reason.NOT_LEADER, "Another server took over this factory; nothing was changed", "Repeat it there")
+    return Refusal(Reason.STORE_UNAVAILABLE, f"The store took nothing: {error}; nothing was changed", "Repeat it later")
