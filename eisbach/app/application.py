@@ -94,6 +94,8 @@ class Application:
         self.sites: Mapping[str, SiteFacts] = {}
         self.office: InvoiceOffice | None = None
         """who sells and what writes invoices; without one none is issued"""
+        self.listeners: list[Callable[[Draft], None]] = []
+        """called with each batch that stands in the store"""
         self._projects: dict[str, Resource] = {}
         self._clock_offset_ms = clock.wall() - clock.uptime_ms()
         reached("recover.before_leadership")
@@ -222,3 +224,5 @@ class Application:
 
     def _after_commit(self, draft: Draft) -> None:
         self.teller.after_commit(draft)
+        for listen in self.listeners:
+            listen(draft)

@@ -151,13 +151,13 @@ class World:
 
 
 def _nobody() -> FacePorts:
-    return FacePorts(authoriser=Absent("authoriser"), translator=Absent("translator"), templates=Absent("templates"))  # type: ignore[arg-type]
+    return FacePorts(authoriser=Absent("authoriser"), translator=Absent("translator"), templates=Absent("templates"))
 
 
 def _nothing() -> Keepers:
     return Keepers(
-        archives=Absent("archives"),  # type: ignore[arg-type]
-        secrets=Absent("secrets"),  # type: ignore[arg-type]
-        objects=Absent("objects"),  # type: ignore[arg-type]
+        archives=Absent("archives"),
+        secrets=Absent("secrets"),
+        objects=Absent("objects"),
         data_limits=DataLimits(project_bytes_max=0, file_bytes_max=0),
     )

@@ -31,7 +31,7 @@ class CourseEngine(SimulatedEngine):
             ending = Ending.FAILED
         self._attempts[attempt_id] = SimulatedAttempt(
             job=job_id,
-            ranks=range(tasks),
+            ranks=tuple(range(tasks)),
             course=course,
             running_ms=running,
             ends_ms=ends,

@@ -23,7 +23,7 @@ class SimulatedAttempt:
     """
 
     job: str
-    ranks: tuple[int, ...] | range
+    ranks: tuple[int, ...]
     course: Course
     running_ms: int
     ends_ms: int

@@ -1,0 +1,125 @@
+"""Counts what happens in a world, batch by batch: finished jobs become totals, and only their waits are kept."""
+
+from array import array
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from eisbach.app.draft import Draft
+from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted
+from eisbach.app.plan_hash import ENDED, PlanHash
+from eisbach.core.jobs.lifecycle import Fault
+from eisbach.core.vocabulary.money import EURO
+from eisbach.core.vocabulary.quantities import SECOND_MS
+from eisbach.twin.result import Result, cpu_seconds, peak_rss_mb
+from eisbach.twin.world import World
+
+PREEMPTED = Fault.PREEMPTION.value
+
+
+class Figures:
+    """Listens to the batches of a world from now on."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._rack_of = {node.node: node.rack for site in world.sites for node in site.nodes}
+        self._gpus = sum(node.gpus for site in world.sites for node in site.nodes)
+        self.plan_hash = PlanHash()
+        self.waits_ms = array("q")
+        """one for each job that ran, in the order in which they did"""
+        self.submitted = self.finished = self.preemptions = self.gangs = self.gangs_in_rack = 0
+        self.first_ms: int | None = None
+        self.last_ms = 0
+        self.allocated_gpu_ms = self.busy_gpu_ms = self.sold_gpu_ms = 0
+        self._waiting: dict[str, int] = {}
+        self._held: dict[str, tuple[int, int]] = {}
+        self._take: Mapping[type[Body], Callable[[int, Any], None]] = {
+            JobSubmitted: self._job_submitted,
+            AttemptPlanned: self._planned,
+            AttemptRunning: self._running,
+            AttemptEnded: self._ended,
+            JobEnded: self._job_ended,
+        }
+        world.application.listeners.append(self.take)
+
+    def take(self, draft: Draft) -> None:
+        """Count what a batch changed."""
+        self.plan_hash.take(draft.bodies)
+        now, take = draft.context.now, self._take
+        for body in draft.bodies:
+            count = take.get(type(body))
+            if count is not None:
+                count(now, body)
+
+    def _job_submitted(self, now: int, body: JobSubmitted) -> None:
+        self.submitted += 1
+        self._waiting[body.job] = now
+        if self.first_ms is None:
+            self.first_ms = now
+
+    def _planned(self, now: int, body: AttemptPlanned) -> None:
+        tasks = body.tasks
+        self._held[body.attempt] = (sum([len(task[4]) for task in tasks]), now)
+        if len(tasks) > 1:
+            rack = self._rack_of[tasks[0][1]]
+            self.gangs += 1
+            self.gangs_in_rack += all(self._rack_of[task[1]] == rack for task in tasks)
+
+    def _running(self, now: int, body: AttemptRunning) -> None:
+        submitted_ms = self._waiting.pop(body.job, None)
+        if submitted_ms is not None:
+            self.waits_ms.append(body.since_ms - submitted_ms)
+
+    def _ended(self, now: int, body: AttemptEnded) -> None:
+        gpus, planned_ms = self._held.pop(body.attempt)
+        self.allocated_gpu_ms += gpus * (now - planned_ms)
+        self.busy_gpu_ms += gpus * body.held_ms
+        self.sold_gpu_ms += gpus * body.charged_ms
+        self.preemptions += body.fault == PREEMPTED
+        self.last_ms = now
+        if body.next == ENDED:
+            self.finished += 1
+            self._waiting.pop(body.job, None)
+
+    def _job_ended(self, now: int, body: JobEnded) -> None:
+        self.finished += 1
+        self.last_ms = now
+        self._waiting.pop(body.job, None)
+
+    def result(self, *, violations: int = 0) -> Result:
+        """Return the figures up to now."""
+        world, state = self._world, self._world.state
+        waits = sorted(self.waits_ms)
+        span_ms = max(0, self.last_ms - (self.first_ms or 0)) if self.finished else 0
+        capacity = max(1, self._gpus * span_ms)
+        charged = sum(balance for name, balance in state.ledger.balances.items() if name.endswith("/charged"))
+        used_s = cpu_seconds()
+        frontier = world.application.applier.frontier
+        return Result(
+            jobs=self.submitted,
+            finished=self.finished,
+            mean_wait_s=sum(waits) / max(1, len(waits)) / SECOND_MS,
+            p50_wait_s=_rank(waits, 50),
+            p99_wait_s=_rank(waits, 99),
+            makespan_s=span_ms / SECOND_MS,
+            sold=self.sold_gpu_ms / capacity,
+            allocated=self.allocated_gpu_ms / capacity,
+            busy=self.busy_gpu_ms / capacity,
+            stranded_gpu_h=0.0,
+            preemptions=self.preemptions,
+            promises=0,
+            promises_broken=0,
+            violations=violations,
+            revenue_eur=charged / EURO,
+            in_rack=self.gangs_in_rack / self.gangs if self.gangs else None,
+            events=state.next_seq,
+            plan_hash=self.plan_hash.hexdigest(),
+            log_root=frontier.root().hex() if frontier.size else "",
+            cpu_s=used_s,
+            jobs_per_cpu_s=self.finished / used_s,
+            peak_rss_mb=peak_rss_mb(),
+        )
+
+
+def _rank(ordered: list[int], percent: int) -> float:
+    """Return a percentile in seconds by nearest rank, 0 of nothing."""
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)] / SECOND_MS if ordered else 0.0

@@ -1,0 +1,56 @@
+"""What a run of the twin came to: the figures that every report and every comparison starts from."""
+
+import resource
+from dataclasses import asdict, dataclass
+from typing import Any
+
+KIB_A_MIB = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The figures of a run. Everything of it is SIMULATED but the last three, which are this process's own.
+
+    Waits go from the submission to the first instant at which all tasks ran, `p50` and `p99` by nearest rank; `makespan_s`
+    from the first submission to the last end. `sold` (charged), `allocated` (held) and `busy` (running) are fractions of all
+    GPU time between these. `in_rack` is the share of gangs that stand in one rack, None where there was no gang.
+    `cpu_s` counts this process and its children since it began.
+    """
+
+    jobs: int
+    finished: int
+    mean_wait_s: float
+    p50_wait_s: float
+    p99_wait_s: float
+    makespan_s: float
+    sold: float
+    allocated: float
+    busy: float
+    stranded_gpu_h: float
+    preemptions: int
+    promises: int
+    promises_broken: int
+    violations: int
+    revenue_eur: float
+    in_rack: float | None
+    events: int
+    plan_hash: str
+    log_root: str
+    cpu_s: float
+    jobs_per_cpu_s: float
+    peak_rss_mb: float
+
+    def as_mapping(self) -> dict[str, Any]:
+        """Return the figures by name, in a fixed order."""
+        return asdict(self)
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process and its children since it began, imports included."""
+    used = (resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+def peak_rss_mb() -> float:
+    """Return the most memory this process ever held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / KIB_A_MIB

@@ -1,0 +1,145 @@
+"""The driver: takes the next instant of workload, engine, scheduler or round, and has the application decide it.
+
+At one instant come first the ends of work, then what happens to nodes, then bookings, then submissions.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from eisbach.app import submit_job
+from eisbach.app.application import Application
+from eisbach.app.commands import SYSTEM, Command
+from eisbach.app.settle_usage import SETTLE_EVERY_MS, settle_running
+from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape
+from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.reasons import Refusal
+from eisbach.engines.simulated.script import Course
+from eisbach.twin.figures import Figures
+from eisbach.twin.result import Result
+from eisbach.twin.world import World
+
+NO_GRACE = CheckpointRule(grace_ms=0)
+
+
+class Work(Protocol):
+    """A job as it will be submitted, `submit_ms` after the beginning of the run, and how long it takes."""
+
+    job: str
+    customer: str
+    submit_ms: int
+    duration_ms: int
+    limit_ms: int
+    nodes: int
+    shape: NodeShape
+    capacity_class: CapacityClass
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that happens at an instant besides submissions: `act` gets the world, and decides what it likes.
+
+    Acts come in their order; those of nodes before those of bookings is for whoever lists them.
+    """
+
+    at_ms: int
+    act: Callable[[World], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """A round that runs at each full period of virtual time."""
+
+    period_ms: int
+    run: Callable[[Application], object]
+
+
+ROUNDS = (Every(SETTLE_EVERY_MS, settle_running),)
+
+
+def run(
+    world: World,
+    workload: Iterable[Work],
+    *,
+    acts: Iterable[Act] = (),
+    rounds: Sequence[Every] = ROUNDS,
+    until_ms: int | None = None,
+    after_instant: Callable[[World], object] = lambda world: None,
+) -> Result:
+    """Run until all work is over, or until an instant; `after_instant` may check the world.
+
+    Work is submitted `submit_ms` after the instant at which the world stands now.
+    """
+    figures = Figures(world)
+    begin_ms = int(world.now)
+    arrivals, happenings = _Next(iter(workload), lambda work: begin_ms + work.submit_ms), _Next(iter(acts), lambda act: act.at_ms)
+    due = {one: begin_ms - begin_ms % one.period_ms + one.period_ms for one in rounds}
+    while True:
+        instants = [at for at in (arrivals.at_ms, happenings.at_ms, world.next_instant()) if at is not None]
+        if not instants:
+            break
+        now = max(world.now, min(instants))
+        round_ms = min(due.values(), default=now)
+        now = min(now, round_ms)
+        if until_ms is not None and now > until_ms:
+            break
+        world.advance_to(now)
+        while happenings.at_ms is not None and happenings.at_ms <= now:
+            happenings.take().act(world)
+        _submit(world, list(arrivals.take_until(now)))
+        world.rest()
+        for one, at_ms in due.items():
+            if at_ms <= now:
+                one.run(world.application)
+                world.rest()
+                due[one] = at_ms + one.period_ms
+        after_instant(world)
+    return figures.result()
+
+
+class _Next:
+    """An iterator of which the next item is known with its instant."""
+
+    def __init__(self, items: Iterator[Any], at: Callable[[Any], int]) -> None:
+        self._items, self._at = items, at
+        self._item: Any = None
+        self.at_ms: int | None = None
+        self.take()
+
+    def take(self) -> Any:
+        """Return the item and look at the one behind it."""
+        taken, self._item = self._item, next(self._items, None)
+        self.at_ms = self._at(self._item) if self._item is not None else None
+        return taken
+
+    def take_until(self, now: int) -> Iterator[Any]:
+        """Yield the items up to an instant."""
+        while self.at_ms is not None and self.at_ms <= now:
+            yield self.take()
+
+
+def _submit(world: World, works: Sequence[Work]) -> None:
+    """Decide what the engine reported and these submissions, in one batch."""
+    answers = world.decide([_command(world, work) for work in works])
+    for work, answer in zip(works, answers, strict=True):
+        require(not isinstance(answer, Refusal), f"a workload fits its site, and {work.job} does not: {answer}")
+        world.courses[answer["job"]] = _course(work.duration_ms)  # type: ignore[index]
+
+
+def _command(world: World, work: Work) -> Command:
+    spec = JobSpec(
+        name=work.job,
+        nodes=work.nodes,
+        shapes=(work.shape,),
+        run="",
+        time_limit_ms=work.limit_ms,
+        checkpoint=NO_GRACE,
+        capacity_class=work.capacity_class,
+    )
+    return submit_job.command(SYSTEM, project=world.projects[work.customer], spec=spec)
+
+
+@lru_cache(maxsize=4096)
+def _course(run_ms: int) -> Course:
+    return Course(run_ms, 0)
