@@ -126,6 +126,7 @@ def frozen_text(spec: JobSpec) -> str:
 
 def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
     """Return the command that submits a job to a project."""
+
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if project not in state.projects:
             return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
