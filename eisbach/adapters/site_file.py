@@ -5,22 +5,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from eisbach.adapters.home_files import HomeFileError, flag_of, known_keys, read_toml, table_of, text_of, write_once
+from eisbach.adapters.file_table import NAMELESS, FileTable, Mistakes
+from eisbach.adapters.home_files import HomeFileError, read_toml, write_once
+from eisbach.adapters.site_links import read_links
 from eisbach.adapters.site_nodes import read_nodes
 from eisbach.adapters.site_power import read_carbon, read_heat, read_power, read_stream
-from eisbach.app.site_facts import NodeFacts, SiteFacts
+from eisbach.app.site_facts import LinkFacts, NodeFacts, SiteFacts
 from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY, is_country
 
 SITE_FILE = "site.toml"
 """Its name in the home."""
 SITE_KEYS = ("name", "country", "operator", "operator_country", "parent_country", "simulated")
-SUB_TABLES: dict[str, Callable[[Path, Mapping[str, Any], str], Any]] = {
+SUB_TABLES: dict[str, Callable[[FileTable], Any]] = {
     "power": read_power,
     "stream": read_stream,
     "heat": read_heat,
     "carbon": read_carbon,
 }
-"""`[site.NAME]` -> what reads it, from the file, the table and how messages call it, into the field NAME of SiteFacts"""
+"""`[site.NAME]` -> what reads it into the field NAME of SiteFacts"""
 
 
 def write_site_file(path: Path, nodes: Sequence[NodeFacts]) -> None:
@@ -51,20 +53,43 @@ def write_site_file(path: Path, nodes: Sequence[NodeFacts]) -> None:
     write_once(path, "\n".join(lines) + "\n")
 
 
+class SiteFileError(HomeFileError):
+    """A site file cannot be used; `mistakes` has a line for each thing that is wrong in it."""
+
+    def __init__(self, mistakes: Sequence[str]) -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = tuple(mistakes)
+
+
 def read_site_file(path: Path, machine: NodeFacts | None = None) -> tuple[SiteFacts, ...]:
-    """Return the sites that a site file names, in its order; raise HomeFileError. `machine` is what this one offers."""
-    raw = _read(path)
-    known_keys(path, raw, ("site", "node"), "")
-    said = raw.get("site")
+    """Return the sites that a site file names, in its order; raise SiteFileError with all that is wrong in it.
+
+    `machine` is what this one offers.
+    """
+    mistakes = Mistakes(path)
+    sites = _sites(mistakes, machine)
+    if mistakes.found:
+        raise SiteFileError(tuple(dict.fromkeys(mistakes.found)))
+    return sites
+
+
+def _sites(mistakes: Mistakes, machine: NodeFacts | None) -> tuple[SiteFacts, ...]:
+    try:
+        raw = FileTable(mistakes, _read(mistakes.path), "the file:")
+    except HomeFileError as error:
+        raise SiteFileError([str(error)]) from error
+    raw.known(("site", "node", "link"))
+    said = raw.said.get("site")
     if not said:
-        raise HomeFileError(f"{path}: there is no [site]; a factory stands somewhere")
-    tables = said if isinstance(said, list) else [said]
-    names = [_name_of(path, table_of(path, one, "[site]")) for one in tables]
-    _once(path, names, "sites")
-    nodes = read_nodes(path, raw.get("node"), names, machine)
-    _once(path, [node.node for of in nodes.values() for node in of], "nodes")
-    _pools_stay_at_their_site(path, nodes)
-    return tuple(_site(path, one, tuple(nodes[one["name"]])) for one in tables)
+        mistakes.note("there is no [site]; a factory stands somewhere")
+    tables = [FileTable(mistakes, one, "[site]") for one in (said if isinstance(said, list) else [said] if said else [])]
+    names = [_name_of(one) for one in tables]
+    nodes = read_nodes(mistakes, raw.said.get("node"), names, machine)
+    links = read_links(mistakes, raw.said.get("link"), {name: nodes[name] for name in names})
+    _once(mistakes, names, "sites")
+    _once(mistakes, [node.node for of in nodes.values() for node in of], "nodes")
+    _pools_are_of_equals_at_one_site(mistakes, nodes)
+    return tuple(_site(one, tuple(nodes[name]), links[name]) for one, name in zip(tables, names, strict=True))
 
 
 def check_machine(path: Path, sites: Sequence[SiteFacts], machine: NodeFacts) -> None:
@@ -89,59 +114,65 @@ def _read(path: Path) -> dict[str, Any]:
         raise
 
 
-def _name_of(path: Path, said: Mapping[str, Any]) -> str:
-    known_keys(path, said, (*SITE_KEYS, *SUB_TABLES), "[site] ")
-    name = text_of(path, said, "name", "[site]")
+def _name_of(site: FileTable) -> str:
+    site.known((*SITE_KEYS, *SUB_TABLES))
+    name = site.text("name")
     if "/" in name or any(sign.isspace() for sign in name):
-        raise HomeFileError(f"{path}: [site] name is {name!r}, but must be without '/' and spaces: it is part of addresses and lists")
+        site.wrong(f"name is {name!r}, but must be without '/' and spaces: it is part of addresses and lists")
+    site.where = f"[site] {name!r}:"
     return name
 
 
-def _site(path: Path, said: Mapping[str, Any], nodes: tuple[NodeFacts, ...]) -> SiteFacts:
-    where = f"[site] {said['name']!r}:"
-    operator_country = _country(path, said, "operator_country", where)
+def _site(site: FileTable, nodes: tuple[NodeFacts, ...], links: tuple[LinkFacts, ...]) -> SiteFacts:
+    operator_country = _country(site, "operator_country")
     parts = {
-        name: read(path, table_of(path, said[name], f"[site.{name}]"), f"{where} [{name}]")
+        name: read(FileTable(site.mistakes, site.said[name], f"{site.where} [{name}]"))
         for name, read in SUB_TABLES.items()
-        if name in said
+        if name in site
     }
     if not nodes:
-        raise HomeFileError(f"{path}: {where} there is no [[node]] at it; a site has at least one node")
+        site.wrong("there is no [[node]] at it; a site has at least one node")
     return SiteFacts(
-        site=said["name"],
-        country=_country(path, said, "country", where),
-        operator=text_of(path, said, "operator", where),
+        site=str(site.said.get("name", NAMELESS)),
+        country=_country(site, "country"),
+        operator=site.text("operator"),
         operator_country=operator_country,
-        parent_country=_country(path, said, "parent_country", where) if "parent_country" in said else operator_country,
+        parent_country=_country(site, "parent_country") if "parent_country" in site else operator_country,
         nodes=nodes,
-        is_simulated=flag_of(path, said, "simulated", where),
+        links=links,
+        is_simulated=site.flag("simulated"),
         **parts,
     )
 
 
-def _country(path: Path, said: Mapping[str, Any], key: str, where: str) -> str:
-    value = said.get(key)
-    if not isinstance(value, str) or not is_country(value):
-        raise HomeFileError(
-            f"{path}: {where} {key} is {value!r}, but must be a code of ISO 3166-1 such as DE, "
-            f"or {UNKNOWN_COUNTRY} where nobody has said it"
-        )
-    return value
+def _country(site: FileTable, key: str) -> str:
+    value = site.said.get(key)
+    if isinstance(value, str) and is_country(value):
+        return value
+    site.wrong(f"{key} is {value!r}, but must be a code of ISO 3166-1 such as DE, or {UNKNOWN_COUNTRY} where nobody has said it")
+    return UNKNOWN_COUNTRY
 
 
-def _once(path: Path, names: Sequence[str], what: str) -> None:
-    twice = next((name for name, times in Counter(names).items() if times > 1), None)
-    if twice is not None:
-        raise HomeFileError(f"{path}: two {what} are named {twice!r}; names are unique")
+def _once(mistakes: Mistakes, names: Sequence[str], what: str) -> None:
+    twice = [name for name, times in Counter(names).items() if times > 1 and name != NAMELESS]
+    if twice:
+        more = f", and so are {len(twice) - 1} more names" if len(twice) > 1 else ""
+        mistakes.note(f"two {what} are named {twice[0]!r}{more}; names are unique")
 
 
-def _pools_stay_at_their_site(path: Path, nodes: Mapping[str, Sequence[NodeFacts]]) -> None:
-    """A pool is of one site: rules about places are compiled to pools."""
-    site_of: dict[str, str] = {}
+def _pools_are_of_equals_at_one_site(mistakes: Mistakes, nodes: Mapping[str, Sequence[NodeFacts]]) -> None:
+    """A pool is of one site, because rules about places are compiled to pools, and its nodes are of one flavour."""
+    seen: dict[str, tuple[str, str]] = {}
     for site, of in nodes.items():
-        for pool in {node.pool for node in of}:
-            if site_of.setdefault(pool, site) != site:
-                raise HomeFileError(
-                    f"{path}: the pool {pool!r} has nodes at {site_of[pool]!r} and at {site!r}; "
+        for pool, flavour in sorted({(node.pool, node.flavour) for node in of}):
+            first_site, first_flavour = seen.setdefault(pool, (site, flavour))
+            if first_site != site:
+                mistakes.note(
+                    f"the pool {pool!r} has nodes at {first_site!r} and at {site!r}; "
                     "a pool is at one site, so give them different names"
+                )
+            elif first_flavour != flavour:
+                mistakes.note(
+                    f"the pool {pool!r} has nodes of {first_flavour!r} and of {flavour!r}; "
+                    "the nodes of a pool are equal, so give each flavour a pool of its own"
                 )

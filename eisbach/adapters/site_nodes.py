@@ -1,157 +1,124 @@
 """The nodes of a site file: one by one, or many equal ones with the racks, rows and halls that they stand in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
-from pathlib import Path
-from typing import Any
 
-from eisbach.adapters.home_files import (
-    HomeFileError,
-    flag_of,
-    known_keys,
-    optional_text_of,
-    table_of,
-    text_of,
-    whole_number_of,
-)
+from eisbach.adapters.file_table import NAMELESS, FileTable, Mistakes
+from eisbach.adapters.site_places import NVLINKS, PLACES, SPREADS, Spread, nvlinks_of, overlaps
 from eisbach.app.site_facts import NodeFacts
+from eisbach.core.capacity.flavours import gpu_model, gpus_said
 
-PLACES = ("hall", "row", "rack")
-SPREADS = ("rows_per_hall", "racks_per_row", "nodes_per_rack")
-"""How many of the next level each level holds; each stands for the place of the same rank in PLACES."""
 OFFERS = ("flavour", "cores", "memory_mib", "gpus")
-NVLINKS = "nodes_per_nvlink"
-"""How many nodes share an NVLink domain; without it, and without `nvlink`, that ends at the node."""
-NODE_KEYS = ("name", "site", "count", "pool", "this_machine", "from", "nvlink", NVLINKS, *OFFERS, *PLACES, *SPREADS)
+NODE_KEYS = (
+    "name", "site", "count", "pool", "this_machine", "from", "nvlink", NVLINKS, "numbered_from", *OFFERS, *PLACES, *SPREADS,
+)  # fmt: skip
 COUNT_MAX = 100_000
-SPREAD_MAX = 1_000
 FROM_YEAR_MIN = 2000
 """No GPU node is older; what says so is a slip of the pen."""
 
 
 def read_nodes(
-    path: Path, said: object, sites: Sequence[str], machine: NodeFacts | None = None
+    mistakes: Mistakes, said: object, sites: Sequence[str], machine: NodeFacts | None = None
 ) -> dict[str, list[NodeFacts]]:
-    """Return site -> its nodes, for every site; raise HomeFileError."""
-    if not isinstance(said, list) or not said:
-        raise HomeFileError(f"{path}: there is no [[node]]; a factory has at least one node")
+    """Return site -> its nodes, for every site."""
     found: dict[str, list[NodeFacts]] = {site: [] for site in sites}
+    if not isinstance(said, list) or not said:
+        mistakes.note("there is no [[node]]; a factory has at least one node")
+        return found
+    entries: list[tuple[str, FileTable, list[NodeFacts]]] = []
     for one in said:
-        node = table_of(path, one, "[[node]]")
-        where = f"[[node]] {text_of(path, node, 'name', '[[node]]')!r}:"
-        known_keys(path, node, NODE_KEYS, f"{where} ")
-        found[_site_of(path, node, sites, where)] += _equal_nodes(path, node, where, machine)
+        node = FileTable(mistakes, one, "[[node]]")
+        node.where = f"[[node]] {node.text('name')!r}:"
+        node.known(NODE_KEYS)
+        site, nodes = _site_of(node, sites), _equal_nodes(node, machine)
+        found.setdefault(site, []).extend(nodes)
+        entries.append((site, node, nodes))
+    overlaps(entries)
     return found
 
 
-def _site_of(path: Path, node: Mapping[str, Any], sites: Sequence[str], where: str) -> str:
+def _site_of(node: FileTable, sites: Sequence[str]) -> str:
     if "site" not in node and len(sites) == 1:
         return sites[0]
-    site = node.get("site")
+    site = node.said.get("site")
     if site not in sites:
         wrong = "there are several sites, and site is missing" if site is None else f"there is no site {site!r}"
-        raise HomeFileError(f"{path}: {where} {wrong}; say one of {', '.join(sites)}")
+        node.wrong(f"{wrong}; say one of {', '.join(sites)}")
+        return NAMELESS
     return str(site)
 
 
-def _equal_nodes(path: Path, node: Mapping[str, Any], where: str, machine: NodeFacts | None) -> list[NodeFacts]:
-    one = _machine(path, node, where, machine) if flag_of(path, node, "this_machine", where) else _node(path, node, where)
-    one = replace(one, nvlink=optional_text_of(path, node, "nvlink", where), from_ms=_from_ms(path, node, where))
+def _equal_nodes(node: FileTable, machine: NodeFacts | None) -> list[NodeFacts]:
+    one = _machine(node, machine) if node.flag("this_machine") else _node(node)
+    one = replace(one, nvlink=node.optional_text("nvlink"), from_ms=_from_ms(node))
+    _is_possible(node, one)
     if "count" not in node:
-        extra = next((key for key in (*SPREADS, NVLINKS) if key in node), None)
+        extra = next((key for key in (*SPREADS, NVLINKS, "numbered_from") if key in node), None)
         if extra is not None:
-            raise HomeFileError(f"{path}: {where} {extra} spreads several nodes; say their count too")
-        return [_placed(one, one.node, *(optional_text_of(path, node, place, where) for place in PLACES))]
-    count = whole_number_of(path, node, "count", where, low=1, high=COUNT_MAX)
+            node.wrong(f"{extra} spreads several nodes; say their count too")
+        hall, row, rack = (node.optional_text(place) for place in PLACES)
+        if hall and rack and not row:
+            node.wrong(f"rack is {rack!r} and hall is {hall!r}, but no row is named; say in which row of the hall the rack stands")
+        return [replace(one, hall=hall, row=row, rack=rack)]
+    count = node.whole_number("count", 1, COUNT_MAX)
     digits = max(4, len(str(count)))
-    place_of = _Spread(path, node, where)
-    placed = [_placed(one, f"{one.node}-{nth + 1:0{digits}}", *place_of(nth)) for nth in range(count)]
-    return _linked(path, node, where, placed) if NVLINKS in node else placed
+    place_of, nvlink_of = Spread(node), nvlinks_of(node)
+    placed = []
+    for nth in range(count):
+        hall, row, rack = place_of(nth)
+        name, nvlink = f"{one.node}-{nth + 1:0{digits}}", nvlink_of(nth)
+        placed.append(replace(one, node=name, hall=hall, row=row, rack=rack, nvlink=nvlink))
+    return placed
 
 
-def _from_ms(path: Path, node: Mapping[str, Any], where: str) -> int:
+def _machine(node: FileTable, machine: NodeFacts | None) -> NodeFacts:
+    """The machine at hand, as it was found at this start."""
+    said = next((key for key in (*OFFERS, "count") if key in node), None)
+    if said is not None:
+        node.wrong(f"{said} is found by itself on this machine; leave it out, or this_machine")
+    if machine is None:
+        node.wrong(f"nothing is known of this machine here; say {', '.join(OFFERS)}")
+        machine = NodeFacts(node=NAMELESS, pool=NAMELESS, flavour=NAMELESS, cpu_milli=1, memory_mib=1)
+    return replace(machine, node=node.text("name"), pool=node.text("pool"))
+
+
+def _node(node: FileTable) -> NodeFacts:
+    cores = node.said.get("cores")
+    if isinstance(cores, bool) or not isinstance(cores, int | float) or not 0 < cores <= 100_000:
+        node.wrong(f"cores is {cores!r}, but must be a number above 0 such as 8 or 0.5")
+        cores = 1
+    return NodeFacts(
+        node=node.text("name"),
+        pool=node.text("pool"),
+        flavour=node.text("flavour"),
+        cpu_milli=round(cores * 1000),
+        memory_mib=node.whole_number("memory_mib", 1, 2**31),
+        gpus=node.whole_number("gpus", 0, 1024, default=0),
+    )
+
+
+def _is_possible(node: FileTable, one: NodeFacts) -> None:
+    """Note what contradicts what is known of the flavour (core/capacity/flavours.py)."""
+    model, said = gpu_model(one.flavour), gpus_said(one.flavour)
+    if model is not None and said is not None and said != one.gpus:
+        node.wrong(f"flavour is {one.flavour!r}, but gpus is {one.gpus}; the number in the name is that of the GPUs of a node")
+    if model is not None and model.nvlink_gpus == 1 and ("nvlink" in node or NVLINKS in node):
+        node.wrong(f"flavour is {one.flavour!r}, and {model.name} has no NVLink; leave {NVLINKS if NVLINKS in node else 'nvlink'} out")
+
+
+def _from_ms(node: FileTable) -> int:
     """From when on there are these nodes: a day (its first instant in UTC) or an instant; 0 since ever."""
-    said = node.get("from", 0)
-    if said == 0 and "from" not in node:
+    if "from" not in node:
         return 0
+    said = node.said["from"]
     if isinstance(said, datetime) and said.tzinfo is not None:
         instant = said.astimezone(UTC)
     elif isinstance(said, date) and not isinstance(said, datetime):
         instant = datetime(said.year, said.month, said.day, tzinfo=UTC)
     else:
-        raise HomeFileError(
-            f"{path}: {where} from is {said!r}, but must be a day such as 2027-03-01, without quotes, or an instant with its zone"
-        )
+        node.wrong(f"from is {said!r}, but must be a day such as 2027-03-01, without quotes, or an instant with its zone")
+        return 0
     if instant.year < FROM_YEAR_MIN:
-        raise HomeFileError(f"{path}: {where} from is {said}, but nodes stand here since {FROM_YEAR_MIN} at the earliest")
+        node.wrong(f"from is {said}, but nodes stand here since {FROM_YEAR_MIN} at the earliest")
     return int(instant.timestamp() * 1000)
-
-
-def _linked(path: Path, node: Mapping[str, Any], where: str, nodes: Sequence[NodeFacts]) -> list[NodeFacts]:
-    """The nodes, so many of them in each NVLink domain, one domain after the other; a domain stays within its rack."""
-    if "nvlink" in node:
-        raise HomeFileError(f"{path}: {where} nvlink names one domain, and {NVLINKS} counts several; say one of them")
-    size = whole_number_of(path, node, NVLINKS, where, low=1, high=SPREAD_MAX)
-    in_rack = node.get("nodes_per_rack", size)
-    if in_rack % size:
-        raise HomeFileError(f"{path}: {where} {NVLINKS} is {size}, but must divide nodes_per_rack ({in_rack})")
-    return [replace(one, nvlink=f"{node['name']}-nvlink-{nth // size + 1:04}") for nth, one in enumerate(nodes)]
-
-
-class _Spread:
-    """Where the nth of many nodes stands: racks are filled one after the other, then rows, then halls."""
-
-    def __init__(self, path: Path, node: Mapping[str, Any], where: str) -> None:
-        self._named = [optional_text_of(path, node, place, where) for place in PLACES]
-        self._sizes: list[int] = []
-        for level, (place, spread) in enumerate(zip(PLACES, SPREADS, strict=True)):
-            if spread not in node:
-                self._sizes.append(0)
-                continue
-            if node.get(place) is not None:
-                raise HomeFileError(f"{path}: {where} {place} names one, and {spread} counts several; say one of them")
-            missing = next((inner for inner in SPREADS[level + 1 :] if inner not in node), None)
-            if missing is not None:
-                raise HomeFileError(f"{path}: {where} {spread} needs {missing} too")
-            self._sizes.append(whole_number_of(path, node, spread, where, low=1, high=SPREAD_MAX))
-
-    def __call__(self, nth: int) -> tuple[str, ...]:
-        """Return hall, row and rack of the nth node, counted from 0; numbers begin with 1 in each row and each hall."""
-        places = list(self._named)
-        index = nth
-        for level in range(len(PLACES) - 1, -1, -1):
-            if not self._sizes[level]:
-                break
-            index //= self._sizes[level]
-            outer = self._sizes[level - 1] if level else 0
-            places[level] = f"{PLACES[level]}-{(index % outer if outer else index) + 1:02}"
-        return tuple(places)
-
-
-def _placed(node: NodeFacts, name: str, hall: str, row: str, rack: str) -> NodeFacts:
-    return replace(node, node=name, hall=hall, row=row, rack=rack)
-
-
-def _machine(path: Path, node: Mapping[str, Any], where: str, machine: NodeFacts | None) -> NodeFacts:
-    """The machine at hand, as it was found at this start."""
-    said = next((key for key in (*OFFERS, "count") if key in node), None)
-    if said is not None:
-        raise HomeFileError(f"{path}: {where} {said} is found by itself on this machine; leave it out, or this_machine")
-    if machine is None:
-        raise HomeFileError(f"{path}: {where} nothing is known of this machine here; say {', '.join(OFFERS)}")
-    return replace(machine, node=text_of(path, node, "name", where), pool=text_of(path, node, "pool", where))
-
-
-def _node(path: Path, node: Mapping[str, Any], where: str) -> NodeFacts:
-    cores = node.get("cores")
-    if isinstance(cores, bool) or not isinstance(cores, int | float) or not 0 < cores <= 100_000:
-        raise HomeFileError(f"{path}: {where} cores is {cores!r}, but must be a number above 0 such as 8 or 0.5")
-    return NodeFacts(
-        node=text_of(path, node, "name", where),
-        pool=text_of(path, node, "pool", where),
-        flavour=text_of(path, node, "flavour", where),
-        cpu_milli=round(cores * 1000),
-        memory_mib=whole_number_of(path, node, "memory_mib", where, low=1, high=2**31),
-        gpus=whole_number_of(path, {"gpus": 0, **node}, "gpus", where, low=0, high=1024),
-    )

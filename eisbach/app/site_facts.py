@@ -30,6 +30,19 @@ class NodeFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkFacts:
+    """What leads from a domain of the topology up to an outer one: a level for all its domains (`rack`), or one by its name.
+
+    `gbit_s` is what each lower domain exchanges over it, each way.
+    """
+
+    lower: str
+    upper: str
+    gbit_s: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteFacts:
     """A site: a place with a country and an operator, and its nodes.
 
@@ -43,6 +56,7 @@ class SiteFacts:
     operator_country: str
     parent_country: str = ""
     nodes: tuple[NodeFacts, ...]
+    links: tuple[LinkFacts, ...] = ()
     is_simulated: bool = False
     power: Connection | None = None
     stream: Stream | None = None

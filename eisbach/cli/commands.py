@@ -33,6 +33,7 @@ SECTIONS = (
             Entry("promises", "promises:promises", "Show public promises and whether they are kept."),
             Entry("site list", "sites:list_sites", "List the sites and under whose law each one is."),
             Entry("site show", "sites:show_site", "Show one site: countries, operator, what stands there."),
+            Entry("site check", "site_files:check_site", "Check a site file: everything that is wrong in it, at once."),
             Entry("prices list", "prices:list_prices", "List the versions of the prices with their validity."),
             Entry("prices show", "prices:show_prices", "Show a version of the prices."),
             Entry("node list", "nodes:list_nodes", "List the nodes, what of them is free, and what runs there."),

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from eisbach.adapters.private_files import write_private
+from eisbach.adapters.shipped_sites import as_simulated, shipped_sites, site_file_of
 from eisbach.adapters.site_file import SITE_FILE
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
@@ -44,12 +45,32 @@ def prepare_home(home: Path, mounts: str | None = None) -> None:
         )
 
 
-def take_site_file(home: Path, file: Path, *, is_new: bool) -> None:
-    """Copy a site file into a home that no factory was opened in yet; raise CliError where one has another."""
+def site_file_said(site: str | None, file: Path | None, *, is_simulated: bool) -> Path | None:
+    """Return the site file that `--site` or `--site-file` names, None where neither is there; raise CliError."""
+    if site is None:
+        if is_simulated and file is None:
+            raise usage_error("--simulated is of a site, and none is named", "For example `eisbach up --site munich --simulated`")
+        return file
+    if file is not None:
+        raise usage_error(f"--site {site} and --site-file {file} are two sites", "Say one of them")
+    if site not in shipped_sites():
+        raise usage_error(f"There is no shipped site {site!r}", f"Say one of {', '.join(shipped_sites())}, or --site-file FILE")
+    if not is_simulated:
+        raise usage_error(f"Nothing of the site {site} stands here", f"See it simulated: `eisbach up --site {site} --simulated`")
+    return site_file_of(site)
+
+
+def take_site_file(home: Path, file: Path, *, is_new: bool, is_simulated: bool = False) -> None:
+    """Copy a site file into a home that no factory was opened in yet; raise CliError where one has another.
+
+    With `is_simulated` each of its sites says so in the copy.
+    """
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise usage_error(f"The site file {file} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if is_simulated:
+        text = as_simulated(text)
     own = home / SITE_FILE
     if is_new:
         write_private(own, text)

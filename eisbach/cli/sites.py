@@ -6,6 +6,7 @@ import typer
 
 from eisbach.cli import figures
 from eisbach.cli.client import segment
+from eisbach.cli.errors import CliError
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.session import Session
 
@@ -20,11 +21,32 @@ def list_sites(output_format: Output = Format.TABLE) -> None:
 
 
 def show_site(
-    site: Annotated[str, typer.Argument(metavar="SITE", help="The site's name.")], output_format: Output = Format.TABLE
+    site: Annotated[str, typer.Argument(metavar="SITE|FILE", help="A site of the factory, a site file, or the name of a shipped one.")],
+    output_format: Output = Format.TABLE,
 ) -> None:
-    """Show one site: countries, operator, what stands there."""
-    found = Session().client.get(f"/v1/sites/{segment(site)}")
-    show(document("site", site=found), output_format, lambda is_wide: _print_site(found))
+    """Show one site: countries, operator, what stands there.
+
+    A site file, and a shipped one that the factory does not have, is read here: no factory is asked.
+    """
+    from eisbach.cli.site_files import is_a_file, is_shipped, print_facts, site_of_file
+
+    found = None if is_a_file(site) else _asked(site, or_nothing=is_shipped(site))
+    if found is None:
+        facts = site_of_file(site)
+        show(document("site-facts", site=facts), output_format, lambda is_wide: print_facts(facts))
+    else:
+        show(document("site", site=found), output_format, lambda is_wide: _print_site(found))
+
+
+def _asked(site: str, *, or_nothing: bool) -> Json | None:
+    """What the factory says of a site; nothing, where that is wanted, if there is no factory or it has no such site."""
+    try:
+        found: Json = Session().client.get(f"/v1/sites/{segment(site)}")
+    except CliError:
+        if or_nothing:
+            return None
+        raise
+    return found
 
 
 def kind_of(site: Json) -> str:

@@ -15,7 +15,13 @@ from eisbach import __version__
 from eisbach.cli.client import Client
 from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.home_checks import prepare_home, refuse_second_server, refuse_taken_port, take_site_file
+from eisbach.cli.home_checks import (
+    prepare_home,
+    refuse_second_server,
+    refuse_taken_port,
+    site_file_said,
+    take_site_file,
+)
 from eisbach.cli.output import Format, Output, document, show
 from eisbach.cli.portal import offered
 from eisbach.cli.profile import write_profile
@@ -45,6 +51,12 @@ def up(
     site_file: Annotated[
         Path | None, typer.Option("--site-file", metavar="FILE", help="At the first start: the sites and nodes, instead of this machine.")
     ] = None,
+    site: Annotated[
+        str | None, typer.Option("--site", metavar="NAME", help="At the first start: a shipped site, such as munich; needs --simulated.")
+    ] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="With --site or --site-file: nothing is executed there, and everything says so.")
+    ] = False,
     output_format: Output = Format.TABLE,
 ) -> int:
     """Start a factory on this machine.
@@ -53,11 +65,12 @@ def up(
     """
     found = settings()
     place = (home or found.home).expanduser().absolute()
+    file = site_file_said(site, site_file, is_simulated=simulated)
     prepare_home(place)
     refuse_second_server(place)
     refuse_taken_port(host, port)
-    if site_file is not None:
-        take_site_file(place, site_file, is_new=not (place / TOKEN_NAME).exists())
+    if file is not None:
+        take_site_file(place, file, is_new=not (place / TOKEN_NAME).exists(), is_simulated=simulated)
     if detach:
         return _start_in_background(place, host, port, found, output_format)
     return _serve(place, host, port, found, output_format)

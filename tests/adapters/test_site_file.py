@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from eisbach.adapters.home_files import HomeFileError
-from eisbach.adapters.site_file import check_machine, read_site_file, write_site_file
+from eisbach.adapters.shipped_sites import as_simulated, shipped_sites, site_file_of
+from eisbach.adapters.site_file import SiteFileError, check_machine, read_site_file, write_site_file
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.vocabulary.countries import is_country
 
@@ -165,6 +166,125 @@ def test_what_is_wrong_is_said(read, tmp_path, before, after, said):
         read(text.replace(before, after, 1))
     assert said in str(refused.value)
     assert str(tmp_path / "site.toml") in str(refused.value)
+
+
+LINKS = """
+[[link]]
+site = "halls"
+from = "rack"
+to = "row"
+gbit_s = 800
+source = "assumed"
+"""
+
+
+def test_links_lead_from_inner_domains_to_outer_ones(read):
+    one = LINKS.replace('"rack"', '"hall-01/row-02"').replace('"row"', '"hall-02"')
+    links = read(HERE + HALLS + LINKS + one)[1].links
+    assert [(link.lower, link.upper, link.gbit_s) for link in links] == [("rack", "row", 800), ("hall-01/row-02", "hall-02", 800)]
+    assert read(HERE + HALLS)[0].links == ()
+
+
+def a_link(lower, upper):
+    return LINKS.replace('from = "rack"', f'from = "{lower}"').replace('to = "row"', f'to = "{upper}"')
+
+
+@pytest.mark.parametrize(
+    ("links", "said"),
+    [
+        pytest.param(a_link("rack", "shelf"), "to is 'shelf'; say one of nvlink, node, rack, row, hall, site", id="unknown"),
+        pytest.param(a_link("row", "rack"), "it leads down", id="down"),
+        pytest.param(a_link("rack", "rack"), "rack -> rack leads in a circle", id="to itself"),
+        pytest.param(a_link("rack", "row") + a_link("row", "rack"), "leads in a circle", id="there and back"),
+        pytest.param(a_link("hall-01", "hall-02") + a_link("hall-02", "hall-03") + a_link("hall-03", "hall-01"), "hall-01 -> hall-02 -> hall-03 -> hall-01", id="ring"),
+        pytest.param(a_link("rack", "row") + a_link("rack", "row"), "it is there twice", id="twice"),
+        pytest.param(a_link("node", "rack") + a_link("row", "hall"), "links lead up to 'rack', and none leads on", id="hole"),
+        pytest.param(LINKS.replace("800", "0"), "gbit_s is 0", id="nothing fits through"),
+        pytest.param(LINKS.replace('source = "assumed"', ""), "source is None", id="no source"),
+        pytest.param(LINKS.replace('site = "halls"', ""), "site is None; say one of here, halls", id="no site"),
+        pytest.param(LINKS + 'parent = "x"', "'parent' is not known", id="unknown key"),
+    ],
+)  # fmt: skip
+def test_links_that_lead_nowhere_are_refused(read, links, said):
+    with pytest.raises(SiteFileError) as refused:
+        read(HERE + HALLS + links)
+    assert said in str(refused.value)
+
+
+def test_entries_stand_beside_each_other_where_their_numbers_say_so(read):
+    text = HERE + HALLS.replace("count = 1250", "count = 384") + HALLS.partition("[[node]]")[2].join(["[[node]]", ""]).replace(
+        'name = "gpu"', 'name = "more"\nnumbered_from = 2'
+    )
+    nodes = read(text)[1].nodes
+    assert (nodes[384].node, nodes[384].hall, nodes[384].row) == ("more-0001", "hall-02", "row-01")
+    with pytest.raises(SiteFileError, match=r"hall-01/row-01/rack-01 at 'halls' is filled by .*'gpu' too, and so are 47 more racks"):
+        read(text.replace("\nnumbered_from = 2", ""))
+
+
+def test_racks_that_entries_share_by_name_are_meant(read):
+    second = HERE.partition("[[node]]")[2].replace("node-1", "node-2")
+    places = 'hall = "hall-01"\nrow = "row-01"\nrack = "rack-01"\n'
+    one_site = HERE + places + "[[node]]" + second + places
+    assert {node.rack for node in read(one_site)[0].nodes} == {"rack-01"}
+    with pytest.raises(SiteFileError, match="say in which row of the hall"):
+        read(one_site.replace('row = "row-01"\n', ""))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("gpus = 8", "gpus = 4", "flavour is 'b200.8', but gpus is 4"),
+        ('flavour = "b200.8"', 'flavour = "rtxpro6000.8"\nnvlink = "a"', "has no NVLink; leave nvlink out"),
+        ("rows_per_hall = 3\n", "numbered_from = 0\n", "numbered_from is 0"),
+        ("nodes_per_rack = 8\nracks_per_row = 16\nrows_per_hall = 3", "numbered_from = 2", "say nodes_per_rack too"),
+        ("racks_per_row = 16\nrows_per_hall = 3", 'hall = "north"', "a hall is named, but no row"),
+        ("simulated = true", "simulatde = true", "did you mean 'simulated'?"),
+        ('pool = "halls-b200"', 'pool = "halls-b200"\ncoutn = 3', "did you mean 'count'?"),
+    ],
+)  # fmt: skip
+def test_what_contradicts_itself_is_said(read, before, after, said):
+    assert before in HALLS
+    with pytest.raises(SiteFileError) as refused:
+        read(HERE + HALLS.replace(before, after, 1))
+    assert said in str(refused.value)
+
+
+def test_a_pool_is_of_equal_nodes(read):
+    with pytest.raises(SiteFileError, match=r"the pool 'halls-b200' has nodes of 'b200\.8' and of 'h200\.8'"):
+        read(HERE + HALLS + HALLS.partition("[[node]]")[2].join(["[[node]]", ""]).replace("b200.8", "h200.8").replace("gpu", "other", 1))
+
+
+def test_all_mistakes_are_said_at_once(read, tmp_path):
+    wrong = (HERE + HALLS).replace("cores = 8", "cores = 0").replace('country = "DE"', 'country = "de"', 1)
+    wrong = wrong.replace("count = 1250", 'count = 0\nfrom = "soon"').replace("simulated = true", "simulated = 1\n[site.power]\ngrid_kw = -1")
+    with pytest.raises(SiteFileError) as refused:
+        read(wrong)
+    named = ["cores is 0", "country is 'de'", "count is 0", "from is 'soon'", "simulated is 1", "grid_kw is -1"]
+    assert [sum(name in mistake for mistake in refused.value.mistakes) for name in named] == [1] * len(named)
+    assert len(refused.value.mistakes) == len(named)
+    assert all(mistake.startswith(str(tmp_path / "site.toml")) for mistake in refused.value.mistakes)
+
+
+def test_the_shipped_sites_are_what_they_are_called():
+    sites = {name: read_site_file(site_file_of(name))[0] for name in shipped_sites()}
+    assert {name: (len(site.nodes), sum(node.gpus for node in site.nodes)) for name, site in sites.items()} == {
+        "bench-100k": (12_500, 100_000), "bench-10k": (1_250, 10_000), "gigafactory": (12_500, 100_000), "munich": (1_250, 10_000),
+    }  # fmt: skip
+    assert all(name == site.site for name, site in sites.items())
+    bench = Counter((node.row, node.rack) for node in sites["bench-100k"].nodes)
+    assert (max(bench.values()), max(Counter(row for row, _ in bench).values())) == (8, 16)
+    assert Counter(node.flavour for node in sites["munich"].nodes) == {"b200.8": 1000, "rtxpro6000.8": 250}
+    assert len({node.hall for node in sites["munich"].nodes}) == 4
+    assert all(getattr(sites["munich"], part) is not None for part in ("power", "stream", "heat", "carbon"))
+    assert len({node.from_ms for node in sites["gigafactory"].nodes}) == 4
+
+
+def test_a_site_is_simulated_where_that_is_asked_for(tmp_path):
+    file = tmp_path / "site.toml"
+    file.write_text(as_simulated(HERE + "[site.power]\ngrid_kw = 1\n"))
+    assert read_site_file(file)[0].is_simulated
+    file.write_text(as_simulated(site_file_of("munich").read_text()))
+    assert read_site_file(file)[0].is_simulated
 
 
 def test_the_machine_at_hand_is_what_is_found_there(tmp_path):

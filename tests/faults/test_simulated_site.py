@@ -90,7 +90,7 @@ def test_a_site_that_left_the_file_empties_and_its_work_ends_where_it_began(with
 def test_a_simulated_site_does_not_become_real(with_far):
     with_far.stop()
     file = with_far.home / "site.toml"
-    said = file.read_text().replace("simulated = true\n", "").replace("gpus = 8\n", "gpus = 0\n")
+    said = file.read_text().replace("simulated = true\n", "").replace("gpus = 8\n", "gpus = 0\n").replace("h200.8", "cpu")
     file.write_text(said)
     assert not with_far.start()
     assert "'far' cannot change between real and simulated" in with_far.said()
