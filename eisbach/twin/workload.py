@@ -1,0 +1,124 @@
+"""What the twin is asked to do: customers, and jobs in the order of their submission."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from eisbach.app.create_organisation import SEGMENTS
+from eisbach.app.names import check_name
+from eisbach.app.site_facts import SiteFacts
+from eisbach.core.capacity.inventory import is_flavour
+from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.vocabulary.quantities import MINUTE_MS
+
+WHOLE_GPU = 1000
+NOBODY = "nobody"
+"""The customer of jobs without a user."""
+LEVELS = ("nvlink", "rack", "row", "hall")
+"""Levels of the topology in which a gang may want to stay."""
+
+
+class Work(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A job as it will be submitted: `submit_ms` after the beginning of the run, over after `duration_ms` if it is not
+    stopped before. `within` names the level of the topology in which it wants to stay, or must (`is_within_required`).
+    """
+
+    job: str
+    customer: str
+    submit_ms: int
+    duration_ms: int
+    limit_ms: int
+    nodes: int
+    shape: NodeShape
+    capacity_class: CapacityClass = CapacityClass.ON_DEMAND
+    within: str = ""
+    is_within_required: bool = False
+
+
+class Customer(NamedTuple):
+    """An organisation with one project of the same name."""
+
+    name: str
+    segment: str
+
+
+class Workload(Protocol):
+    """Who asks, and for what. Iterating yields the same jobs in the same order each time."""
+
+    @property
+    def customers(self) -> Sequence[Customer]:
+        """Return all that will ever ask."""
+
+    @property
+    def label(self) -> str:
+        """Return where it comes from, in words for a report."""
+
+    def __len__(self) -> int:
+        """Return how many jobs there are."""
+
+    def __iter__(self) -> Iterator[Work]:
+        """Yield jobs in the order of their submission."""
+
+
+class UnknownFlavour(Exception):
+    """A site does not have what a workload names; the message says what it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The kind of node that jobs run on, and how many of it a site has."""
+
+    flavour: str
+    nodes: int
+    cpu_milli: int
+    memory_mib: int
+    gpus: int
+
+    def part(self, gpus: int) -> NodeShape:
+        """Return so many GPUs of one node with the same part of its cores and memory; the whole node without GPUs."""
+        whole = max(1, self.gpus)
+        of = gpus if self.gpus else 1
+        return NodeShape(
+            cpu_milli=self.cpu_milli * of // whole, memory_mib=self.memory_mib * of // whole, gpus=gpus, flavour=self.flavour
+        )
+
+
+def unit_of(site: SiteFacts, flavour: str = "") -> Unit:
+    """Return the flavour of a site that is named, or else the one with most GPUs; raise UnknownFlavour."""
+    counts: dict[str, int] = {}
+    for node in site.nodes:
+        counts[node.flavour] = counts.get(node.flavour, 0) + 1
+    first = {node.flavour: node for node in reversed(site.nodes)}
+    names = [name for name in first if not flavour or is_flavour(name, flavour)]
+    if not names:
+        raise UnknownFlavour(f"The site {site.site!r} has no {flavour!r}; it has {', '.join(sorted(first))}")
+    best = first[max(names, key=lambda name: (first[name].gpus * counts[name], counts[name], name))]
+    return Unit(best.flavour, counts[best.flavour], best.cpu_milli, best.memory_mib, best.gpus)
+
+
+def segment_of(name: str) -> str:
+    """Return the segment of a customer of whom nothing but the name is known: by a hash, so the same in every trace."""
+    return SEGMENTS[stable_hash(name) % len(SEGMENTS)]
+
+
+def customer_name(user: str) -> str:
+    """Return what a user is called as an organisation: as in the file where that can be a name."""
+    if not user:
+        return NOBODY
+    return user if check_name(user, "organisation") is None else f"user-{stable_hash(user):012x}"
+
+
+def derived_limit_ms(job: str, duration_ms: int) -> int:
+    """Return the limit of a job of which only the duration is known: 1.2 to 3 times that, and a minute.
+
+    It is the spread of make_week.py of the week files (people ask for more than they need), by a hash of the job's id.
+    """
+    return duration_ms * (1200 + stable_hash(job) % 1800) // 1000 + MINUTE_MS
+
+
+def stable_hash(text: str) -> int:
+    """Return a number that is the same in every run and on every machine."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=6).digest())
