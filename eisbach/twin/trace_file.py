@@ -178,8 +178,9 @@ def _opened(path: Path) -> IO[str]:
         is_gzip = file.read(2) == GZIP_MAGIC
     if not path.is_file():
         raise TraceError(f"{path} is no file, and a trace is read twice. Write it to a file first")
-    opened = gzip.open(path, "rt", encoding="utf-8-sig", newline="") if is_gzip else path.open(encoding="utf-8-sig", newline="")
-    return cast(IO[str], opened)
+    if is_gzip:
+        return cast(IO[str], gzip.open(path, "rt", encoding="utf-8-sig", newline=""))
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _places(path: Path, columns: list[str]) -> dict[str, int]:

@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eisbach.app.site_facts import SiteFacts
-from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
+from eisbach.core.jobs.within import Level, Within
 from eisbach.twin.trace_file import TraceRow, read_trace
 from eisbach.twin.workload import (
-    LEVELS,
-    WHOLE_GPU,
     Customer,
     Work,
     customer_name,
@@ -20,24 +19,25 @@ from eisbach.twin.workload import (
 
 MIB_A_CORE = 4_096
 """Memory of a job without GPUs, for each core."""
-CLASSES = {one.value: one for one in CapacityClass}
-WISHES = {"class": tuple(CLASSES), "within": LEVELS, "require": LEVELS}
+CLASSES = {one.value: one for one in (CapacityClass.ON_DEMAND, CapacityClass.SPOT)}
+LEVELS = {one.value: one for one in Level}
+WISHES = {"class": tuple(CLASSES), "within": tuple(LEVELS), "require": tuple(LEVELS)}
 """What `kind` may say besides what other programs write into it."""
 
 
 class TraceWorkload:
     """The jobs of a trace on the nodes of one flavour.
 
-    Up to a whole node, a job asks for its GPUs on one node, with the same part of the node's cores and memory; above, for
-    whole nodes. Without GPUs it asks for its cores (at least one) and MIB_A_CORE for each. A user is a customer; where the file
-    has no limits, they are derived (workload.derived_limit_ms). `kind` may hold `class:spot`, `within:rack` (wanted) and
+    A job asks for its GPUs with the same part of a node's cores and memory: below one a part of a GPU, up to a whole node so
+    many of one node, above that whole nodes. Without GPUs it asks for its cores (at least one) and MIB_A_CORE for each. A user is
+    a customer; where the file has no limits, they are derived (workload.derived_limit_ms). `kind` may hold `class:spot`, `within:rack` (wanted) and
     `require:rack`, separated by semicolons; `within` is the wish of gangs that say nothing.
     """
 
-    def __init__(self, path: Path, site: SiteFacts, *, flavour: str = "", within: str = "") -> None:
+    def __init__(self, path: Path, site: SiteFacts, *, flavour: str = "", within: Within | None = None) -> None:
         self._unit, self._within = unit_of(site, flavour), within
         self._shapes: dict[int, tuple[int, NodeShape]] = {}
-        self._whole = self._unit.part(self._unit.gpus)
+        self._whole = self._unit.whole
         self._trace = trace = read_trace(path, self._check)
         self._names = {user: customer_name(user) for user in trace.users}
         self.customers = tuple(Customer(name, segment_of(name)) for name in dict.fromkeys(self._names.values()))
@@ -51,7 +51,7 @@ class TraceWorkload:
     def __iter__(self) -> Iterator[Work]:
         for row in self._trace:
             nodes, shape = self._asked(row)
-            capacity_class, within, is_required = self._wishes(row.kind, nodes)
+            capacity_class, within = self._wishes(row.kind, nodes)
             yield Work(
                 job=row.job,
                 customer=self._customer(row.user),
@@ -62,7 +62,6 @@ class TraceWorkload:
                 shape=shape,
                 capacity_class=capacity_class,
                 within=within,
-                is_within_required=is_required,
             )
 
     def _customer(self, user: str) -> str:
@@ -79,20 +78,17 @@ class TraceWorkload:
             return 1, NodeShape(cpu_milli=cores_milli, memory_mib=memory_mib)
         known = self._shapes.get(gpus_milli)
         if known is None:
-            gpus = -(-gpus_milli // WHOLE_GPU)
-            whole = max(1, self._unit.gpus)
-            known = (-(-gpus // whole), self._whole) if gpus > whole else (1, self._unit.part(gpus))
-            self._shapes[gpus_milli] = known
+            known = self._shapes[gpus_milli] = self._unit.part(gpus_milli)
         return known
 
-    def _wishes(self, kind: str, nodes: int) -> tuple[CapacityClass, str, bool]:
-        capacity_class, within, is_required = CapacityClass.ON_DEMAND, self._within, False
+    def _wishes(self, kind: str, nodes: int) -> tuple[CapacityClass, Within | None]:
+        capacity_class, within = CapacityClass.ON_DEMAND, self._within
         for key, value in _said(kind) if kind else ():
             if key == "class":
                 capacity_class = CLASSES[value]
             else:
-                within, is_required = value, key == "require"
-        return (capacity_class, within, is_required) if nodes > 1 else (capacity_class, "", False)
+                within = Within(LEVELS[value], is_required=key == "require")
+        return capacity_class, within if nodes > 1 else None
 
     def _check(self, row: TraceRow) -> str:
         wrong = next((f"{key}:{value}" for key, value in _said(row.kind) if value not in WISHES[key]), None) if row.kind else None
@@ -100,11 +96,11 @@ class TraceWorkload:
             key = wrong.partition(":")[0]
             return f"kind holds {wrong!r}, which is not known. Write {key}: and one of {', '.join(WISHES[key])}"
         if row.gpus_milli and not self._unit.gpus:
-            return f"gpus is {row.gpus_milli / WHOLE_GPU:g}, and {self._unit.flavour} has none. Name another site or flavour"
+            return f"gpus is {row.gpus_milli / WHOLE:g}, and {self._unit.flavour} has none. Name another site or flavour"
         nodes, _ = self._asked(row)
         if nodes <= self._unit.nodes:
             return ""
-        column, value = ("nodes", nodes) if row.nodes is not None else ("gpus", (row.gpus_milli or 0) / WHOLE_GPU)
+        column, value = ("nodes", nodes) if row.nodes is not None else ("gpus", (row.gpus_milli or 0) / WHOLE)
         has = f"{self._unit.nodes:,} nodes of {self._unit.flavour} ({self._unit.nodes * self._unit.gpus:,} GPUs)"
         return f"{column} is {value:g}, and the site has {has}. Take a larger site, or cut the row out"
 

@@ -11,19 +11,17 @@ from eisbach.app.create_organisation import SEGMENTS
 from eisbach.app.names import check_name
 from eisbach.app.site_facts import SiteFacts
 from eisbach.core.capacity.inventory import is_flavour
-from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
+from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 
-WHOLE_GPU = 1000
 NOBODY = "nobody"
 """The customer of jobs without a user."""
-LEVELS = ("nvlink", "rack", "row", "hall")
-"""Levels of the topology in which a gang may want to stay."""
 
 
 class Work(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A job as it will be submitted: `submit_ms` after the beginning of the run, over after `duration_ms` if it is not
-    stopped before. `within` names the level of the topology in which it wants to stay, or must (`is_within_required`).
+    stopped before.
     """
 
     job: str
@@ -34,8 +32,7 @@ class Work(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     nodes: int
     shape: NodeShape
     capacity_class: CapacityClass = CapacityClass.ON_DEMAND
-    within: str = ""
-    is_within_required: bool = False
+    within: Within | None = None
 
 
 class Customer(NamedTuple):
@@ -77,13 +74,27 @@ class Unit:
     memory_mib: int
     gpus: int
 
-    def part(self, gpus: int) -> NodeShape:
-        """Return so many GPUs of one node with the same part of its cores and memory; the whole node without GPUs."""
-        whole = max(1, self.gpus)
-        of = gpus if self.gpus else 1
-        return NodeShape(
-            cpu_milli=self.cpu_milli * of // whole, memory_mib=self.memory_mib * of // whole, gpus=gpus, flavour=self.flavour
+    def part(self, gpus_milli: int) -> tuple[int, NodeShape]:
+        """Return how many nodes, and what of each, so many thousandths of GPUs are, with the same part of cores and memory.
+
+        Up to one GPU it is a part of one, up to a node's so many GPUs of one, above that whole nodes.
+        """
+        gpus = -(-gpus_milli // WHOLE)
+        if gpus > self.gpus:
+            return -(-gpus // max(1, self.gpus)), self.whole
+        of, all_of = (gpus_milli, self.gpus * WHOLE) if gpus_milli < WHOLE else (gpus, self.gpus)
+        return 1, NodeShape(
+            cpu_milli=max(1, self.cpu_milli * of // all_of),
+            memory_mib=self.memory_mib * of // all_of,
+            gpus=gpus,
+            flavour=self.flavour,
+            gpu_milli=min(gpus_milli, WHOLE),
         )
+
+    @property
+    def whole(self) -> NodeShape:
+        """Return all of one node."""
+        return NodeShape(cpu_milli=self.cpu_milli, memory_mib=self.memory_mib, gpus=self.gpus, flavour=self.flavour)
 
 
 def unit_of(site: SiteFacts, flavour: str = "") -> Unit:

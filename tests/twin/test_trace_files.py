@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.jobs.within import Level, Within
 from eisbach.twin import trace_file
 from eisbach.twin.distinct import Distinct
 from eisbach.twin.trace_file import TraceError, read_trace
@@ -107,18 +108,25 @@ def test_ids_are_told_apart_in_little_memory():
 
 
 def test_gpus_become_parts_of_a_node_or_whole_nodes(tmp_path):
-    rows = "a,,0,,1,3,,,\nb,,0,,1,8,,,\nc,,0,,1,12,,,\nd,,0,,1,0,2.5,,\ne,,0,,1,1.5,,,\n"
-    asked = {work.job: (work.nodes, work.shape.gpus, work.shape.cpu_milli) for work in TraceWorkload(written(tmp_path, TABLE + rows), a_site())}
-    assert asked == {"a": (1, 3, 36_000), "b": (1, 8, 96_000), "c": (2, 8, 96_000), "d": (1, 0, 2_500), "e": (1, 2, 24_000)}
+    rows = "a,,0,,1,3,,,\nb,,0,,1,8,,,\nc,,0,,1,12,,,\nd,,0,,1,0,2.5,,\ne,,0,,1,1.5,,,\nf,,0,,1,.25,,,\n"
+    asked = {work.job: (work.nodes, work.shape.gpus, work.shape.cpu_milli, work.shape.gpu_milli) for work in TraceWorkload(written(tmp_path, TABLE + rows), a_site())}
+    assert asked == {
+        "a": (1, 3, 36_000, 1000),
+        "b": (1, 8, 96_000, 1000),
+        "c": (2, 8, 96_000, 1000),
+        "d": (1, 0, 2_500, 1000),
+        "e": (1, 2, 24_000, 1000),
+        "f": (1, 1, 3_000, 250),
+    }
 
 
 def test_users_become_customers_and_wishes_are_read(tmp_path):
     rows = "a,ann,0,,100,16,,,vc:7;class:spot;within:row\nb,,0,,100,1,,,\nc,ann,0,,100,16,,,require:rack\nd,\t,0,,100,16,,,\n"
-    workload = TraceWorkload(written(tmp_path, TABLE + rows), a_site(), within="rack")
+    workload = TraceWorkload(written(tmp_path, TABLE + rows), a_site(), within=Within(Level.RACK))
     works = {work.job: work for work in workload}
     assert works["a"].capacity_class is CapacityClass.SPOT
-    wishes = [(works[job].within, works[job].is_within_required) for job in "abcd"]
-    assert wishes == [("row", False), ("", False), ("rack", True), ("rack", False)]
+    wishes = [works[job].within for job in "abcd"]
+    assert wishes == [Within(Level.ROW), None, Within(Level.RACK, is_required=True), Within(Level.RACK)]
     assert {one.name for one in workload.customers} == {"ann", "nobody", works["d"].customer}
     assert works["d"].customer.startswith("user-")
     assert all(180_000 <= work.limit_ms < 360_000 for work in works.values())
