@@ -104,4 +104,5 @@ class HallOnMap(Tally):
 
 
 class SiteMap(SiteFacts, Tally):
+    hall: str | None = Field(description="The only hall whose rows, racks and nodes are here; null: all of them.")
     halls: list[HallOnMap]

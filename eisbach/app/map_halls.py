@@ -32,13 +32,22 @@ class Tally:
     allocated_sum: int = 0
     conditions: dict[str, int] = field(default_factory=lambda: {one.value: 0 for one in Condition})
 
-    def add(self, node: Node) -> None:
+    def add(self, gpus: int, held_gpus: int, allocated: int, condition: str) -> None:
         """Count a node."""
         self.nodes += 1
-        self.gpus += node.gpus
-        self.held_gpus += node.gpus - len(node.free_gpus)
-        self.allocated_sum += allocated_permille(node)
-        self.conditions[condition_of(node).value] += 1
+        self.gpus += gpus
+        self.held_gpus += held_gpus
+        self.allocated_sum += allocated
+        self.conditions[condition] += 1
+
+    def include(self, inner: "Tally") -> None:
+        """Count what an inner place has counted."""
+        self.nodes += inner.nodes
+        self.gpus += inner.gpus
+        self.held_gpus += inner.held_gpus
+        self.allocated_sum += inner.allocated_sum
+        for name, count in inner.conditions.items():
+            self.conditions[name] += count
 
     def figures(self) -> dict[str, Any]:
         """Return the counts; `allocated_permille` is the mean over the nodes, rounded down."""
@@ -72,19 +81,22 @@ def condition_of(node: Node) -> Condition:
     return Condition.FULL if allocated_permille(node) >= FULL else Condition.BUSY
 
 
-def question(site: str) -> Callable[[FactoryState, int], dict[str, Any] | None]:
-    """Return the question for the map of a site; None without such a site."""
+def question(site: str, hall: str | None = None, *, nodes_max: int | None = None) -> Callable[[FactoryState, int], dict[str, Any] | None]:
+    """Return the question for the map of a site; None without such a site.
+
+    Every hall has its figures; rows, racks and nodes stand in all of them, with `hall` in that one alone. A site of more than
+    `nodes_max` nodes shows those of its first hall where none is named: 100,000 GPUs at once are no picture.
+    """
 
     def ask(state: FactoryState, now: int) -> dict[str, Any] | None:
         if site not in state.sites:
             return None
         nodes = nodes_at(state, site)
-        attempts = attempts_on(state)
-        return {
-            **facts_of(state.sites[site]),
-            **_tally(nodes),
-            "halls": [_hall(name, inside, attempts) for name, inside in _grouped(nodes, "hall")],
-        }
+        halls = _grouped(nodes, "hall")
+        only = halls[0][0] if hall is None and nodes_max is not None and len(nodes) > nodes_max else hall
+        attempts, whole = attempts_on(state), Tally()
+        drawn = [_hall(name, inside, attempts, whole, is_open=only is None or name == only) for name, inside in halls]
+        return {**facts_of(state.sites[site]), **whole.figures(), "hall": only, "halls": drawn}
 
     return ask
 
@@ -98,40 +110,40 @@ def attempts_on(state: FactoryState) -> dict[str, list[str]]:
     return found
 
 
-def _hall(name: str, nodes: list[Node], attempts: dict[str, list[str]]) -> dict[str, Any]:
-    rows = [
-        {
-            "row": row,
-            **_tally(in_row),
-            "racks": [
-                {"rack": rack, **_tally(in_rack), "inside": [_node(node, attempts) for node in in_rack]}
-                for rack, in_rack in _grouped(in_row, "rack")
-            ],
-        }
-        for row, in_row in _grouped(nodes, "row")
-    ]
-    return {"hall": name, **_tally(nodes), "rows": rows}
+def _hall(name: str, nodes: list[Node], attempts: dict[str, list[str]], outer: Tally, *, is_open: bool) -> dict[str, Any]:
+    hall, rows = Tally(), []
+    for row, in_row in _grouped(nodes, "row"):
+        row_tally, racks = Tally(), []
+        for rack, in_rack in _grouped(in_row, "rack"):
+            rack_tally, inside = Tally(), []
+            for node in in_rack:
+                allocated, condition = allocated_permille(node), condition_of(node).value
+                held = node.gpus - len(node.free_gpus)
+                rack_tally.add(node.gpus, held, allocated, condition)
+                if is_open:
+                    inside.append(_node(node, attempts, held, allocated, condition))
+            row_tally.include(rack_tally)
+            if is_open:
+                racks.append({"rack": rack, **rack_tally.figures(), "inside": inside})
+        hall.include(row_tally)
+        if is_open:
+            rows.append({"row": row, **row_tally.figures(), "racks": racks})
+    outer.include(hall)
+    return {"hall": name, **hall.figures(), "rows": rows}
 
 
-def _node(node: Node, attempts: dict[str, list[str]]) -> dict[str, Any]:
+def _node(node: Node, attempts: dict[str, list[str]], held_gpus: int, allocated: int, condition: str) -> dict[str, Any]:
     return {
         "node": node.node,
         "pool": node.pool,
         "flavour": node.flavour,
-        "condition": condition_of(node).value,
+        "condition": condition,
         "drained_by": node.drained_by,
-        "allocated_permille": allocated_permille(node),
+        "allocated_permille": allocated,
         "gpus": node.gpus,
-        "held_gpus": node.gpus - len(node.free_gpus),
+        "held_gpus": held_gpus,
         "attempts": attempts.get(node.node, []),
     }
-
-
-def _tally(nodes: Iterable[Node]) -> dict[str, Any]:
-    tally = Tally()
-    for node in nodes:
-        tally.add(node)
-    return tally.figures()
 
 
 def _grouped(nodes: Iterable[Node], place: str) -> list[tuple[str, list[Node]]]:

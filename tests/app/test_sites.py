@@ -166,6 +166,18 @@ def test_the_map_has_halls_rows_racks_and_nodes_in_their_order(both):
     assert both.ask(map_halls.question("nowhere")) is None
 
 
+def test_a_large_site_shows_one_hall_in_full_and_the_figures_of_all(both):
+    whole, first, named = (
+        both.ask(map_halls.question("far", **asked)) for asked in ({}, {"nodes_max": 9}, {"hall": "hall-2"})
+    )
+    assert [one["hall"] for one in (whole, first, named)] == [None, "hall-1", "hall-2"]
+    assert first["halls"][0] == whole["halls"][0]
+    assert [len(hall["rows"]) for hall in named["halls"]] == [0, 1]
+    figures = ("nodes", "gpus", "held_gpus", "allocated_permille", "conditions")
+    assert all(one[name] == whole[name] for one in (first, named) for name in figures)
+    assert all(one["halls"][0][name] == whole["halls"][0][name] for one in (first, named) for name in figures)
+
+
 def test_the_map_shows_what_is_allocated_and_what_is_drained(both):
     half = gpu_job(gpus=4)
     both.submit(gpu_job())

@@ -1,11 +1,13 @@
 """The portal's sites and the operator's map: under whose law, what is allocated, and that simulated is said."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from eisbach.app.open_factory import apply_site_changes
 from eisbach.app.site_facts import NodeFacts, SiteFacts
+from eisbach.portal.pages import sites as pages_of_sites
 from eisbach.portal.pages.sites import node_class
 from tests.faces.factory_world import SITE
 from tests.faces.portal_world import browser
@@ -61,6 +63,16 @@ def test_the_map_draws_each_node_and_says_it_in_words(sites):
     assert len(re.findall(r'<th scope="row">rack-0\d</th>', text)) == 4
     assert "badge-simulated" in text
     assert "style=" not in text
+
+
+def test_a_large_site_is_drawn_hall_by_hall(sites, monkeypatch):
+    halls = [replace(node, hall=f"hall {number // 8}") for number, node in enumerate(FAR.nodes)]
+    assert apply_site_changes(sites.application, [SITE, replace(FAR, nodes=tuple(halls))])
+    monkeypatch.setattr(pages_of_sites, "DRAWN_MAX", 15)
+    first = browser(sites, sites.operator).get("/sites/far%20%26%20away/map").text
+    assert (first.count("<title>far-"), 'href="?hall=hall%201"' in first) == (8, True)
+    second = browser(sites, sites.operator).get("/sites/far%20%26%20away/map?hall=hall%201").text
+    assert ("<title>far-08" in second, "<title>far-07" in second) == (True, False)
 
 
 def test_the_map_of_a_site_that_is_not_there(sites):

@@ -1,5 +1,8 @@
 """Sites: where there is capacity, under whose law, and the operator's map of one."""
 
+from typing import Annotated
+
+from fastapi import Query
 from fastapi.routing import APIRouter
 from starlette.responses import Response
 
@@ -33,9 +36,13 @@ async def read(call: CallNow, site: schemas.SitePath) -> Response:
 
 @router.get("/v1/sites/{site}/map", response_model=schemas_sites.SiteMap, summary="The operator's map of a site")
 @allow("node:read", FACTORY)
-async def site_map(call: CallNow, site: schemas.SitePath) -> Response:
+async def site_map(
+    call: CallNow,
+    site: schemas.SitePath,
+    hall: Annotated[str | None, Query(max_length=63, description="Rows, racks and nodes of this hall alone.")] = None,
+) -> Response:
     """Return halls, rows, racks and nodes of a site, each with what of it is allocated."""
-    found = await settled(call, call.application.ask(map_halls.question(site)))
+    found = await settled(call, call.application.ask(map_halls.question(site, hall)))
     if found is None:
         raise Problem(ABSENT)
     return JsonAnswer(found)

@@ -16,6 +16,8 @@ from eisbach.ports.translator import N_
 
 NODE_WIDTH, NODE_HEIGHT, GAP, LABEL = 24, 9, 2, 15
 """A drawn node and what is between two, in units of the drawing; LABEL is the height of a rack's name below it."""
+DRAWN_MAX = 2_500
+"""Nodes that one page draws; a larger site is drawn hall by hall."""
 LEVELS = 4
 """Steps of colour between idle and full."""
 
@@ -53,7 +55,8 @@ def show(call: Call) -> Response:
 @page("GET", "/sites/{site}/map", "node:read", FACTORY)
 def show_map(call: Call) -> Response:
     """Show the halls of a site with what of each node is allocated."""
-    found = call.ask(map_halls.question(call.parameter("site")))
+    hall = call.query("hall") or None
+    found = call.ask(map_halls.question(call.parameter("site"), hall, nodes_max=DRAWN_MAX))
     if found is None:
         raise Refused(ABSENT)
     legend = [(name, text, level * 100 // LEVELS) for level, (name, text) in enumerate(LEGEND)]
