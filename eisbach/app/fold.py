@@ -192,6 +192,8 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
         placement=placement,
         where=where_for(state, body.project, placement, tuple(body.data)),
         within=Within(Level(body.within), body.within_required) if body.within else None,
+        predicted_ms=fold_shares.predict(state, body),
+        submitter=body.by,
     )
     state.accounts[body.job] = JobAccount(
         body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
@@ -317,6 +319,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     fold_energy.note_end(state, job, body.ended_ms, body.cpu_ms)
     scheduler.release(job, after=JobState(body.next))
     if body.next == JobState.ENDED.value:
+        fold_shares.note_run(state, job, body)
         require(account.reserved == 0, "a job that has ended holds no reservation")
         state.accounts.pop(body.job)
         state.data.used_by.pop(body.job, None)

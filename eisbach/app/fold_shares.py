@@ -5,8 +5,11 @@ from typing import Any
 
 from eisbach.app import events_shares as e
 from eisbach.app.event_body import Body
+from eisbach.app.events import AttemptEnded, JobSubmitted
 from eisbach.app.state import FactoryState
 from eisbach.app.state_shares import FULL_PRICE, Agreement
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.jobs.lifecycle import Outcome
 from eisbach.core.scheduling.fair_share import WEIGHT
 
 
@@ -33,6 +36,22 @@ def grow_tree(state: FactoryState) -> None:
         tree.set_quota(name, gpu_milli)
     for name, agreement in state.shares.agreements.items():
         tree.set_agreed(name, agreement.gpu_milli)
+
+
+def predict(state: FactoryState, body: JobSubmitted) -> int:
+    """Return how long a job will run, by what its submitter's last ones did in this project."""
+    return state.shares.runs.predict(f"{body.project} {body.by}", body.nodes, body.limit_ms)
+
+
+def note_run(state: FactoryState, job: ActiveJob, body: AttemptEnded) -> None:
+    """A job is over: how long it ran tells about the next one, unless somebody stopped it or it was lost."""
+    if body.job_outcome in _TELLING:
+        state.shares.runs.note(f"{job.project} {job.submitter}", job.nodes, job.used_ms, job.limit_ms, body.ended_ms)
+
+
+_TELLING = frozenset(
+    one.value for one in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY)
+)
 
 
 def _share(state: FactoryState, seq: int, at_ms: int, body: e.ShareSet) -> None:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from eisbach.core.scheduling.predict import RunHistory
+
 FULL_PRICE = 1000
 
 
@@ -26,3 +28,5 @@ class SharesState:
     """organisation or project -> thousandths of a GPU"""
     agreements: dict[str, Agreement] = field(default_factory=dict)
     """organisation -> its agreement"""
+    runs: RunHistory = field(default_factory=RunHistory)
+    """project and token -> how long their last jobs ran"""

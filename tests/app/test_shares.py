@@ -139,3 +139,13 @@ def test_usage_is_what_was_held_settled_or_not(tmp_path):
     state = factory.app.applier.state
     assert state.gpu_milli_ms[factory.project] == 3000 * HOUR_MS
     assert abs(tree.usage(factory.project, now()) - 3000 * HOUR_MS) < 3000 * HOUR_MS // 100  # an hour of a week's half-life
+
+
+def test_the_next_job_is_predicted_from_the_last_two(factory):
+    for seconds in (100, 300):
+        factory.submit(a_job(f"sleep {seconds}", limit_s=1000))
+        factory.pass_time(HOUR_MS)
+    job = factory.submit(a_job("sleep 1", limit_s=2000))
+    state = factory.app.applier.state
+    assert abs(state.scheduler.jobs[job].predicted_ms - 400_000) < 10
+    assert fingerprint(decode_state(encode_state(state))) == fingerprint(state)

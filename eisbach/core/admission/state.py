@@ -25,7 +25,7 @@ class ActiveJob:
     ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
     one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
     `predicted_ms` is how long it is expected to run (0: as long as its limit says), `leaf` the organisation whose fair share
-    it uses, `booking` the one that it runs inside. `within` is how near to one another its nodes shall be.
+    it uses, `booking` the one that it runs inside, `submitter` the token that asked for it. `within` is how near to one another its nodes shall be.
     """
 
     job: str
@@ -60,6 +60,7 @@ class ActiveJob:
     predicted_ms: int = 0
     leaf: str = ""
     booking: str = ""
+    submitter: str = ""
     within: Within | None = None
 
     @property
