@@ -1,24 +1,46 @@
-"""Who gives way: the least work lost first, spot before everything else, nobody in vain.
+"""Who gives way: the least work lost first, spot before work above a quota, nobody in vain.
 
-Two reasons: the power of a site is above its cap, or the first job that has to wait needs what spot holds.
+Three reasons: the power of a site is above its cap, the first job that has to wait needs what spot holds, or it needs what
+somebody holds above his quota. Nobody gives way whose attempt has run for less than MINIMUM_RUN_MS, but to a cap on power: work that is thrown
+back before it did anything only costs (KAI's `preemptMinRuntime` and `reclaimMinRuntime` have the same role).
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
 
 from eisbach.core.capacity.fleet import Fleet, Share
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.topology import domain_of
+from eisbach.core.capacity.where import ANYWHERE, Where
+from eisbach.core.jobs.request import WHOLE, NodeShape
+from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.power import PowerRoom, work_mw
+from eisbach.core.scheduling.victims import Amounts, Held, least_cost, tasks_in
+from eisbach.core.vocabulary.quantities import MINUTE_MS
+
+MINIMUM_RUN_MS = 10 * MINUTE_MS
+"""How long an attempt runs before it may be told to give way to other work."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
-    """Work that holds shares: its right to them (higher gives way later), and what would be lost of it."""
+class Right(IntEnum):
+    """The right to stay, and to take from whoever has less; the lowest gives way first."""
+
+    SPOT = 0
+    ABOVE_QUOTA = 1
+    ON_DEMAND = 2
+    RESERVED = 3
+
+
+class Running(NamedTuple):
+    """Work that holds shares: its right to them, what would be lost of it, and whether it is leaving or has run too shortly."""
 
     job: str
     right: int
     lost: int
     shares: tuple[Share, ...]
     is_leaving: bool
+    is_fresh: bool = False
 
     @property
     def order(self) -> tuple[int, int, str]:
@@ -26,14 +48,27 @@ class Running:
         return (self.right, self.lost, self.job)
 
 
-def work_lost(held_ms: int, shares: Iterable[Share]) -> int:
-    """Return how much work an attempt loses that is stopped now: milliseconds x GPUs, or x cores where it has no GPU.
+class Ask(NamedTuple):
+    """What a waiting job asks for: one of its shapes, how many, where, how near to one another, until when, on which nodes."""
 
-    It may have saved since; nobody outside the job knows, so all that it did counts.
+    shape: NodeShape
+    nodes: int
+    where: Where = ANYWHERE
+    within: Within | None = None
+    ends_by: int | None = None
+    among: frozenset[str] | None = None
+
+
+def work_lost(held_ms: int, shares: Iterable[Share]) -> int:
+    """Return how much work an attempt loses that is stopped now: milliseconds x thousandths of a GPU, or of a core without any.
+
+    `held_ms` counts from its start, or from the last checkpoint that somebody knows of.
     """
-    held = list(shares)
-    size = sum(len(share.gpus) for share in held) * 1000 or sum(share.cpu_milli for share in held)
-    return held_ms * size
+    size = cores = 0
+    for share in shares:
+        size += len(share.gpus) * share.gpu_milli
+        cores += share.cpu_milli
+    return held_ms * (size or cores)
 
 
 def above_caps(fleet: Fleet, running: Sequence[Running], over_mw: Mapping[str, int]) -> list[Running]:
@@ -65,23 +100,143 @@ def above_caps(fleet: Fleet, running: Sequence[Running], over_mw: Mapping[str, i
 
 
 def for_waiting(
-    fleet: Fleet, room: PowerRoom, running: Sequence[Running], right: int, fits: Callable[[], bool]
+    fleet: Fleet,
+    room: PowerRoom,
+    running: Sequence[Running],
+    right: int,
+    fits: Callable[[], bool],
+    asks: Sequence[Ask] = (),
 ) -> list[Running] | None:
     """Return who gives way so that a waiting job with this right fits: nobody where it will when those who leave are gone.
 
-    None where it does not fit even so. `fits` looks at the fleet and at the power as they stand; both are as before
-    when this returns.
+    None where it does not fit even so. `fits` looks at the fleet and at the power as they stand, `asks` are its alternatives; fleet and power are
+    as before when this returns.
     """
     leaving = [one for one in running if one.is_leaving]
-    below = sorted((one for one in running if not one.is_leaving and one.right < right), key=lambda one: one.order)
+    below = sorted(
+        (one for one in running if not one.is_leaving and not one.is_fresh and one.right < right), key=lambda one: one.order
+    )
     _give_back(fleet, room, leaving)
     chosen: list[Running] | None = []
     if not fits():
-        enough = _enough(fleet, room, below, fits)
-        chosen = _needed(fleet, room, below[:enough], fits) if enough is not None else None
-        _take(fleet, room, chosen or ())
+        chosen = cheapest(fleet, below, asks)
+        if chosen is None or not _suffices(fleet, room, chosen, fits):
+            enough = _enough(fleet, room, below, fits)
+            chosen = _needed(fleet, room, below[:enough], fits) if enough is not None else None
+            _take(fleet, room, chosen or ())
     _take(fleet, room, leaving)
     return chosen
+
+
+def cheapest(fleet: Fleet, below: Sequence[Running], asks: Sequence[Ask]) -> list[Running] | None:
+    """Return who gives way at the least lost work so that one of these fits; None where whole GPUs and free power do not tell.
+
+    Work of a higher right gives way only where all of the lower ones would not do. Parts of a GPU are not counted as free
+    before nobody holds any of it, and power is not asked: the caller looks whether it fits in the end.
+    """
+    for most in sorted({one.right for one in below}):
+        candidates = [one for one in below if one.right <= most]
+        weights = [one.lost for one in candidates]
+        if most > Right.SPOT:
+            # whoever has less right to stay goes first, whatever is lost of it
+            above = 1 + sum(one.lost for one in candidates if one.right < most)
+            weights = [one.lost + above * (one.right == most) for one in candidates]
+        best: tuple[int, list[int]] | None = None
+        for ask in asks:
+            if ask.shape.gpu_milli == WHOLE and not ask.shape.mig:
+                found = _for_one(fleet, candidates, weights, ask, best[0] if best is not None else None)
+                best = found or best
+        if best is not None:
+            return [candidates[number] for number in best[1]]
+    return None
+
+
+class _Domain:
+    """Where a gang may be as a whole: what is free at the places that somebody could leave, and how much fits there now."""
+
+    __slots__ = ("fitting", "free", "held", "numbers", "place_of")
+
+    def __init__(self) -> None:
+        self.fitting = 0
+        self.free: list[Amounts] = []
+        self.place_of: dict[str, int] = {}
+        self.numbers: list[int] = []
+        self.held: list[Held] = []
+
+
+def _for_one(
+    fleet: Fleet, candidates: Sequence[Running], weights: Sequence[int], ask: Ask, below: int | None
+) -> tuple[int, list[int]] | None:
+    need = (ask.shape.cpu_milli, ask.shape.memory_mib, ask.shape.gpus)
+    parts_of = _by_domain(fleet, candidates, ask)
+    best: tuple[int, list[int]] | None = None
+    for domain in parts_of.values():
+        missing = ask.nodes - domain.fitting
+        if missing <= 0 or not domain.numbers:
+            continue
+        costs = [weights[number] for number in domain.numbers]
+        found = least_cost(domain.free, costs, domain.held, need, missing, below)
+        if found is not None:
+            below, best = found[0], (found[0], [domain.numbers[number] for number in found[1]])
+    return best
+
+
+def _by_domain(fleet: Fleet, candidates: Sequence[Running], ask: Ask) -> dict[str, _Domain]:
+    """Return the domains that somebody could make room in, with what is free there and who holds what."""
+    need = (ask.shape.cpu_milli, ask.shape.memory_mib, ask.shape.gpus)
+    level = ask.within.level if ask.within is not None and ask.within.is_required else None
+    leaving: dict[str, list[int]] = {}
+    for number, one in enumerate(candidates):
+        for share in one.shares:
+            leaving.setdefault(share.node, []).append(number)
+    domains: dict[str, _Domain] = {}
+    domain_at: dict[str, _Domain] = {}
+    for node in fleet.usable(ask.shape, ask.where):
+        if not _is_open(node, ask):
+            continue
+        free = (node.free_cpu_milli, node.free_memory_mib, len(node.free_gpus))
+        is_joined = ask.where.may_join(node)
+        fitting = tasks_in(need, *free) if is_joined else 0
+        if not fitting and node.node not in leaving:
+            continue
+        name = node.site if level is None else domain_of(node, level)
+        domain = domains.setdefault(name, _Domain())
+        domain.fitting += fitting
+        if node.node in leaving and is_joined:
+            domain.place_of[node.node] = len(domain.free)
+            domain.free.append(free)
+            domain_at[node.node] = domain
+    for number, one in enumerate(candidates):
+        held: dict[int, dict[int, tuple[int, int, int]]] = {}
+        met: dict[int, _Domain] = {}
+        for share in one.shares:
+            at = domain_at.get(share.node)
+            if at is None:
+                continue
+            met[id(at)] = at
+            parts = held.setdefault(id(at), {})
+            place = at.place_of[share.node]
+            cpu_milli, memory_mib, gpus = parts.get(place, (0, 0, 0))
+            whole = len(share.gpus) if share.gpu_milli == WHOLE and not share.mig else 0
+            parts[place] = (cpu_milli + share.cpu_milli, memory_mib + share.memory_mib, gpus + whole)
+        for key, at in met.items():
+            at.numbers.append(number)
+            at.held.append(tuple((place, *amounts) for place, amounts in held[key].items()))
+    return domains
+
+
+def _is_open(node: Node, ask: Ask) -> bool:
+    """Return whether the calendar and the ask leave this node to the work."""
+    if ask.among is not None:
+        return node.node in ask.among
+    return node.dated_ms is None or (ask.ends_by is not None and ask.ends_by <= node.dated_ms)
+
+
+def _suffices(fleet: Fleet, room: PowerRoom, chosen: Sequence[Running], fits: Callable[[], bool]) -> bool:
+    _give_back(fleet, room, chosen)
+    is_enough = fits()
+    _take(fleet, room, chosen)
+    return is_enough
 
 
 def _enough(fleet: Fleet, room: PowerRoom, below: Sequence[Running], fits: Callable[[], bool]) -> int | None:

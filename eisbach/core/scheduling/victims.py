@@ -28,7 +28,7 @@ _SCALE = 1 << 24
 
 def tasks_in(need: Amounts, cpu_milli: int, memory_mib: int, gpus: int) -> int:
     """Return how many tasks these amounts hold."""
-    fits = cpu_milli // need[0]
+    fits = cpu_milli // need[0] if need[0] else _ONE
     if need[1]:
         fits = min(fits, memory_mib // need[1])
     if need[2]:
@@ -42,8 +42,8 @@ class _Cover:
     def __init__(self, free: Sequence[Amounts], costs: Sequence[int], held: Sequence[Held], need: Amounts) -> None:
         self.need = need
         self.on: dict[int, list[tuple[int, int, int, int]]] = {}
-        for number, parts in enumerate(held):
-            for place, cpu_milli, memory_mib, gpus in parts:
+        for number, its_parts in enumerate(held):
+            for place, cpu_milli, memory_mib, gpus in its_parts:
                 self.on.setdefault(place, []).append((number, cpu_milli, memory_mib, gpus))
         self.gains: dict[int, int] = {}
         self.is_whole: dict[int, bool] = {}
@@ -169,7 +169,8 @@ def least_cost(
     worths = _worths(cover)
     order = sorted(range(len(cover.costs)), key=lambda item: (cover.costs[item] * _SCALE // worths[item], item))
     bound = _Bound(cover, order, worths)
-    if below is not None and bound.at(0, missing * _ONE) >= below:
+    least = bound.at(0, missing * _ONE)
+    if least is None or (below is not None and least >= below):
         return None
     chosen = _greedily(cover, missing)
     cost = sum(cover.costs[item] for item in chosen)
