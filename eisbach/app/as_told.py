@@ -6,6 +6,7 @@ from eisbach.app.event_body import Body
 from eisbach.app.event_codec import open_event
 from eisbach.app.events import KIND_OF
 from eisbach.app.events_exit import RecordImported
+from eisbach.app.events_usage import UsageSettledTogether, only
 from eisbach.app.exit_catalogue import AT_A_SITE, EXPORTED, After
 from eisbach.core.log.event import SealedEvent
 
@@ -26,10 +27,11 @@ def as_told(at_ms: int, body: Body) -> tuple[int, Body]:
         return at_ms, body
     if KIND_OF[type(told)] in AT_A_SITE:
         told = msgspec.structs.replace(told, site=body.site)
+    if isinstance(told, UsageSettledTogether):
+        told = only(told, body.left_behind)
     if body.at_root:
         told = msgspec.structs.replace(told, parent=None)
     return told_ms, told
-
 
 
 def kind_told(sealed: SealedEvent) -> str:

@@ -16,6 +16,7 @@ from eisbach.app import (
     events_policy,
     events_promises,
     events_shares,
+    events_usage,
 )
 from eisbach.app.event_body import Body as Body
 from eisbach.app.event_body import TransferTuple as TransferTuple
@@ -356,6 +357,7 @@ KINDS: dict[str, type[Body]] = {
     **events_health.KINDS,
     **events_booking.KINDS,
     **events_shares.KINDS,
+    **events_usage.KINDS,
 }
 KIND_OF: dict[type[Body], str] = {body: kind for kind, body in KINDS.items()}
 SCHEMA_VERSION = 1

@@ -31,7 +31,8 @@ class RecordImported(Body, frozen=True):
     """An event of another log: `data` are its canonical bytes, `origin_seq` is its place there.
 
     The same rows and balances follow as from the event itself (app/as_told.py), at the place of this one. `site` is put in the
-    place of the site where its bytes lay; `at_root` says that the organisation above stayed behind.
+    place of the site where its bytes lay; `at_root` says that the organisation above stayed behind. `left_behind` are jobs that
+    the event names and that had not ended: nothing follows of what it says of them.
     """
 
     organisation: str
@@ -40,6 +41,7 @@ class RecordImported(Body, frozen=True):
     data: str
     site: str = ""
     at_root: bool = False
+    left_behind: tuple[str, ...] = ()
 
 
 class ExtractImported(Body, frozen=True):

@@ -30,6 +30,7 @@ EXPORTED: dict[str, After] = {
     "attempt.planned": After.SHOWN,
     "attempt.running": After.SHOWN,
     "usage.settled": After.SHOWN,
+    "usage.settled_together": After.SHOWN,
     "attempt.ended": After.SHOWN,
     "rule.set": After.CONTINUED,
     "placement.refused": After.SHOWN,

@@ -142,7 +142,7 @@ def begin(application: "Application", actor: Actor, organisation: str) -> "Expor
     events = owned.finished()
     texts = texts_of((one.told for one in events), application.reader.text)
     words = {text.id: text.content.decode() for text in texts}
-    tables = derive(((one.opened.seq, one.opened.at_ms, one.opened.body) for one in events), words)
+    tables = derive(((one.opened.seq, one.opened.at_ms, one.leaving) for one in events), words)
     return Export(application, owned, size, head, texts, tables, int(answer["at_ms"]))
 
 

@@ -15,6 +15,7 @@ from eisbach.app import (
     fold_policy,
     fold_promises,
     fold_shares,
+    fold_usage,
 )
 from eisbach.app.as_told import as_told
 from eisbach.app.exit_catalogue import EXPORTED, After
@@ -361,6 +362,7 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     **fold_health.CHANGES,
     **fold_booking.CHANGES,
     **fold_shares.CHANGES,
+    **fold_usage.CHANGES,
 }
 _CONTINUED = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if after is After.CONTINUED)
 """Bodies that change the state also when an imported record tells of them; of all others only history is left."""

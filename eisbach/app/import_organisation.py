@@ -90,6 +90,7 @@ def _record(organisation: str, origin: str, one: OwnedEvent, site: str) -> Recor
         data=one.sealed.data.decode(),
         site=site,
         at_root=is_root,
+        left_behind=one.left_behind,
     )
 
 

@@ -26,7 +26,12 @@ class Settlement:
 
 def as_tuples(transfers: Sequence[Transfer]) -> tuple[TransferTuple, ...]:
     """Return transfers as they stand in an event; those of nothing are left out."""
-    return tuple((one.debit, one.credit, one.amount, one.kind.value) for one in transfers if one.amount > 0)
+    return tuple(as_tuple(one) for one in transfers if one.amount > 0)
+
+
+def as_tuple(one: Transfer) -> TransferTuple:
+    """Return a transfer as it stands in an event."""
+    return (one.debit, one.credit, one.amount, one.kind.value)
 
 
 def open_period(state: FactoryState, project: str, now: int) -> PeriodOpened | None:

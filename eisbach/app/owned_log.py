@@ -13,6 +13,7 @@ from eisbach.app.events_data import (
     DataSetDeleted,
     DataSetDeleting,
 )
+from eisbach.app.events_usage import UsageSettledTogether, only
 from eisbach.app.exit_catalogue import EXPORTED, MAKES, OWNER_FIELDS
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.log.event import SealedEvent
@@ -31,6 +32,13 @@ class OwnedEvent:
     sealed: SealedEvent
     opened: OpenedEvent
     told: Body
+    left_behind: tuple[str, ...] = ()
+    """jobs that it names and that have not ended"""
+
+    @property
+    def leaving(self) -> Body:
+        """Return the body from which rows follow, without what it says of jobs that stay behind."""
+        return self.told if self.left_behind else self.opened.body
 
 
 @dataclass(slots=True)
@@ -59,8 +67,17 @@ class OwnedLog:
         return True
 
     def finished(self) -> list[OwnedEvent]:
-        """Return the events without those of unfinished jobs and data sets."""
-        return [one for one in self.events if not self.unfinished.keys() & _named(one.told)]
+        """Return the events without those of unfinished jobs and data sets.
+
+        A settlement of many jobs leaves as it stands, and tells only of those that leave as well.
+        """
+        kept = [one for one in self.events if not self.unfinished.keys() & _named(one.told)]
+        jobs = {one.told.job for one in kept if isinstance(one.told, JobSubmitted)}
+        for one in kept:
+            if isinstance(one.told, UsageSettledTogether):
+                one.left_behind = tuple(sorted({*one.told.jobs} - jobs))
+                one.told = only(one.told, one.left_behind)
+        return kept
 
     def _is_own(self, told: Body) -> bool:
         kind = KIND_OF[type(told)]

@@ -19,16 +19,18 @@ from eisbach.app import (
     rows_policy,
     rows_promises,
     rows_shares,
+    rows_usage,
 )
 from eisbach.app.as_told import as_told
 from eisbach.app.events_energy import EnergyMetered, PowerCapped
+from eisbach.app.events_usage import UsageSettledTogether
 from eisbach.app.row_operations import Insert as Insert
 from eisbach.app.row_operations import Op as Op
 from eisbach.app.row_operations import Row as Row
 from eisbach.app.row_operations import Update as Update
 from eisbach.core.jobs.lifecycle import StopCause
 
-_AREAS = (rows_policy, rows_data, rows_energy, rows_billing, rows_promises, rows_exit, rows_planning, rows_health, rows_booking, rows_shares)
+_AREAS = (rows_policy, rows_data, rows_energy, rows_billing, rows_promises, rows_exit, rows_planning, rows_health, rows_booking, rows_shares, rows_usage)
 
 PRIMARY_KEYS = {
     "sites": "site",
@@ -67,6 +69,8 @@ _SUBJECT_FIELD = {
 def subjects_of(body: e.Body) -> tuple[str, ...]:
     """Return the ids that an event is found by; an imported record is also found by its organisation."""
     told = as_told(0, body)[1]
+    if isinstance(told, UsageSettledTogether):
+        return (told.project, *dict.fromkeys(told.jobs), *((body.organisation,) if isinstance(body, e.RecordImported) else ()))
     name = _SUBJECT_FIELD[type(told)]
     subject = getattr(told, name) if name is not None else ""
     ids = (subject,) if subject else ()
@@ -84,6 +88,8 @@ def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> lis
     at_ms, body = as_told(at_ms, body)
     rows = _ROWS.get(type(body))
     ops = rows(seq, at_ms, body, texts) if rows is not None else []
+    if type(body) is UsageSettledTogether:
+        return ops  # its transfers stand in its rows already, one for each attempt
     for index, (debit, credit, amount, kind) in enumerate(getattr(body, "transfers", ())):
         row = {
             "transfer": f"{seq:012d}-{index:03d}",

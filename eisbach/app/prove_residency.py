@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from eisbach.app.application import Application
 
 TRIES_MAX = 5
-JOB_KINDS_LEFT_OUT = frozenset({"residency.stated", "usage.settled", "job.funded", "job.reservation_moved"})
+JOB_KINDS_LEFT_OUT = frozenset({"residency.stated", "usage.settled", "usage.settled_together", "job.funded", "job.reservation_moved"})
 """Events of the job that say nothing about places: other statements, and money."""
 Json = dict[str, Any]
 

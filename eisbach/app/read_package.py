@@ -84,11 +84,12 @@ def read_package(package: Package, key: VerifierKey, verify: Verify) -> CheckedP
     head, owned = _events(package, manifest, key, verify)
     texts = _texts(package, owned)
     words = {text.id: text.content.decode() for text in texts}
-    tables = derive(((one.opened.seq, one.opened.at_ms, one.opened.body) for one in owned.events), words)
+    events = owned.finished()
+    tables = derive(((one.opened.seq, one.opened.at_ms, one.leaving) for one in events), words)
     _check_tables(package, tables)
     check_files(package, digests, tables)
     extracts = read_extracts(package, manifest.organisation, manifest.origin, tables)
-    return CheckedPackage(package, manifest, digest, key, head, owned.events, texts, tables, extracts)
+    return CheckedPackage(package, manifest, digest, key, head, events, texts, tables, extracts)
 
 
 def _manifest(package: Package, key: VerifierKey, verify: Verify) -> tuple[Manifest, str]:

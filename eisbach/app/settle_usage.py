@@ -1,64 +1,99 @@
-"""Running attempts settle at least hourly and at the month's end; what no longer has money is stopped."""
+"""Running attempts settle at each full hour, so at the month's end too; what no longer has money is stopped."""
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from eisbach.app import money
 from eisbach.app.commands import SYSTEM, Context, Decision
-from eisbach.app.events import Body, UsageSettled
+from eisbach.app.events import Body
+from eisbach.app.events_usage import Settled, UsageSettledTogether, settle_together
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.ledger import transfer
+from eisbach.core.vocabulary.interval import month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
+from eisbach.ports.engine import TellsHeldTimes
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
 
 SETTLE_EVERY_MS = HOUR_MS
-AT_ONCE = 100
+AT_ONCE = 500
+"""Attempts, or jobs whose month turns, that one batch settles."""
 
 
 def settle_running(application: "Application") -> int:
-    """Settle every attempt whose last settlement is an hour old or in an earlier month; return how many that were."""
-    held = {one.attempt_id: one.held_ms for one in application.engine.observe() if one.ending is None}
+    """Settle every attempt that held capacity over a full hour or a month's end since it was settled; return how many."""
+    held = _held(application)
     settled = 0
     while True:
         answer = application.perform(lambda state, context: _decide(state, context, held)).result()
-        if isinstance(answer, Refusal) or not answer["settled"]:
+        if isinstance(answer, Refusal):
             return settled
         settled += int(answer["settled"])
+        if answer["is_done"]:
+            return settled
 
 
-def _decide(state: FactoryState, context: Context, held: dict[str, int]) -> Decision | Refusal:
-    """Open months, move reservations of waiting jobs, settle running attempts: at most AT_ONCE jobs a batch."""
+def _held(application: "Application") -> Mapping[str, int]:
+    engine = application.engine
+    if isinstance(engine, TellsHeldTimes):
+        return engine.held_times()
+    return {one.attempt_id: one.held_ms for one in engine.observe() if one.ending is None}
+
+
+def _decide(state: FactoryState, context: Context, held: Mapping[str, int]) -> Decision | Refusal:
+    """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch."""
+    months = {(account.project, account.period) for account in state.accounts.values()}
+    projects = sorted({project for project, _ in months})
+    opened = [event for project in projects if (event := money.open_period(state, project, context.now)) is not None]
+    if opened:
+        return _decided(opened, len(opened))
+    period = month_of(context.now)
+    if any(month < period for _, month in months):
+        moved, count = _turn(state, context.now, held)
+        if moved:
+            return _decided(moved, count)
+    settled = _settle(state, period, held)
+    if settled:
+        count = sum(len(one.jobs) for one in settled)
+        return _decided(settled, count, is_done=count < AT_ONCE and not _may_be_overspent(state, projects))
+    # A lowered budget: what was stopped for it may have spent more than was foreseen. Only projects with jobs that
+    # have not ended are looked at: there may be hundreds of thousands without.
+    stops: list[Body] = []
+    for project in projects:
+        stops += money.stops_for(state, project, money.overspent(state, project), context.now, SYSTEM.token)
+    return _decided(stops, len(stops), is_done=not stops)
+
+
+def _decided(events: Sequence[Body], count: int, *, is_done: bool = False) -> Decision:
+    return Decision(events=tuple(events), reply={"settled": count, "is_done": is_done})
+
+
+def _may_be_overspent(state: FactoryState, projects: list[str]) -> bool:
+    return any(money.overspent(state, project) for project in projects)
+
+
+def _turn(state: FactoryState, now: int, held: Mapping[str, int]) -> tuple[list[Body], int]:
+    """Return the events that take jobs into the month of `now`: one job of a project in a batch, for the next one must
+    see what this one left of the month's budget."""
     events: list[Body] = []
-    for project in sorted({account.project for account in state.accounts.values()}):
-        opened = money.open_period(state, project, context.now)
-        if opened is not None:
-            events.append(opened)
-    if events:
-        return Decision(events=tuple(events), reply={"settled": len(events)})
-    done = 0
     spent: set[str] = set()
-    for job in list(state.scheduler.jobs.values()):
-        # One job of a project in a batch: the next one must see what this one left of the month's budget.
-        if done >= AT_ONCE or job.project in spent:
+    for job in state.scheduler.jobs.values():
+        if job.project in spent:
             continue
-        found = _due(state, job, context.now, held)
+        found = _turned(state, job, now, held)
         if found:
             spent.add(job.project)
-            done += 1
             events += found
-    for project in [] if events else sorted({account.project for account in state.accounts.values()}):
-        # A lowered budget: what was stopped for it may have spent more than was foreseen. Only projects with jobs that
-        # have not ended are looked at: there may be hundreds of thousands without.
-        stops = money.stops_for(state, project, money.overspent(state, project), context.now, SYSTEM.token)
-        events += stops
-        done += len(stops)
-    return Decision(events=tuple(events), reply={"settled": done})
+            if len(spent) >= AT_ONCE:
+                break
+    return events, len(spent)
 
 
-def _due(state: FactoryState, job: ActiveJob, now: int, held: dict[str, int]) -> list[Body]:
+def _turned(state: FactoryState, job: ActiveJob, now: int, held: Mapping[str, int]) -> list[Body]:
     if job.state is JobState.WAITING:
         moved = money.move_reservation(state, job, now)
         return [moved] if moved is not None else []
@@ -66,27 +101,50 @@ def _due(state: FactoryState, job: ActiveJob, now: int, held: dict[str, int]) ->
     if held_ms is None:
         return []  # it has ended or has just been planned: its end, or the next round, settles it
     turned = money.turn_of_month(state, job, held_ms, now)
-    if turned is not None:
-        reserved = sum(amount for _, _, amount, kind in turned.transfers if kind == "reserve")
-        is_short = reserved < state.accounts[job.job].cap - turned.job_charged
-        return [turned, *_stop(job)] if is_short else [turned]
-    account = state.accounts[job.job]
-    if held_ms - account.attempt_settled_ms < SETTLE_EVERY_MS:
+    if turned is None:
         return []
-    settlement = money.settle(state, job, held_ms, is_charged=True, is_over=False)
-    return [
-        UsageSettled(
-            attempt=str(job.attempt),
-            job=job.job,
-            held_ms=held_ms,
-            charged_ms=settlement.charged_ms,
-            charged=settlement.charged,
-            job_charged=settlement.job_charged,
-            job_charged_ms=settlement.job_charged_ms,
-            period=account.period,
-            next_period=account.period,
-            transfers=settlement.transfers,
+    reserved = sum(amount for _, _, amount, kind in turned.transfers if kind == "reserve")
+    is_short = reserved < state.accounts[job.job].cap - turned.job_charged
+    return [turned, *_stop(job)] if is_short else [turned]
+
+
+def _settle(state: FactoryState, period: str, held: Mapping[str, int]) -> list[UsageSettledTogether]:
+    """Return a settlement for each project of its attempts that held capacity over a full hour since the last one."""
+    accounts = state.accounts
+    by_project: dict[str, list[Settled]] = {}
+    count = 0
+    for attempt, job in state.scheduler.holding.items():
+        held_ms, running_ms = held.get(attempt), job.running_ms
+        if held_ms is None or running_ms is None:
+            continue
+        name = job.job
+        account = accounts[name]
+        hour_ms = (running_ms + held_ms) % HOUR_MS  # since the last full hour
+        if held_ms - hour_ms <= account.attempt_settled_ms and held_ms - account.attempt_settled_ms < SETTLE_EVERY_MS:
+            continue
+        if account.period != period:
+            continue  # its month turns first
+        charged_ms = min(held_ms, max(0, job.limit_ms - job.used_ms) + job.grace_ms)
+        weight = account.weight - account.attempt_weight + account.prices[job.shape] * charged_ms
+        amount = min(weight // HOUR_MS - account.charged, account.reserved)
+        by_project.setdefault(job.project, []).append(
+            Settled(
+                attempt,
+                name,
+                held_ms,
+                charged_ms,
+                account.attempt_charged + amount,
+                account.charged + amount,
+                account.charged_ms - account.attempt_ms + charged_ms,
+                amount,
+            )
         )
+        count += 1
+        if count >= AT_ONCE:
+            break
+    return [
+        settle_together(project, period, settled, money.as_tuple(transfer.settle(project, period, 0)))
+        for project, settled in by_project.items()
     ]
 
 

@@ -1,6 +1,7 @@
 """A job is submitted: priced, capped, and funded at once where the budget allows."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -37,6 +38,14 @@ class Priced:
     prices: tuple[int, ...]
     cap: int
     tariff: str
+
+
+class _Unit(NamedTuple):
+    """What an hour of a task costs here, whatever its limit: shapes, their prices, the dearest of them."""
+
+    shapes: tuple[NodeShape, ...]
+    prices: tuple[int, ...]
+    dearest: int
 
 
 def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int) -> Priced | Refusal | Forbidden:
@@ -78,17 +87,21 @@ def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWH
     """Return the price of a task for this fleet at an instant, or why there is none. The cap is that of the dearest
     alternative; `permille` is what of the list price an agreement leaves."""
     tariff = state.prices.at(now)
-    question = (tariff.version if tariff is not None else "", spec.shapes, spec.nodes, spec.capacity_class, spec.time_limit_ms, spec.checkpoint.grace_ms, where, permille)
-    known = state.priced.get(question)
+    version = tariff.version if tariff is not None else ""
+    question = (version, spec.shapes, spec.nodes, spec.capacity_class.value, where.sites, where.tenant, permille, spec.within)
+    known: _Unit | Refusal | None = state.priced.get(question)
     if known is None:
         known = _price(state, spec, tariff, where, permille)
         if len(state.priced) >= PRICED_MAX:
             state.priced.clear()
         state.priced[question] = known
-    return known
+    if isinstance(known, Refusal):
+        return known
+    cap = cap_of(known.dearest, spec.time_limit_ms, spec.checkpoint.grace_ms)
+    return Priced(known.shapes, known.prices, cap, version)
 
 
-def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where, permille: int) -> Priced | Refusal:
+def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where, permille: int) -> _Unit | Refusal:
     shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where)
     if isinstance(shapes, Refusal):
         return shapes
@@ -99,9 +112,8 @@ def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Whe
         return Refusal(
             Reason.NO_PRICE, f"The price list has no price for {names}", "Ask the operator to add one", "resources"
         )
-    dearest = max(price for _, price in priced)
-    cap = cap_of(dearest, spec.time_limit_ms, spec.checkpoint.grace_ms)
-    return Priced(tuple(shape for shape, _ in priced), tuple(price for _, price in priced), cap, tariff.version)
+    prices_here = tuple(price for _, price in priced)
+    return _Unit(tuple(shape for shape, _ in priced), prices_here, max(prices_here))
 
 
 def over_budget(state: FactoryState, project: str, cap: int) -> Refusal | None:

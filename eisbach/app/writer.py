@@ -16,6 +16,7 @@ from eisbach.app.admit_jobs import fund_next, plan_attempts
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
+from eisbach.app.events_usage import UsageSettledTogether
 from eisbach.app.recover_state import Recovered, recover
 from eisbach.app.snapshot import encode_state
 from eisbach.core.log.head import Head, VerifierKey, sign_head
@@ -46,6 +47,7 @@ _CRASH_STEPS = {
     JobStopping: "stop",
     AttemptEnded: "end",
     UsageSettled: "settle",
+    UsageSettledTogether: "settle",
 }
 
 

@@ -1,6 +1,6 @@
 """What the application needs from an engine: start, stop, observe, recover; extra powers are protocols of their own."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -153,6 +153,14 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Let go of the engine; work that runs keeps running."""
+
+
+@runtime_checkable
+class TellsHeldTimes(Protocol):
+    """An engine that tells how long attempts have held their capacity without looking at each of them closely."""
+
+    def held_times(self) -> Mapping[str, int]:
+        """Return the held milliseconds so far of every attempt that runs."""
 
 
 @runtime_checkable

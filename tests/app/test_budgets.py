@@ -8,7 +8,7 @@ from eisbach.app.rounds import Round
 from eisbach.app.settle_usage import settle_running
 from eisbach.core.vocabulary.interval import month_end, month_of
 from eisbach.core.vocabulary.money import EURO
-from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.app.factory import a_job, new_factory
 from tests.app.invariants import check_all
 from tests.app.test_jobs import CORE_HOUR, lose, why
@@ -44,9 +44,12 @@ def test_a_cap_is_reserved_settled_hourly_and_the_rest_given_back(factory):
     factory.pass_time(90 * 60_000)
     factory.run_rounds()
     assert (figures(factory)["charged"], figures(factory)["reserved"]) == (3 * CORE_HOUR // 2, CAP - 3 * CORE_HOUR // 2)
-    factory.pass_time(HOUR_MS // 2)
+    factory.pass_time(2 * MINUTE_MS)
     factory.run_rounds()
-    assert figures(factory)["charged"] == 3 * CORE_HOUR // 2, "not an hour yet"
+    assert figures(factory)["charged"] == 3 * CORE_HOUR // 2, "the hour is not full yet"
+    factory.pass_time(28 * MINUTE_MS)
+    factory.run_rounds()
+    assert figures(factory)["charged"] == 2 * CORE_HOUR, "a full hour has passed, though none since the last settlement"
     factory.pass_time(DAY_MS)
     now = figures(factory)
     assert (now["charged"], now["reserved"], now["available"]) == (24 * CORE_HOUR, 0, 1000 * EURO - 24 * CORE_HOUR)

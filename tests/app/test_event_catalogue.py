@@ -92,6 +92,7 @@ def test_every_body_with_transfers_names_them_so():
     carriers = {kind for kind, body in KINDS.items() if "transfers" in body.__struct_fields__}
     assert carriers == {
         "attempt.ended", "budget.set", "job.ended", "job.funded", "job.reservation_moved", "job.submitted", "period.opened", "usage.settled",
+        "usage.settled_together",
     }  # fmt: skip
 
 

@@ -41,6 +41,15 @@ class CourseEngine(SimulatedEngine):
         heapq.heappush(self._due, (running, attempt_id))
         heapq.heappush(self._due, (ends, attempt_id))
 
+    def held_times(self) -> dict[str, int]:
+        """Return the held milliseconds of what runs (ports/engine.TellsHeldTimes)."""
+        now = self._clock.now()
+        return {
+            name: now - one.running_ms
+            for name, one in self._attempts.items()
+            if one.ended_ms is None and one.running_ms <= now
+        }
+
     def forget(self, attempt_id: str) -> None:
         """The outcome is stored and nobody asks for an attempt's lines in a world without any: it is gone."""
         self._attempts.pop(attempt_id, None)
