@@ -103,10 +103,18 @@ class NodeChanged(Body, frozen=True):
 
 
 class NodeDrained(Body, frozen=True):
+    """A node takes nothing new (`drained`), or takes work again; with `keeps_work` what runs there may stay.
+
+    `mark` is the id of its entry in the node's history, `note` the commitment to what a person wrote there.
+    """
+
     node: str
     drained: bool
     by: str
     removed: bool = False
+    keeps_work: bool = False
+    mark: str = ""
+    note: str = ""
 
 
 class TariffPublished(Body, frozen=True):

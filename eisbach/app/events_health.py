@@ -2,4 +2,19 @@
 
 from eisbach.app.event_body import Body
 
-KINDS: dict[str, type[Body]] = {}
+
+class NodeMarked(Body, frozen=True):
+    """Somebody noticed that a node is lost or suspect, or has looked at it and says that it is healthy.
+
+    `mark` is the id of its entry in the node's history, `note` the commitment to what a person wrote there.
+    """
+
+    node: str
+    health: str
+    cause: str
+    by: str
+    mark: str
+    note: str = ""
+
+
+KINDS: dict[str, type[Body]] = {"node.marked": NodeMarked}

@@ -66,6 +66,7 @@ LEFT_OUT: dict[str, str] = {
     "node.declared": "about the factory",
     "node.changed": "about the factory",
     "node.drained": "about the factory",
+    "node.marked": "about the factory",
     "tariff.published": "about the factory; each job's prices stand in its own event",
     "tariff.withdrawn": "as tariff.published",
     "token.issued": "holds the digest of a secret; who may enter is decided anew in the next factory",
@@ -100,6 +101,7 @@ instead, with nothing but the factory's signature under them."""
 TABLES_LEFT_OUT: dict[str, str] = {
     "sites": "about the factory",
     "nodes": "about the factory",
+    "node_history": "about the factory",
     "tariffs": "about the factory",
     "tokens": "hold digests of secrets",
     "site_energy": "about the factory",

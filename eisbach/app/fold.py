@@ -112,6 +112,7 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
         drained_by=before.drained_by if body.drained else "",
     )
     state.scheduler.fleet.replace(changed)
+    fold_health.note_drain(state, body.node, is_cordon=body.drained and body.node in state.health.cordoned)
     fold_promises.commission(state, before.site, 0 if before.removed else -before.gpus, at_ms)
     fold_promises.commission(state, changed.site, changed.gpus, at_ms)
 
@@ -121,6 +122,7 @@ def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained
     fold_promises.commission(state, node.site, node.gpus * (node.removed - body.removed), at_ms)
     state.scheduler.fleet.set_available(body.node, not body.drained, is_removed=body.removed)
     node.drained_by = body.by if body.drained else ""
+    fold_health.note_drain(state, body.node, is_cordon=body.drained and body.keeps_work)
 
 
 def _tariff(state: FactoryState, seq: int, at_ms: int, body: e.TariffPublished) -> None:
@@ -318,6 +320,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     job.failures_own += 1 if fault is Fault.CUSTOMER else 0
     job.not_before_ms = body.not_before_ms
     fold_energy.note_end(state, job, body.ended_ms, body.cpu_ms)
+    fold_health.note_end(state, job, body)
     scheduler.release(job, after=JobState(body.next))
     if body.next == JobState.ENDED.value:
         fold_shares.note_run(state, job, body)

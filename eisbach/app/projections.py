@@ -170,7 +170,8 @@ def _node_changed(seq: int, at_ms: int, body: e.NodeChanged, texts: Mapping[str,
 
 
 def _node_drained(seq: int, at_ms: int, body: e.NodeDrained, texts: Mapping[str, str]) -> list[Op]:
-    return [Update("nodes", body.node, {"drained": body.drained, "removed": body.removed})]
+    changed = Update("nodes", body.node, {"drained": body.drained, "removed": body.removed})
+    return [changed, *rows_health.drained(at_ms, body, texts)]
 
 
 def _tariff(seq: int, at_ms: int, body: e.TariffPublished, texts: Mapping[str, str]) -> list[Op]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from eisbach.app import money
 from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.events import AttemptEnded, AttemptRunning
+from eisbach.app.notice_nodes import after_end
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_where_kept
 from eisbach.core.admission.state import ActiveJob
@@ -38,6 +39,7 @@ _VERDICTS = {
     Ending.REFUSED: Verdict(Outcome.REFUSED_LATE, Fault.CUSTOMER, Reason.INVALID_TASK),
     Ending.DISK_FULL: Verdict(Outcome.LOST, Fault.OPERATOR, Reason.DISK_FULL),
     Ending.LOST: Verdict(Outcome.LOST, Fault.OPERATOR, Reason.ENGINE_LOST_IT),
+    Ending.NODE_LOST: Verdict(Outcome.LOST, Fault.HARDWARE, Reason.NODE_LOST),
 }
 _STOPPED = {
     StopCause.CANCEL: Verdict(Outcome.CANCELLED, Fault.CUSTOMER, StopCause.CANCEL.reason),
@@ -67,7 +69,7 @@ def command(seen: Observation) -> Command:
             return Decision(events=(running,), again=seen.ending is not None)
         if seen.ending is None:
             return Decision(reply={"attempt": seen.attempt_id, "known": True})
-        return _end(state, context, job, seen)
+        return end_of(state, context, job, seen)
 
     return decide
 
@@ -81,7 +83,8 @@ def verdict_of(ending: Ending, cause: StopCause | None) -> Verdict:
     return _VERDICTS[ending]
 
 
-def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> Decision:
+def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> Decision:
+    """Return what the end of an attempt brings, for its money, its job and its nodes; `again` until it is all."""
     require(seen.ending is not None, "only an ended attempt is settled for good")
     ended_ms = min(seen.ended_at_ms or context.now, context.now)
     opened = money.open_period(state, job.project, ended_ms)
@@ -125,7 +128,8 @@ def _end(state: FactoryState, context: Context, job: ActiveJob, seen: Observatio
     charged_now = settled.job_charged - state.accounts[job.job].charged
     given_up = () if is_over else money.give_up_short(state, job, settled, charged_now)
     reply = {"attempt": seen.attempt_id, "job": job.job, "state": after.value}
-    return Decision(events=(event, *given_up), texts=texts, reply=reply)
+    noticed = after_end(state, context, job, seen)
+    return Decision(events=(event, *given_up, *noticed), texts=texts, reply=reply)
 
 
 def _job_outcome(verdict: Verdict) -> Outcome:

@@ -4,8 +4,33 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eisbach.app.event_body import Body
-from eisbach.app.row_operations import Op
+from eisbach.app.events import NodeDrained
+from eisbach.app.events_health import NodeMarked
+from eisbach.app.row_operations import Insert, Op
 
-PRIMARY_KEYS: dict[str, str] = {}
-TEXT_COLUMNS: dict[str, str] = {}
-ROWS: dict[type[Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {}
+PRIMARY_KEYS: dict[str, str] = {"node_history": "mark"}
+TEXT_COLUMNS: dict[str, str] = {"node_history": "note"}
+
+
+def history(at_ms: int, node: str, what: str, mark: str, texts: Mapping[str, str], *, cause: str, by: str) -> Op:
+    """Return the row that tells what happened to a node; `mark` is its id."""
+    row = {
+        "mark": mark, "node": node, "at_ms": at_ms, "what": what, "cause": cause, "by": by,
+        "note": texts.get(f"{mark}/note", ""),
+    }  # fmt: skip
+    return Insert("node_history", row)
+
+
+def drained(at_ms: int, body: NodeDrained, texts: Mapping[str, str]) -> list[Op]:
+    """Return the row that tells of a drain; older logs have none."""
+    if not body.mark:
+        return []
+    what = ("cordoned" if body.keeps_work else "drained") if body.drained else "resumed"
+    return [history(at_ms, body.node, what, body.mark, texts, cause="", by=body.by)]
+
+
+def _marked(seq: int, at_ms: int, body: NodeMarked, texts: Mapping[str, str]) -> list[Op]:
+    return [history(at_ms, body.node, body.health, body.mark, texts, cause=body.cause, by=body.by)]
+
+
+ROWS: dict[type[Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {NodeMarked: _marked}

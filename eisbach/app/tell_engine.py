@@ -9,8 +9,9 @@ from typing import NamedTuple
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, JobStopping
 from eisbach.app.start_attempt import AttemptSources, complete, order_facts, stop_order
+from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.ports.crash import reached
-from eisbach.ports.engine import Engine, EngineUnavailable, KnowsItsWork, Observation, StaleEpoch, StartOrder, StopOrder
+from eisbach.ports.engine import Ending, Engine, EngineUnavailable, KnowsItsWork, Observation, StaleEpoch, StartOrder, StopOrder
 
 log = logging.getLogger("eisbach.engine")
 
@@ -71,7 +72,7 @@ class EngineTeller:
                 if order is not None:
                     self._orders.put(order)
             elif isinstance(body, AttemptEnded):
-                self._orders.put(body.attempt)
+                self._orders.put(_after_end(body, draft.context.epoch))
 
     def put(self, told: Told) -> None:
         """Add an order, or the id of an attempt to forget."""
@@ -127,3 +128,10 @@ class EngineTeller:
             self._observed(order)
         else:
             self._engine.start(order)
+
+
+def _after_end(body: AttemptEnded, epoch: int) -> Told:
+    """What has ended may be forgotten; what the log ended because of a lost node may still run on the other nodes."""
+    if body.ending != Ending.NODE_LOST.value:
+        return body.attempt
+    return StopOrder(attempt_id=body.attempt, epoch=epoch, cause=StopCause.DRAIN, grace_ms=0)

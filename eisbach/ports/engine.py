@@ -88,6 +88,7 @@ class Ending(Enum):
     REFUSED = "refused"  # could not be started through a fault of the request (bad archive, outputs outside ...)
     DISK_FULL = "disk_full"  # the engine's own disk was full
     LOST = "lost"  # the engine lost it: its supervisor died, the machine restarted
+    NODE_LOST = "node_lost"  # a node of its gang is gone: `Observation.node` says which
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +109,7 @@ class Observation:
     `running_since_ms` (UTC) is None until every task runs. `held_ms` is measured on CLOCK_BOOTTIME from the moment all
     tasks run to the end of the last process (so far, while it runs); 0 where they never all ran.
     `ending` is None while it runs. `exit_code` is that of the first task that failed (128 + signal where killed),
-    `rank` its rank. `detail` is one short sentence, free of tenants' text.
+    `rank` its rank, `node` the node that is gone. `detail` is one short sentence, free of tenants' text.
     """
 
     attempt_id: str
@@ -118,6 +119,7 @@ class Observation:
     ended_at_ms: int | None = None
     exit_code: int | None = None
     rank: int | None = None
+    node: str = ""
     detail: str = ""
     usage: Usage = field(default_factory=Usage)
 
@@ -212,6 +214,23 @@ class CanKeepArtifacts(Protocol):
 
     def read_artifact(self, attempt_id: str, path: str) -> Iterator[bytes]:
         """Yield the bytes of one artifact; raise FileNotFoundError where it is not on the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class GoneNode:
+    """A node that an engine can no longer rely on: it does not answer, or its heartbeat stays out since `since_ms`."""
+
+    node: str
+    since_ms: int
+    detail: str = ""
+
+
+@runtime_checkable
+class CanWatchNodes(Protocol):
+    """An engine that notices when a node is gone; its attempts there end with Ending.NODE_LOST by themselves."""
+
+    def gone_nodes(self) -> Sequence[GoneNode]:
+        """Return the nodes that are gone now, by name; one that came back is no longer among them."""
 
 
 class Remains(Enum):

@@ -49,6 +49,10 @@ class Fleet:
         node.tenant = ""
         self.nodes[node.node] = node
 
+    def set_available(self, name: str, is_available: bool) -> None:
+        """Say whether a node takes work now; what it holds stays."""
+        self.nodes[name].available = is_available
+
     def sites(self) -> frozenset[str]:
         """Return the sites at which nodes stand."""
         return frozenset(node.site for node in self.nodes.values())
@@ -56,7 +60,7 @@ class Fleet:
     def usable(self, shape: NodeShape, where: Where = ANYWHERE) -> Iterable[Node]:
         """Yield the nodes that may take this shape there, whether free or not."""
         for node in self.nodes.values():
-            if node.drained or node.removed or not where.allows(node):
+            if not node.available or node.drained or node.removed or not where.allows(node):
                 continue
             if shape.flavour is None or is_flavour(node.flavour, shape.flavour):
                 yield node

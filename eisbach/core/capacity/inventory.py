@@ -8,9 +8,10 @@ class Node:
     """A node: its place, what it offers, and how much of that is free now.
 
     `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new;
-    `drained_by` says on whose word. `hall`, `row` and `rack` are empty where nobody said them; `nvlink` names the NVLink domain that it
-    shares with other nodes, empty where that ends at the node itself. Before `from_ms` it is not there yet. `tenant` is for
-    whom alone it works while something dedicated is on it. `dated_ms` is the start of its earliest entry in the calendar.
+    `drained_by` says on whose word; `available` is false for every reason why it takes nothing now. `hall`, `row` and `rack`
+    are empty where nobody said them; `nvlink` names the NVLink domain that it shares with other nodes, empty where that ends
+    at the node itself. Before `from_ms` it is not there yet. `tenant` is for whom alone it works while something dedicated
+    is on it. `dated_ms` is the start of its earliest entry in the calendar.
     """
 
     node: str
@@ -28,6 +29,7 @@ class Node:
     drained: bool = False
     drained_by: str = ""
     removed: bool = False
+    available: bool = True
     free_cpu_milli: int = 0
     free_memory_mib: int = 0
     free_gpus: list[int] = field(default_factory=list)

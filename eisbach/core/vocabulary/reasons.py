@@ -68,6 +68,7 @@ class Reason(Enum):
     OUT_OF_MEMORY = "OUT_OF_MEMORY"
     ENGINE_LOST_IT = "ENGINE_LOST_IT"
     NODE_DRAINED = "NODE_DRAINED"
+    NODE_LOST = "NODE_LOST"
     PREEMPTED = "PREEMPTED"
     DISK_FULL = "DISK_FULL"
     # the factory itself
@@ -98,6 +99,7 @@ _RETRYABLE = frozenset(
         Reason.DATA_IN_USE,
         Reason.ENGINE_LOST_IT,
         Reason.NODE_DRAINED,
+        Reason.NODE_LOST,
         Reason.PREEMPTED,
         Reason.DISK_FULL,
         Reason.STORE_FULL,
