@@ -6,7 +6,9 @@ from pydantic import Field
 
 from eisbach.api.schemas import Paged, Told
 
-Condition = Literal["drained", "full", "busy", "idle"]
+Condition = Literal[
+    "lost", "suspect", "maintenance", "planned", "cordoned", "draining", "drained", "full", "busy", "idle"
+]  # fmt: skip
 
 
 class SiteFlavour(Told):

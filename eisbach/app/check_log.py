@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from eisbach.app import events as e
-from eisbach.app import events_billing, events_data
+from eisbach.app import events_billing, events_data, events_health
 from eisbach.app.as_told import as_told
 from eisbach.app.event_codec import OpenedEvent, UndecodableEvent, open_event
 from eisbach.app.projections import TEXT_COLUMNS, subjects_of
@@ -266,6 +266,8 @@ def commitments_of(body: e.Body) -> list[tuple[str, str | None]]:
         case events_data.DataSetAnnounced():
             name = (f"{body.data_set}/{TEXT_COLUMNS['data_sets']}", body.name)
             return [name, (f"{body.data_set}/licence", body.licence)] if body.licence else [name]
+        case e.NodeDrained() | events_health.NodeMarked() if body.note:
+            return [(f"{body.mark}/{TEXT_COLUMNS['node_history']}", body.note)]
         case e.AttemptEnded() if body.detail:
             return [(f"{body.attempt}/{TEXT_COLUMNS['attempts']}", body.detail)]
     return []

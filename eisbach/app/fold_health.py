@@ -12,7 +12,6 @@ from eisbach.core.capacity.health import Health, HealthCause, HealthMark, failed
 from eisbach.core.jobs.lifecycle import Fault
 from eisbach.ports.engine import Ending
 
-
 NODE_FAILED_BY = frozenset({Ending.LOST, Ending.DISK_FULL})
 """How an attempt ends when that speaks against its node."""
 _NODE_WORKED = frozenset({Fault.NONE.value, Fault.CUSTOMER.value})

@@ -36,7 +36,7 @@ def question() -> Callable[[FactoryState, int], dict[str, Any]]:
 
 
 def _offer(tariff: Tariff | None, flavour: str, site: Site, nodes: list[Node]) -> dict[str, Any]:
-    usable = [node for node in nodes if not node.drained]
+    usable = [node for node in nodes if node.available]
     gpu = NodeShape(cpu_milli=0, memory_mib=0, gpus=1, flavour=flavour)
     gpu_hour = None
     if tariff is not None and nodes[0].gpus:

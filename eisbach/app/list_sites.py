@@ -54,11 +54,11 @@ def _site(state: FactoryState, site: Site) -> dict[str, Any]:
         "halls": _places(node.hall for node in nodes),
         "racks": _places((node.hall, node.row, node.rack) if node.rack else "" for node in nodes),
         "gpus": sum(node.gpus for node in nodes),
-        "free_gpus": sum(len(node.free_gpus) for node in nodes if not node.drained),
+        "free_gpus": sum(len(node.free_gpus) for node in nodes if node.available),
         "cpu_milli": sum(node.cpu_milli for node in nodes),
-        "free_cpu_milli": sum(node.free_cpu_milli for node in nodes if not node.drained),
+        "free_cpu_milli": sum(node.free_cpu_milli for node in nodes if node.available),
         "memory_mib": sum(node.memory_mib for node in nodes),
-        "free_memory_mib": sum(node.free_memory_mib for node in nodes if not node.drained),
+        "free_memory_mib": sum(node.free_memory_mib for node in nodes if node.available),
         "flavours": [{"flavour": name, "nodes": count} for name, count in sorted(flavours.items())],
     }
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from eisbach.app.list_sites import facts_of, nodes_at
 from eisbach.app.state import FactoryState
+from eisbach.app.state_health import HealthState
+from eisbach.core.capacity.health import Health
 from eisbach.core.capacity.inventory import Node
 
 FULL = 1000
@@ -16,6 +18,12 @@ FULL = 1000
 class Condition(Enum):
     """How a node is, as its operator looks at it; the first that holds, in this order."""
 
+    LOST = "lost"
+    SUSPECT = "suspect"
+    MAINTENANCE = "maintenance"
+    PLANNED = "planned"
+    CORDONED = "cordoned"
+    DRAINING = "draining"
     DRAINED = "drained"
     FULL = "full"
     BUSY = "busy"
@@ -72,13 +80,22 @@ def allocated_permille(node: Node) -> int:
     return max(cores, memory)
 
 
-def condition_of(node: Node) -> Condition:
+def condition_of(health: HealthState, node: Node) -> Condition:
     """Return how a node is."""
-    if node.drained:
-        return Condition.DRAINED
+    if not node.available:
+        return _why_unavailable(health, node)
     if node.is_idle:
         return Condition.IDLE
     return Condition.FULL if allocated_permille(node) >= FULL else Condition.BUSY
+
+
+def _why_unavailable(health: HealthState, node: Node) -> Condition:
+    mark = health.marks.get(node.node)
+    if mark is not None:
+        return Condition.LOST if mark.health is Health.LOST else Condition.SUSPECT
+    if node.node in health.cordoned:
+        return Condition.CORDONED
+    return Condition.DRAINED if node.is_idle else Condition.DRAINING
 
 
 def question(site: str, hall: str | None = None, *, nodes_max: int | None = None) -> Callable[[FactoryState, int], dict[str, Any] | None]:
@@ -94,8 +111,8 @@ def question(site: str, hall: str | None = None, *, nodes_max: int | None = None
         nodes = nodes_at(state, site)
         halls = _grouped(nodes, "hall")
         only = halls[0][0] if hall is None and nodes_max is not None and len(nodes) > nodes_max else hall
-        attempts, whole = attempts_on(state), Tally()
-        drawn = [_hall(name, inside, attempts, whole, is_open=only is None or name == only) for name, inside in halls]
+        attempts, health, whole = attempts_on(state), state.health, Tally()
+        drawn = [_hall(name, inside, attempts, health, whole, is_open=only in (None, name)) for name, inside in halls]
         return {**facts_of(state.sites[site]), **whole.figures(), "hall": only, "halls": drawn}
 
     return ask
@@ -110,14 +127,16 @@ def attempts_on(state: FactoryState) -> dict[str, list[str]]:
     return found
 
 
-def _hall(name: str, nodes: list[Node], attempts: dict[str, list[str]], outer: Tally, *, is_open: bool) -> dict[str, Any]:
+def _hall(
+    name: str, nodes: list[Node], attempts: dict[str, list[str]], health: HealthState, outer: Tally, *, is_open: bool
+) -> dict[str, Any]:
     hall, rows = Tally(), []
     for row, in_row in _grouped(nodes, "row"):
         row_tally, racks = Tally(), []
         for rack, in_rack in _grouped(in_row, "rack"):
             rack_tally, inside = Tally(), []
             for node in in_rack:
-                allocated, condition = allocated_permille(node), condition_of(node).value
+                allocated, condition = allocated_permille(node), condition_of(health, node).value
                 held = node.gpus - len(node.free_gpus)
                 rack_tally.add(node.gpus, held, allocated, condition)
                 if is_open:

@@ -65,7 +65,7 @@ def loads(names: Sequence[str]) -> Callable[[FactoryState, int], dict[str, dict[
                 "free_memory_mib": node.free_memory_mib,
                 "free_gpus": len(node.free_gpus),
                 "allocated_permille": allocated_permille(node),
-                "condition": condition_of(node).value,
+                "condition": condition_of(state.health, node).value,
                 "attempts": attempts.get(node.node, []),
                 "simulated": state.sites[node.site].is_simulated,
             }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from eisbach.app import cap_power
 from eisbach.app.audit_places import audit_places
 from eisbach.app.meter_energy import meter_energy
+from eisbach.app.notice_nodes import watch_nodes
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.settle_usage import settle_running
 from eisbach.core.vocabulary.quantities import SECOND_MS
@@ -41,6 +42,7 @@ def _watch_clock(application: "Application") -> object:
 ROUNDS: Sequence[Round] = (
     Round("watch-clock", 2 * SECOND_MS, _watch_clock),
     Round("sign-head", 10 * SECOND_MS, _sign_head),
+    Round("watch-nodes", 5 * SECOND_MS, watch_nodes),
     Round("reconcile", 10 * SECOND_MS, reconcile),
     Round("settle-usage", 30 * SECOND_MS, settle_running),
     Round("audit-places", 10 * SECOND_MS, audit_places),

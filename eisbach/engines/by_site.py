@@ -7,7 +7,9 @@ from eisbach.ports.engine import (
     CanExpire,
     CanKeepArtifacts,
     CanStreamLogs,
+    CanWatchNodes,
     Engine,
+    GoneNode,
     IsOver,
     LogLine,
     Observation,
@@ -82,6 +84,11 @@ class EngineBySite:
     def expire(self, kind: Remains, is_over: IsOver) -> int:
         """Delete what is over on every engine that keeps something; return of how many."""
         return sum(engine.expire(kind, is_over) for engine in self._engines if isinstance(engine, CanExpire))
+
+    def gone_nodes(self) -> Sequence[GoneNode]:
+        """Return the nodes that any engine misses."""
+        watching = (engine for engine in self._engines if isinstance(engine, CanWatchNodes))
+        return sorted((gone for engine in watching for gone in engine.gone_nodes()), key=lambda gone: gone.node)
 
     def _engine_of(self, attempt_id: str) -> Engine:
         routed = self._route(attempt_id)

@@ -15,6 +15,7 @@ from eisbach.app.snapshot import decode_state, encode_state, fingerprint
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
 from eisbach.core.billing.invoice import Document
+from eisbach.core.capacity.health import Health
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
 from eisbach.core.ledger.transfer import TransferKind
@@ -30,6 +31,7 @@ def check_step(factory: Factory) -> None:
     check_capacity(state)
     check_power(state)
     check_places(state)
+    check_nodes(state)
     check_money(state)
     check_jobs(factory)
     plan = decide(state.scheduler, factory.clock.now())
@@ -81,6 +83,17 @@ def check_places(state: FactoryState) -> None:
         real = {site for site in allowed if not state.sites[site].is_simulated}  # nobody's work is simulated unasked
         assert job.where.sites is None or job.where.sites == (real or allowed)
         assert job.where.sites is not None or allowed == set(state.sites)
+
+
+def check_nodes(state: FactoryState) -> None:
+    """Nothing holds a share of a lost node; a node takes work if and only if nothing speaks against it."""
+    lost = {name for name, mark in state.health.marks.items() if mark.health is Health.LOST}
+    held = {share.node for job in state.scheduler.holding.values() for share in job.shares}
+    assert not lost & held
+    assert not state.health.stranded
+    for name, node in state.scheduler.fleet.nodes.items():
+        assert node.available is not (node.drained or node.removed or name in state.health.marks)
+        assert node.drained or name not in state.health.cordoned
 
 
 def check_power(state: FactoryState) -> None:

@@ -27,6 +27,7 @@ from eisbach.app import (
     set_rules,
     set_shares,
     submit_job,
+    tend_nodes,
     use_target,
 )
 from eisbach.app.announce_data_set import NewDataSet
@@ -38,6 +39,8 @@ from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.state_data import Stage
 from eisbach.app.tend_data_sets import tend_data_sets
+from eisbach.app.tend_nodes import Act
+from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, JobSpec
@@ -128,6 +131,8 @@ class RandomFactory:
             self.drain: 5,
             self.resume: 6,
             self.lose: 6,
+            self.lose_node: 3,
+            self.repair: 4,
             self.budget: 6,
             self.restart: 4,
             self.rounds: 12,
@@ -160,9 +165,10 @@ class RandomFactory:
 
     def finish(self) -> None:
         """Take every obstacle away and wait: whatever was accepted comes to its end."""
-        for node in list(self.factory.app.applier.state.scheduler.fleet.nodes.values()):
-            if node.drained and not node.removed:
-                self.factory.perform(drain_node.command(SYSTEM, node=node.node, drained=False))
+        for gone in self.factory.engine.gone_nodes():
+            self.factory.engine.bring_node_back(gone.node)
+        for act in (Act.RESUME, Act.REPAIR):
+            self.factory.perform(tend_nodes.command(SYSTEM, act=act, targets=Targets(names=("*",))))
         site = self.factory.site.site
         self.factory.perform(cap_power.command(SYSTEM, self.factory.app.sites[site], site=site, draw_mw=None))
         for project in self.projects:
@@ -276,6 +282,26 @@ class RandomFactory:
         self.factory.engine.lose(attempt)
         self.factory.settle()
         return attempt
+
+    def lose_node(self) -> str:
+        """A node fails; its engine tells it, a round finds it, or the operator says it."""
+        node, is_seen = self.a_node(), self.chance.random() < 0.7
+        if is_seen:
+            self.factory.engine.lose_node(node)
+            self.factory.settle()
+        else:
+            self.factory.perform(tend_nodes.command(SYSTEM, act=Act.LOST, targets=Targets(names=(node,))))
+        return f"{node} {'by the engine' if is_seen else 'by the operator'}"
+
+    def repair(self) -> str:
+        """Somebody looks at all nodes that are ill; some work again, the engine may still miss others."""
+        for gone in self.factory.engine.gone_nodes():
+            if self.chance.random() < 0.8:
+                self.factory.engine.bring_node_back(gone.node)
+        ill = sorted(self.factory.app.applier.state.health.marks)
+        for node in ill:
+            self.factory.perform(tend_nodes.command(SYSTEM, act=Act.REPAIR, targets=Targets(names=(node,))))
+        return " ".join(ill)
 
     def budget(self) -> str:
         project, euro = self.chance.choice(self.projects), self.chance.choice([0, 0.05, 0.5, 2, 10, 1000])

@@ -6,6 +6,7 @@ To add one: write a context manager that yields a Harness and name it in ENGINES
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from eisbach.adapters.clocks import ManualClock, SystemClock
 from eisbach.engines.by_site import EngineBySite
 from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.engines.simulated.live import LiveSimulatedEngine
-from eisbach.ports.engine import Ending, Observation, StaleEpoch
+from eisbach.ports.engine import CanWatchNodes, Ending, Observation, StaleEpoch, TaskOrder
 from tests.contracts.engine_contract import Harness, a_stop, an_order
 from tests.engines.local_harness import a_local_engine, wait_until
 
@@ -169,3 +170,37 @@ def test_a_gang_ends_as_a_whole(harness: Harness) -> None:
     harness.wait_running()
     harness.engine.stop(a_stop())
     assert harness.wait_ended().ending is Ending.STOPPED
+
+
+def test_whoever_watches_nodes_misses_none_while_all_is_well(harness: Harness) -> None:
+    assert isinstance(harness.engine, CanWatchNodes)
+    harness.run(an_order())
+    assert list(harness.engine.gone_nodes()) == []
+
+
+@pytest.mark.parametrize("started", ["before", "after"])
+def test_a_node_that_is_gone_ends_what_has_a_task_there_and_is_named(tmp_path: Path, started: str) -> None:
+    """The simulated engine can be told so; engines of real nodes notice by themselves."""
+    with a_simulated_engine(tmp_path) as harness:
+        engine = harness.engine
+        assert isinstance(engine, SimulatedEngine)
+        engine.start(an_order("att_other", run="sleep 60"))
+        gang = replace(an_order(run="sleep 60"), tasks=(a_task(0, "node-1"), a_task(1, "node-2")))
+        if started == "before":
+            engine.start(gang)
+            harness.wait_running()
+        engine.lose_node("node-2")
+        if started == "after":
+            engine.start(gang)
+        seen = harness.wait_ended()
+        assert (seen.ending, seen.node, seen.exit_code) == (Ending.NODE_LOST, "node-2", None)
+        assert (seen.running_since_ms is not None) is (started == "before")
+        assert [gone.node for gone in engine.gone_nodes()] == ["node-2"]
+        assert not harness.has_ended("att_other"), "it has no task there"
+        engine.bring_node_back("node-2")
+        assert engine.gone_nodes() == []
+        assert harness.run(replace(gang, attempt_id="att_2", run="true")).ending is Ending.EXITED
+
+
+def a_task(rank: int, node: str) -> TaskOrder:
+    return TaskOrder(rank=rank, node_id=node, cpu_milli=500, memory_mib=256)

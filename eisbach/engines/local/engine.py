@@ -40,6 +40,7 @@ from eisbach.ports import crash
 from eisbach.ports.engine import (
     Artifact,
     EngineUnavailable,
+    GoneNode,
     IsOver,
     LogLine,
     Observation,
@@ -150,6 +151,10 @@ class LocalEngine:
         """Let the scratch space of an ended attempt go."""
         self._ask(Forget(attempt_id))
         self._secret_orders.pop(attempt_id, None)
+
+    def gone_nodes(self) -> Sequence[GoneNode]:
+        """Return none: its only node is this machine, which is there while anybody asks."""
+        return ()
 
     def close(self) -> None:
         """Let go of the agent; it and all work run on."""

@@ -8,7 +8,17 @@ from threading import RLock
 from eisbach.engines.simulated.journal import Journal, NoJournal, SimulatedAttempt
 from eisbach.engines.simulated.script import Course, course_of
 from eisbach.ports.clock import Clock
-from eisbach.ports.engine import Ending, IsOver, LogLine, Observation, Remains, StaleEpoch, StartOrder, StopOrder
+from eisbach.ports.engine import (
+    Ending,
+    GoneNode,
+    IsOver,
+    LogLine,
+    Observation,
+    Remains,
+    StaleEpoch,
+    StartOrder,
+    StopOrder,
+)
 
 NOTICE = "simulated: nothing was executed"
 """The first line of every log, by the engine itself: nobody shall take a simulated result for a real one."""
@@ -31,6 +41,7 @@ class SimulatedEngine:
         self._due: list[tuple[int, str]] = []
         self._callbacks: list[Callable[[Observation], None]] = []
         self._epoch = 0
+        self._gone: dict[str, int] = {}
         self._lock = RLock()
 
     def start(self, order: StartOrder) -> None:
@@ -40,7 +51,8 @@ class SimulatedEngine:
             if order.attempt_id in self._attempts:
                 return
             course = course_of("\n".join(part for part in (order.setup, order.run) if part))
-            running = self._clock.now() + self._start_ms
+            now = self._clock.now()
+            running = now + self._start_ms
             ends, ending, code = running + course.run_ms, Ending.EXITED, course.exit_code
             if course.run_ms > order.limit_ms:
                 ends, ending, code = running + order.limit_ms, Ending.TIMED_OUT, 143
@@ -54,7 +66,12 @@ class SimulatedEngine:
                 ends_ms=ends,
                 ending=ending,
                 exit_code=code,
+                nodes=tuple(dict.fromkeys(task.node_id for task in order.tasks)),
             )
+            gone = next((node for node in attempt.nodes if node in self._gone), "") if self._gone else ""
+            if gone:
+                attempt = replace(attempt, running_ms=running, ends_ms=now, ending=Ending.NODE_LOST, gone=gone)
+                running = ends = now
             self._keep(order.attempt_id, attempt)
             heapq.heappush(self._due, (running, order.attempt_id))
             heapq.heappush(self._due, (ends, order.attempt_id))
@@ -83,6 +100,25 @@ class SimulatedEngine:
             attempt = self._attempts[attempt_id]
             self._end_now(attempt_id, attempt, Ending.LOST, attempt.exit_code)
         self.advance()
+
+    def lose_node(self, node: str) -> None:
+        """Make a node fail: whatever has a task there ends, and nothing starts there until it is back."""
+        with self._lock:
+            self._gone.setdefault(node, self._clock.now())
+            for name, attempt in self._attempts.items():
+                if attempt.ended_ms is None and node in attempt.nodes:
+                    self._end_now(name, replace(attempt, gone=node), Ending.NODE_LOST, attempt.exit_code)
+        self.advance()
+
+    def bring_node_back(self, node: str) -> None:
+        """Let a node that failed work again."""
+        with self._lock:
+            self._gone.pop(node, None)
+
+    def gone_nodes(self) -> Sequence[GoneNode]:
+        """Return the nodes that failed and are not back, by name."""
+        with self._lock:
+            return [GoneNode(node, since_ms, "simulated") for node, since_ms in sorted(self._gone.items())]
 
     def next_instant(self) -> int | None:
         """Return when something is due, or None."""
@@ -202,7 +238,8 @@ class SimulatedEngine:
             held_ms=attempt.ended_ms - attempt.running_ms if has_run else 0,
             ending=attempt.ending,
             ended_at_ms=attempt.ended_ms,
-            exit_code=attempt.exit_code,
-            rank=0 if attempt.exit_code else None,
+            exit_code=attempt.exit_code if not attempt.gone else None,
+            rank=0 if attempt.exit_code and not attempt.gone else None,
+            node=attempt.gone,
             detail="simulated",
         )

@@ -19,7 +19,8 @@ class SimulatedAttempt:
     """An attempt and how it will go on, in UTC milliseconds.
 
     `job` is empty and `ranks` are none for one that was stopped before it was started. `is_forgotten` keeps the id of
-    one whose outcome is stored, so that a late start does nothing; its lines stay until they expire.
+    one whose outcome is stored, so that a late start does nothing; its lines stay until they expire. `gone` is the node
+    whose loss ended it.
     """
 
     job: str
@@ -29,6 +30,8 @@ class SimulatedAttempt:
     ends_ms: int
     ending: Ending
     exit_code: int
+    nodes: tuple[str, ...] = ()
+    gone: str = ""
     ended_ms: int | None = None
     is_forgotten: bool = False
 
