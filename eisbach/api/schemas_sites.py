@@ -75,6 +75,7 @@ class Tally(Told):
     gpus: int
     held_gpus: int
     allocated_permille: int = Field(description="Mean over the nodes.")
+    closed: int = Field(description="Nodes that take no new work now, for whatever reason.")
     conditions: dict[Condition, int]
 
 

@@ -120,9 +120,8 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
 def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained) -> None:
     node = state.scheduler.fleet.nodes[body.node]
     fold_promises.commission(state, node.site, node.gpus * (node.removed - body.removed), at_ms)
-    state.scheduler.fleet.set_available(body.node, not body.drained, is_removed=body.removed)
-    node.drained_by = body.by if body.drained else ""
-    fold_health.note_drain(state, body.node, is_cordon=body.drained and body.keeps_work)
+    node.drained, node.drained_by = body.drained, body.by if body.drained else ""
+    fold_health.note_drain(state, body.node, is_cordon=body.drained and body.keeps_work, is_removed=body.removed)
 
 
 def _tariff(state: FactoryState, seq: int, at_ms: int, body: e.TariffPublished) -> None:

@@ -18,20 +18,21 @@ _NODE_WORKED = frozenset({Fault.NONE.value, Fault.CUSTOMER.value})
 _NODE_FAILED_BY = frozenset(ending.value for ending in NODE_FAILED_BY)
 
 
-def renew_available(state: FactoryState, name: str) -> None:
+def renew_available(state: FactoryState, name: str, *, is_removed: bool | None = None) -> None:
     """Say to the fleet whether a node takes work, after any of the reasons why it might not has changed."""
     node = state.scheduler.fleet.nodes[name]
-    is_available = not node.drained and not node.removed and name not in state.health.marks
-    state.scheduler.fleet.set_available(name, is_available)
+    gone = node.removed if is_removed is None else is_removed
+    is_available = not node.drained and not gone and name not in state.health.marks
+    state.scheduler.fleet.set_available(name, is_available, is_removed=gone)
 
 
-def note_drain(state: FactoryState, name: str, *, is_cordon: bool) -> None:
-    """A node was drained, cordoned or taken back into use; the fleet's node says so already."""
+def note_drain(state: FactoryState, name: str, *, is_cordon: bool, is_removed: bool = False) -> None:
+    """A node was drained, cordoned, removed or taken back into use; that it is drained, the fleet's node says already."""
     if is_cordon:
         state.health.cordoned.add(name)
     else:
         state.health.cordoned.discard(name)
-    renew_available(state, name)
+    renew_available(state, name, is_removed=is_removed)
 
 
 def note_end(state: FactoryState, job: ActiveJob, body: AttemptEnded) -> None:

@@ -30,6 +30,9 @@ class Condition(Enum):
     IDLE = "idle"
 
 
+_IN_USE = (Condition.FULL, Condition.BUSY, Condition.IDLE)
+
+
 @dataclass(slots=True)
 class Tally:
     """What nodes come to together: how many there are, in which condition, and how much of them is allocated."""
@@ -64,6 +67,7 @@ class Tally:
             "gpus": self.gpus,
             "held_gpus": self.held_gpus,
             "allocated_permille": self.allocated_sum // self.nodes if self.nodes else 0,
+            "closed": self.nodes - sum(self.conditions[one.value] for one in _IN_USE),
             "conditions": dict(self.conditions),
         }
 

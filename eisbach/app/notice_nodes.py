@@ -1,25 +1,19 @@
-"""What the end of an attempt, or its engine, says about nodes: one that is gone is lost, one that fails in a row suspect."""
+"""What the end of an attempt says about its nodes: one that is gone is lost, one that fails in a row is suspect."""
 
-from typing import TYPE_CHECKING
-
-from eisbach.app.commands import SYSTEM, Command, Context, Decision
+from eisbach.app.commands import SYSTEM, Context
 from eisbach.app.events import Body
 from eisbach.app.events_health import NodeMarked
 from eisbach.app.fold_health import NODE_FAILED_BY
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.health import Health, HealthCause, failed_node, is_put_aside
-from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.ports.engine import CanWatchNodes, Ending, Observation
-
-if TYPE_CHECKING:
-    from eisbach.app.application import Application
+from eisbach.ports.engine import Ending, Observation
 
 
 def after_end(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> tuple[Body, ...]:
     """Return what an attempt's end says about its nodes; the job still holds their shares."""
     if seen.ending is Ending.NODE_LOST:
-        return _lost(state, context, seen.node)
+        return lost_node(state, context, seen.node)
     if seen.ending not in NODE_FAILED_BY:
         return ()
     name = failed_node(job.shares, seen.rank)
@@ -34,25 +28,8 @@ def after_end(state: FactoryState, context: Context, job: ActiveJob, seen: Obser
     return (_mark(context, name, Health.SUSPECT, HealthCause.FAILURES),)
 
 
-def watch_nodes(application: "Application") -> int:
-    """Mark the nodes lost that an engine says are gone; return how many. Idempotent, a round."""
-    engine = application.engine
-    gone = [one.node for one in engine.gone_nodes()] if isinstance(engine, CanWatchNodes) else []
-    if not gone:
-        return 0
-    answer = application.perform(_gone(gone)).result()
-    return 0 if isinstance(answer, Refusal) else int(answer["lost"])
-
-
-def _gone(nodes: list[str]) -> Command:
-    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
-        events = [body for node in nodes for body in _lost(state, context, node)]
-        return Decision(events=tuple(events), reply={"lost": len(events)})
-
-    return decide
-
-
-def _lost(state: FactoryState, context: Context, name: str) -> tuple[Body, ...]:
+def lost_node(state: FactoryState, context: Context, name: str) -> tuple[Body, ...]:
+    """Return the event that a node is lost as an engine says; none where that is known, or the node is not."""
     known, mark = state.scheduler.fleet.nodes.get(name), state.health.marks.get(name)
     if known is None or known.removed or (mark is not None and mark.health is Health.LOST):
         return ()

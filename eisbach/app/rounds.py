@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from eisbach.app import cap_power
 from eisbach.app.audit_places import audit_places
 from eisbach.app.meter_energy import meter_energy
-from eisbach.app.notice_nodes import watch_nodes
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.settle_usage import settle_running
+from eisbach.app.watch_nodes import watch_nodes
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.ports.engine import EngineUnavailable
 

@@ -4,10 +4,10 @@ import pytest
 
 from eisbach.app import cancel_job, tend_nodes
 from eisbach.app.commands import SYSTEM
-from eisbach.app.notice_nodes import watch_nodes
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
 from eisbach.app.tend_nodes import Act
+from eisbach.app.watch_nodes import watch_nodes
 from eisbach.core.capacity.health import FAILURES_BEFORE_SUSPECT, Health
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS

@@ -69,8 +69,8 @@ def test_what_is_taken_is_given_back_exactly(fleet, wanted):
 @given(fleets, shapes, counts)
 def test_an_idle_fleet_places_exactly_what_it_could_ever_place_undrained(fleet, shape, count):
     assert (fleet.place(shape, count) is not None) == fleet.could_without_drained(shape, count)
-    for node in fleet.nodes.values():
-        node.drained = False
+    for name in fleet.nodes:
+        fleet.set_available(name, True)
     assert (fleet.place(shape, count) is not None) == fleet.could_ever(shape, count)
 
 

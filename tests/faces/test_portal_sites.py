@@ -59,7 +59,7 @@ def test_the_map_draws_each_node_and_says_it_in_words(sites):
     text = browser(sites, sites.operator).get("/sites/far%20%26%20away/map").text
     assert text.count("<title>far-") == 16
     assert text.count('class="node node-idle" x=') == 15 + 1, "and one in the legend"
-    assert re.search(r'aria-label="2 racks, 8 nodes, 0.?% allocated, 1 drained"', text)
+    assert re.search(r'aria-label="2 racks, 8 nodes, 0.?% allocated, 1 out of use"', text)
     assert len(re.findall(r'<th scope="row">rack-0\d</th>', text)) == 4
     assert "badge-simulated" in text
     assert "style=" not in text

@@ -43,15 +43,12 @@ class Fleet:
         self.replace(node)
 
     def replace(self, node: Node) -> None:
-        """Put a node with everything free in the place of the one of the same name."""
+        """Put a node with everything free in the place of the one of the same name; a drained one takes no work."""
+        node.available = node.available and not node.drained
         node.free_cpu_milli, node.free_memory_mib = node.cpu_milli, node.memory_mib
         node.free_gpus = list(range(node.gpus))
         node.tenant = ""
         self.nodes[node.node] = node
-
-    def set_available(self, name: str, is_available: bool) -> None:
-        """Say whether a node takes work now; what it holds stays."""
-        self.nodes[name].available = is_available
 
     def sites(self) -> frozenset[str]:
         """Return the sites at which nodes stand."""
@@ -60,14 +57,14 @@ class Fleet:
     def usable(self, shape: NodeShape, where: Where = ANYWHERE) -> Iterable[Node]:
         """Yield the nodes that may take this shape there, whether free or not."""
         for node in self.nodes.values():
-            if not node.available or node.drained or node.removed or not where.allows(node):
+            if not node.available or node.removed or not where.allows(node):
                 continue
             if shape.flavour is None or is_flavour(node.flavour, shape.flavour):
                 yield node
 
     def set_available(self, node: str, is_available: bool, *, is_removed: bool = False) -> None:
-        """Say whether a node takes new work (a drained one keeps what it has), or is no part of the fleet any more."""
-        self.nodes[node].drained = not is_available
+        """Say whether a node takes new work (else it keeps what it has), or is no part of the fleet any more."""
+        self.nodes[node].available = is_available
         self.nodes[node].removed = is_removed
 
     def set_dated(self, node: str, from_ms: int | None) -> None:
@@ -77,7 +74,7 @@ class Fleet:
     def free_whole(self, pool: str) -> int:
         """Return how many nodes of a pool take work now and have nothing on them."""
         return sum(
-            node.is_idle and not node.drained and not node.removed for node in self.nodes.values() if node.pool == pool
+            node.is_idle and node.available and not node.removed for node in self.nodes.values() if node.pool == pool
         )
 
     def place(

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 
 from eisbach.core.capacity.inventory import Node
-
-_PATTERN = frozenset("*?[")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
-    """Nodes that have one of the names (patterns such as `b200-00*` too) and stand at all the places that are said."""
+    """Nodes that have one of the names (`*` stands for anything, as in `b200-00*`) and stand at all the places that are said."""
 
     names: tuple[str, ...] = ()
     site: str = ""
@@ -40,9 +37,26 @@ def unknown_name(nodes: Iterable[Node], targets: Targets) -> str | None:
     names = [node.node for node in nodes if not node.removed]
     known = set(names)
     for said in targets.names:
-        if said not in known and not (_PATTERN & set(said) and any(fnmatchcase(name, said) for name in names)):
+        if said not in known and not any(is_named(name, said) for name in names):
             return said
     return None
+
+
+def is_named(name: str, said: str) -> bool:
+    """Return whether a name is what somebody said; `*` stands for anything."""
+    first, *rest = said.split("*")
+    if not rest:
+        return name == said
+    *middle, last = rest
+    if len(name) < len(first) + len(last) or not name.startswith(first) or not name.endswith(last):
+        return False
+    inner, at = name[len(first) : len(name) - len(last)], 0
+    for part in middle:
+        found = inner.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
 
 
 def is_place(name: str, said: str) -> bool:
@@ -55,7 +69,7 @@ def is_place(name: str, said: str) -> bool:
 
 
 def _is_meant(node: Node, targets: Targets) -> bool:
-    if targets.names and not any(fnmatchcase(node.node, said) for said in targets.names):
+    if targets.names and not any(is_named(node.node, said) for said in targets.names):
         return False
     if (targets.site and node.site != targets.site) or (targets.pool and node.pool != targets.pool):
         return False

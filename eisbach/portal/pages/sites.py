@@ -26,13 +26,22 @@ CONDITION_NAMES: Mapping[str, str] = {
     Condition.BUSY.value: N_("partly allocated"),
     Condition.FULL.value: N_("full"),
     Condition.DRAINED.value: N_("drained"),
+    Condition.DRAINING.value: N_("being drained"),
+    Condition.CORDONED.value: N_("cordoned"),
+    Condition.SUSPECT.value: N_("suspect"),
+    Condition.LOST.value: N_("lost"),
+    Condition.MAINTENANCE.value: N_("in maintenance"),
+    Condition.PLANNED.value: N_("not there yet"),
 }
 LEGEND = (
     ("idle", N_("idle")),
     *((f"level-{level}", N_("up to {share}")) for level in range(1, LEVELS)),
     (f"level-{LEVELS}", N_("more, but not all")),
     ("full", N_("full")),
-    ("drained", N_("drained: takes no new work")),
+    ("drained", N_("drained or cordoned: takes no new work")),
+    ("suspect", N_("suspect: takes no new work until somebody has looked")),
+    ("lost", N_("lost")),
+    ("maintenance", N_("in maintenance, or not there yet")),
 )
 """Each class of a drawn node, and what it stands for."""
 
@@ -64,10 +73,17 @@ def show_map(call: Call) -> Response:
     return call.render("sites/map.html", site=found, drawn=drawn, legend=legend, condition_names=CONDITION_NAMES)
 
 
+_DRAWN_AS = {
+    Condition.DRAINING.value: Condition.DRAINED.value,
+    Condition.CORDONED.value: Condition.DRAINED.value,
+    Condition.PLANNED.value: Condition.MAINTENANCE.value,
+}
+
+
 def node_class(node: Mapping[str, Any]) -> str:
-    """Return how a node is drawn: idle, drained, full, or one of LEVELS steps by its allocated share, rounded up."""
+    """Return how a node is drawn: by its condition, or one of LEVELS steps by its allocated share, rounded up."""
     if node["condition"] != Condition.BUSY.value:
-        return str(node["condition"])
+        return _DRAWN_AS.get(node["condition"], str(node["condition"]))
     return f"level-{max(1, -(-int(node['allocated_permille']) * LEVELS // FULL))}"
 
 
