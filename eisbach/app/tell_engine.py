@@ -11,7 +11,16 @@ from eisbach.app.events import AttemptEnded, AttemptPlanned, JobStopping
 from eisbach.app.start_attempt import AttemptSources, complete, order_facts, stop_order
 from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.ports.crash import reached
-from eisbach.ports.engine import Ending, Engine, EngineUnavailable, KnowsItsWork, Observation, StaleEpoch, StartOrder, StopOrder
+from eisbach.ports.engine import (
+    Ending,
+    Engine,
+    EngineUnavailable,
+    KnowsItsWork,
+    Observation,
+    StaleEpoch,
+    StartOrder,
+    StopOrder,
+)
 
 log = logging.getLogger("eisbach.engine")
 
