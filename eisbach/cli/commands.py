@@ -123,6 +123,13 @@ SECTIONS = (
             Entry("audit export", "audit:export", "Write the whole log with its signed head."),
         ),
     ),
+    Section(
+        "The twin",
+        (
+            Entry("twin run", "twin:run", "Play a site with a trace or imagined demand; simulated."),
+            Entry("twin replay", "twin:replay", "Replay a trace on equal nodes; simulated."),
+        ),
+    ),
     Section("This program", (Entry("version", "version:version", "Print the versions of client and factory."),)),
 )
 ENTRIES = tuple(entry for section in SECTIONS for entry in section.entries)
@@ -142,4 +149,5 @@ GROUPS = {
     "invoice": "Invoices and credit notes, as XRechnung.",
     "prove": "Proofs for outsiders, checked without the factory.",
     "audit": "The tamper-evident log.",
+    "twin": "The twin: the same scheduler on a virtual clock. Everything it prints is simulated.",
 }

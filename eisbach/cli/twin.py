@@ -1,0 +1,203 @@
+"""`eisbach twin`: play days, months or a trace on a site without one. Everything that it prints is simulated."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from eisbach.cli.errors import CliError, usage_error
+from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.output import Format, Output, pairs, show
+
+if TYPE_CHECKING:
+    from eisbach.app.site_facts import SiteFacts
+    from eisbach.core.jobs.within import Within
+    from eisbach.core.scheduling.policy import Policy
+    from eisbach.twin.scenario import Scenario
+    from eisbach.twin.world import World
+
+Json = dict[str, Any]
+SHOWN_EVERY = 500
+"""Instants of virtual time between two looks at the progress."""
+
+Site = Annotated[str, typer.Option("--site", metavar="S", help="A shipped site such as munich, or a site file.")]
+Days = Annotated[int | None, typer.Option("--days", min=1, max=3660, help="Virtual days; without it, until all work is over.")]
+Jobs = Annotated[Path | None, typer.Option("--jobs", metavar="TRACE", help="A job table or a week file, plain or gzip.")]
+Demand = Annotated[Path | None, typer.Option("--demand", metavar="FILE", help="Classes of customers (TOML).")]
+PolicyName = Annotated[str, typer.Option("--policy", help="fifo, easy or default.")]
+WithinLevel = Annotated[str, typer.Option("--within", help="Where gangs want to stay: nvlink, rack, row or hall.")]
+Flavour = Annotated[str, typer.Option("--flavour", help="The flavour a trace runs on; else the one with most GPUs.")]
+Seed = Annotated[int, typer.Option("--seed", help="All chance comes from it.")]
+Log = Annotated[bool, typer.Option("--log", help="Hash every event into the log's tree, as a live factory does.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
+
+
+def run(
+    site: Site,
+    days: Days = None,
+    jobs: Jobs = None,
+    demand: Demand = None,
+    policy: PolicyName = "default",
+    within: WithinLevel = "",
+    flavour: Flavour = "",
+    seed: Seed = 1,
+    log: Log = False,
+    as_json: AsJson = False,
+    output_format: Output = Format.TABLE,
+) -> None:
+    """Play a site with a trace or imagined demand; simulated."""
+    from eisbach.twin.scenario import Scenario
+
+    if (jobs is None) == (demand is None):
+        raise usage_error("Give --jobs TRACE or --demand FILE, one of the two", "docs/twin.md describes both")
+    if demand is not None and days is None:
+        raise usage_error("Imagined demand has no end", "Say how many --days")
+    facts = _site(site)
+    with _told():
+        if jobs is not None:
+            workload: Any = _trace(jobs, facts, flavour, _within(within))
+        else:
+            workload = _demand(Path(str(demand)), facts, int(days or 1), seed)
+    scenario = Scenario(sites=(facts,), workload=workload, policy=_policy(policy), seed=seed, days=days, has_log=log)
+    _play(scenario, Format.JSON if as_json else output_format)
+
+
+def replay(
+    jobs: Annotated[Path, typer.Option("--jobs", metavar="FILE", help="A job table or a week file, plain or gzip.")],
+    nodes: Annotated[int, typer.Option("--nodes", min=1, max=100_000, help="Equal nodes, 8 in a rack, 16 racks in a row.")],
+    gpus_per_node: Annotated[int, typer.Option("--gpus-per-node", min=0, max=1024, help="GPUs of each node.")] = 8,
+    policy: PolicyName = "default",
+    within: WithinLevel = "",
+    log: Log = False,
+    as_json: AsJson = False,
+    output_format: Output = Format.TABLE,
+) -> None:
+    """Replay a trace on equal nodes; simulated."""
+    from eisbach.twin.equal_nodes import equal_nodes
+    from eisbach.twin.scenario import Scenario
+
+    facts = equal_nodes(nodes, gpus_per_node)
+    with _told():
+        workload = _trace(jobs, facts, "", _within(within))
+    _play(Scenario(sites=(facts,), workload=workload, policy=_policy(policy), has_log=log), Format.JSON if as_json else output_format)
+
+
+def _play(scenario: "Scenario", chosen: Format) -> None:
+    with _progress(len(scenario.workload)) as shown:
+        result = scenario.play(scenario.world(), after_instant=shown)
+    doc = scenario.document(result)
+    show(doc, chosen, lambda is_wide: _print_result(doc))
+
+
+def _print_result(doc: Json) -> None:
+    """Print what a run came to, for a person."""
+    pairs(
+        [
+            ("label", f"{doc['label']}: nothing was executed"),
+            ("site", ", ".join(doc["sites"])),
+            ("workload", doc["workload"]),
+            ("policy, seed", f"{doc['policy']}, {doc['seed']}"),
+            ("jobs", f"{doc['jobs']:,}, {doc['finished']:,} of them finished"),
+            ("wait", f"mean {_seconds(doc['mean_wait_s'])}, half within {_seconds(doc['p50_wait_s'])}, 99 of 100 within {_seconds(doc['p99_wait_s'])}"),
+            ("first to last", _seconds(doc["makespan_s"])),
+            ("GPUs", f"{doc['sold']:.1%} sold, {doc['allocated']:.1%} allocated, {doc['busy']:.1%} busy; {doc['stranded_gpu_h']:,.0f} GPU-hours stranded"),
+            ("gangs in one rack", "" if doc["in_rack"] is None else f"{doc['in_rack']:.1%}"),
+            ("preemptions", f"{doc['preemptions']:,}"),
+            ("promises", f"{doc['promises']:,}, {doc['promises_broken']:,} of them broken"),
+            ("violations", f"{doc['violations']:,}"),
+            ("revenue", f"{doc['revenue_eur']:,.2f} EUR"),
+            ("events", f"{doc['events']:,}"),
+            ("plan hash", doc["plan_hash"]),
+            ("log root", doc["log_root"]),
+            ("this computer", f"{doc['cpu_s']:.1f} CPU seconds, {doc['jobs_per_cpu_s']:,.0f} jobs each second, at most {doc['peak_rss_mb']:,.0f} MB"),
+        ]
+    )  # fmt: skip
+
+
+def _seconds(seconds: float) -> str:
+    from eisbach.cli.figures import duration
+
+    return duration(round(seconds * 1000))
+
+
+def _site(said: str) -> "SiteFacts":
+    from eisbach.adapters.home_files import HomeFileError
+    from eisbach.adapters.shipped_sites import shipped_sites, site_file_of
+    from eisbach.adapters.site_file import read_site_file
+
+    try:
+        sites = read_site_file(site_file_of(said))
+    except HomeFileError as error:
+        raise usage_error(str(error), f"Shipped sites are {', '.join(shipped_sites())}") from error
+    if len(sites) != 1:
+        raise usage_error(f"{said} holds {len(sites)} sites, and one is played at a time", "Write a file with one [site]")
+    return sites[0]
+
+
+def _policy(name: str) -> "Policy":
+    from eisbach.core.scheduling.policy import POLICIES
+
+    if name not in POLICIES:
+        raise usage_error(f"There is no policy {name!r}", f"Use one of {', '.join(POLICIES)}")
+    return POLICIES[name]
+
+
+def _within(level: str) -> "Within | None":
+    from eisbach.core.jobs.within import Level, Within
+
+    levels = {one.value: one for one in Level}
+    if level and level not in levels:
+        raise usage_error(f"There is no level {level!r} of the topology", f"Use one of {', '.join(levels)}")
+    return Within(levels[level]) if level else None
+
+
+def _trace(path: Path, site: "SiteFacts", flavour: str, within: "Within | None") -> Any:
+    from eisbach.twin.trace_workload import TraceWorkload
+
+    return TraceWorkload(path, site, flavour=flavour, within=within)
+
+
+def _demand(path: Path, site: "SiteFacts", days: int, seed: int) -> Any:
+    from eisbach.twin.demand import DemandWorkload
+    from eisbach.twin.demand_file import read_demand
+
+    return DemandWorkload(read_demand(path), site, days=days, seed=seed, name=path.name)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell what is wrong with a file of the person's as an error of the command line."""
+    from eisbach.adapters.home_files import HomeFileError
+    from eisbach.twin.trace_file import TraceError
+    from eisbach.twin.workload import UnknownFlavour
+
+    try:
+        yield
+    except (HomeFileError, TraceError, UnknownFlavour) as error:
+        raise CliError(str(error), code=ExitCode.USAGE) from error
+
+
+@contextmanager
+def _progress(jobs: int) -> "Iterator[Callable[[World], object]]":
+    """Yield what looks at a world after each instant: a progress bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda world: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TextColumn("jobs submitted"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=jobs)
+        looks = 0
+
+        def look(world: "World") -> None:
+            nonlocal looks
+            looks += 1
+            if not looks % SHOWN_EVERY:
+                bar.update(task, completed=world.state.totals.get("submitted", 0))
+
+        yield look

@@ -1,0 +1,73 @@
+"""`eisbach twin ...`: what it prints, that it says it is simulated, and what it answers to bad input."""
+
+import pytest
+
+from tests.faces.cli_tools import run_cli
+from tests.twin.traces import TABLE, WEEK, written
+
+KEYS = (
+    "jobs finished mean_wait_s p50_wait_s p99_wait_s makespan_s sold allocated busy stranded_gpu_h preemptions promises "
+    "promises_broken violations revenue_eur in_rack events plan_hash log_root cpu_s jobs_per_cpu_s peak_rss_mb"
+).split()
+SITE = """
+[site]
+name = "tiny"
+country = "DE"
+operator = "Test"
+operator_country = "DE"
+[[node]]
+name = "n"
+pool = "gpu"
+flavour = "b200.8"
+cores = 96
+memory_mib = 1048576
+gpus = 8
+count = 4
+"""
+DEMAND = '[[class]]\nname = "a"\njobs_per_day = 40\nsizes = [[1, 3], [16, 1]]\nmedian = "2h"\n'
+WEEK_ROWS = f"{WEEK}a,0,2,100,200\nb,10,3,50,100\nc,20,1,60,80\n"
+
+
+def test_a_replay_prints_every_key(tmp_path):
+    ran = run_cli("twin", "replay", "--jobs", str(written(tmp_path, WEEK_ROWS)), "--nodes", "4", "--json")
+    doc = ran.document()
+    assert ran.code == 0, ran.err
+    assert set(KEYS) <= set(doc)
+    assert (doc["label"], doc["jobs"], doc["finished"], doc["mean_wait_s"], doc["log_root"]) == ("simulated", 3, 3, 30, "")
+
+
+def test_the_same_command_gives_the_same_plan_with_and_without_a_log(tmp_path):
+    files = ["--site", str(written(tmp_path, SITE, "tiny.toml")), "--demand", str(written(tmp_path, DEMAND, "demand.toml"))]
+    first, again, logged = (run_cli("twin", "run", *files, "--days", "2", *more, "--json").document() for more in ((), (), ("--log",)))
+    assert first["plan_hash"] == again["plan_hash"] == logged["plan_hash"]
+    assert not first["log_root"]
+    assert len(logged["log_root"]) == 64
+    other = run_cli("twin", "run", *files, "--days", "2", "--seed", "9", "--json").document()
+    assert other["plan_hash"] != first["plan_hash"]
+
+
+def test_people_read_that_it_is_simulated(tmp_path):
+    ran = run_cli("twin", "replay", "--jobs", str(written(tmp_path, WEEK_ROWS)), "--nodes", "4")
+    assert ran.out.startswith("label ")
+    assert "simulated: nothing was executed" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--site", "atlantis", "--days", "1", "--jobs", "TRACE"], "atlantis"),
+        (["run", "--site", "munich", "--days", "1"], "Give --jobs TRACE or --demand FILE"),
+        (["run", "--site", "munich", "--demand", "TRACE"], "Say how many --days"),
+        (["run", "--site", "munich", "--jobs", "TRACE", "--policy", "best"], "There is no policy 'best'"),
+        (["run", "--site", "munich", "--jobs", "TRACE", "--within", "town"], "There is no level 'town'"),
+        (["run", "--site", "munich", "--jobs", "TRACE", "--flavour", "a100"], "has no 'a100'"),
+        (["replay", "--jobs", "TRACE", "--nodes", "2"], "gpus is 24, and the site has 2 nodes"),
+        (["replay", "--jobs", "absent.csv", "--nodes", "2"], "absent.csv cannot be read"),
+    ],
+)
+def test_bad_input_is_a_usage_error(tmp_path, arguments, said):
+    trace = str(written(tmp_path, f"{TABLE}a,,0,,10,24,,,\n"))
+    ran = run_cli("twin", *[trace if one == "TRACE" else one for one in arguments])
+    assert said in ran.err
+    assert ran.code == 2
+    assert not ran.out
