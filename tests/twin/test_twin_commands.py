@@ -5,10 +5,7 @@ import pytest
 from tests.faces.cli_tools import run_cli
 from tests.twin.traces import TABLE, WEEK, written
 
-KEYS = (
-    "jobs finished mean_wait_s p50_wait_s p99_wait_s makespan_s sold allocated busy stranded_gpu_h preemptions promises "
-    "promises_broken violations revenue_eur in_rack events plan_hash log_root cpu_s jobs_per_cpu_s peak_rss_mb"
-).split()
+KEYS = ["jobs", "finished", "mean_wait_s", "p50_wait_s", "p99_wait_s", "makespan_s", "sold", "allocated", "busy", "stranded_gpu_h", "preemptions", "promises", "promises_broken", "violations", "revenue_eur", "in_rack", "events", "plan_hash", "log_root", "cpu_s", "jobs_per_cpu_s", "peak_rss_mb"]
 SITE = """
 [site]
 name = "tiny"
