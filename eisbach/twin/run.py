@@ -6,34 +6,22 @@ At one instant come first the ends of work, then what happens to nodes, then boo
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
 from eisbach.app import submit_job
 from eisbach.app.application import Application
 from eisbach.app.commands import SYSTEM, Command
 from eisbach.app.settle_usage import SETTLE_EVERY_MS, settle_running
-from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape
+from eisbach.core.jobs.request import CheckpointRule, JobSpec
 from eisbach.core.vocabulary.invariant import require
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated.script import Course
 from eisbach.twin.figures import Figures
 from eisbach.twin.result import Result
+from eisbach.twin.workload import Work
 from eisbach.twin.world import World
 
 NO_GRACE = CheckpointRule(grace_ms=0)
-
-
-class Work(Protocol):
-    """A job as it will be submitted, `submit_ms` after the beginning of the run, and how long it takes."""
-
-    job: str
-    customer: str
-    submit_ms: int
-    duration_ms: int
-    limit_ms: int
-    nodes: int
-    shape: NodeShape
-    capacity_class: CapacityClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +124,7 @@ def _command(world: World, work: Work) -> Command:
         time_limit_ms=work.limit_ms,
         checkpoint=NO_GRACE,
         capacity_class=work.capacity_class,
+        within=work.within,
     )
     return submit_job.command(SYSTEM, project=world.projects[work.customer], spec=spec)
 
