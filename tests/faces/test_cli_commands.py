@@ -27,6 +27,8 @@ READS = {
     "promises": "eisbach.promises/1",
     "promises exaflops": "eisbach.promise/1",
     "node list": "eisbach.nodes/1",
+    "share list": "eisbach.shares/1",
+    "quota list": "eisbach.quotas/1",
     "org list": "eisbach.organisations/1",
     "project list": "eisbach.projects/1",
     "token list": "eisbach.tokens/1",

@@ -38,7 +38,10 @@ _LAST = 1 << 512
 
 
 class Standing(IntEnum):
-    """How work stands to what its owner may hold; the lowest first. Work above a quota may be reclaimed."""
+    """How work stands to what its owner may hold; the lowest first. Work above a quota may be reclaimed.
+
+    Whatever an agreement promises, a quota is the narrower word: it is the owner's own, or the operator's.
+    """
 
     WITHIN_AGREEMENT = 0
     ORDINARY = 1
@@ -130,15 +133,22 @@ class FairShare:
             branch = branch.parent
 
     def rank(self, leaf: str) -> Rank:
-        """Return what leaves are sorted by: for each level from the top, what the branch had for its weight."""
+        """Return what leaves are sorted by: how they stand, then for each level from the top what the branch had for its weight."""
         entry = ENTRY_MS * self._scale
         found: list[int | str] = []
+        standing = Standing.ORDINARY
         branch = self._leaf(leaf)
         while branch.parent is not None:
-            had = branch.usage + branch.held * entry
+            held = branch.held
+            if branch.quota is not None and held >= branch.quota:
+                standing = Standing.ABOVE_QUOTA
+            elif held < branch.agreed and standing is Standing.ORDINARY:
+                standing = Standing.WITHIN_AGREEMENT
+            had = branch.usage + held * entry
             found.append(branch.name)
             found.append(had // branch.weight if branch.weight else _LAST + had)
             branch = branch.parent
+        found.append(standing)
         found.reverse()
         return tuple(found)
 
@@ -168,6 +178,15 @@ class FairShare:
     def held(self, name: str) -> int:
         """Return what a branch holds now."""
         return self._branches[name].held
+
+    def weight(self, name: str) -> int:
+        """Return the weight of a branch among its siblings."""
+        return self._branches[name].weight
+
+    def children(self, name: str = "") -> list[str]:
+        """Return the branches below one, or below the top, in the order in which they joined."""
+        above = self._branches[name] if name else self._top
+        return [one.name for one in self._branches.values() if one.parent is above]
 
     def usage(self, name: str, now: int) -> int:
         """Return the decayed usage of a branch: what it used in this hour in full, a half-life ago by half."""

@@ -1,0 +1,67 @@
+"""Schemas of `/v1` about fair shares, quotas and agreements. Amounts are thousandths of a GPU (`gpu_milli`)."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from eisbach.api.schemas import Asked, Told
+
+GpuMilli = Annotated[int, Field(description="Thousandths of a GPU.", examples=[512_000])]
+
+
+class NewShare(Asked):
+    weight: int | None = Field(description="Its weight among its siblings; null gives back the usual 100.", examples=[300])
+
+
+class SetShare(Told):
+    owner: str
+    scope: str
+    weight: int
+    changed: bool
+
+
+class NewQuota(Asked):
+    gpu_milli: GpuMilli | None = Field(description="What may be held at once before it may be reclaimed; null: no quota.")
+
+
+class SetQuota(Told):
+    owner: str
+    scope: str
+    gpu_milli: int | None
+    changed: bool
+
+
+class NewAgreement(Asked):
+    gpu_milli: GpuMilli = Field(description="Committed capacity: up to there its work goes first.")
+    price_permille: int = Field(default=1000, description="Thousandths of the list price.", examples=[850])
+
+
+class SetAgreement(Told):
+    organisation: str
+    gpu_milli: int
+    price_permille: int
+    changed: bool
+
+
+class Branch(Told):
+    """What a segment, an organisation or a project is due and had."""
+
+    owner: str
+    name: str
+    scope: str
+    parent: str | None
+    weight: int
+    due_ppm: int = Field(description="What it is due of the factory while all have work, in millionths.")
+    used_ppm: int = Field(description="What it had of the decayed usage, in millionths.")
+    usage_gpu_milli_ms: int
+    half_life_hours: int
+    held_gpu_milli: int
+    quota_gpu_milli: int | None
+    agreed_gpu_milli: int
+    price_permille: int | None
+    turn: int | None = Field(description="Of a project: its place among all projects; the first one's work comes first.")
+    turns: int | None
+
+
+class Shares(Told):
+    items: list[Branch]
