@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from eisbach.app.site_facts import SiteFacts
     from eisbach.core.jobs.within import Within
     from eisbach.core.scheduling.policy import Policy
+    from eisbach.twin.run import Act
     from eisbach.twin.scenario import Scenario
     from eisbach.twin.world import World
 
@@ -27,6 +28,7 @@ Site = Annotated[str, typer.Option("--site", metavar="S", help="A shipped site s
 Days = Annotated[int | None, typer.Option("--days", min=1, max=3660, help="Virtual days; without it, until all work is over.")]
 Jobs = Annotated[Path | None, typer.Option("--jobs", metavar="TRACE", help="A job table or a week file, plain or gzip.")]
 Demand = Annotated[Path | None, typer.Option("--demand", metavar="FILE", help="Classes of customers (TOML).")]
+FaultsFile = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="What goes wrong (TOML).")]
 PolicyName = Annotated[str, typer.Option("--policy", help="fifo, easy or default.")]
 WithinLevel = Annotated[str, typer.Option("--within", help="Where gangs want to stay: nvlink, rack, row or hall.")]
 Flavour = Annotated[str, typer.Option("--flavour", help="The flavour a trace runs on; else the one with most GPUs.")]
@@ -40,6 +42,7 @@ def run(
     days: Days = None,
     jobs: Jobs = None,
     demand: Demand = None,
+    faults: FaultsFile = None,
     policy: PolicyName = "default",
     within: WithinLevel = "",
     flavour: Flavour = "",
@@ -61,7 +64,10 @@ def run(
             workload: Any = _trace(jobs, facts, flavour, _within(within))
         else:
             workload = _demand(Path(str(demand)), facts, int(days or 1), seed)
-    scenario = Scenario(sites=(facts,), workload=workload, policy=_policy(policy), seed=seed, days=days, has_log=log)
+        acts = _faults(faults, facts, days, seed) if faults is not None else ()
+    scenario = Scenario(
+        sites=(facts,), workload=workload, policy=_policy(policy), acts=acts, seed=seed, days=days, has_log=log
+    )
     _play(scenario, Format.JSON if as_json else output_format)
 
 
@@ -167,16 +173,28 @@ def _demand(path: Path, site: "SiteFacts", days: int, seed: int) -> Any:
     return DemandWorkload(read_demand(path), site, days=days, seed=seed, name=path.name)
 
 
+def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int) -> "tuple[Act, ...]":
+    from eisbach.twin.faults import acts_of
+    from eisbach.twin.faults_file import read_faults
+    from eisbach.twin.world import START_MS
+
+    faults = read_faults(path)
+    if faults.is_random and days is None:
+        raise usage_error("Failures are drawn for a time, and none is said", "Say how many --days")
+    return tuple(acts_of(faults, site, begin_ms=START_MS, days=days or 0, seed=seed))
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """Tell what is wrong with a file of the person's as an error of the command line."""
     from eisbach.adapters.home_files import HomeFileError
+    from eisbach.twin.faults import UnknownPlace
     from eisbach.twin.trace_file import TraceError
     from eisbach.twin.workload import UnknownFlavour
 
     try:
         yield
-    except (HomeFileError, TraceError, UnknownFlavour) as error:
+    except (HomeFileError, TraceError, UnknownFlavour, UnknownPlace) as error:
         raise CliError(str(error), code=ExitCode.USAGE) from error
 
 

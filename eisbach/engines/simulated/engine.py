@@ -94,11 +94,12 @@ class SimulatedEngine:
                 self._end_now(order.attempt_id, attempt, Ending.STOPPED, 143)
         self.advance()
 
-    def lose(self, attempt_id: str) -> None:
-        """Make an attempt fail as if its node had died: for tests and the twin's faults."""
+    def lose(self, attempt_id: str, node: str = "") -> None:
+        """Make an attempt fail as if it had vanished, or as if this node had died: for tests and the twin's faults."""
         with self._lock:
             attempt = self._attempts[attempt_id]
-            self._end_now(attempt_id, attempt, Ending.LOST, attempt.exit_code)
+            ending = Ending.NODE_LOST if node else Ending.LOST
+            self._end_now(attempt_id, replace(attempt, gone=node), ending, attempt.exit_code)
         self.advance()
 
     def lose_node(self, node: str) -> None:
