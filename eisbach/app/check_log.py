@@ -268,6 +268,8 @@ def commitments_of(body: e.Body) -> list[tuple[str, str | None]]:
             return [name, (f"{body.data_set}/licence", body.licence)] if body.licence else [name]
         case e.NodeDrained() | events_health.NodeMarked() if body.note:
             return [(f"{body.mark}/{TEXT_COLUMNS['node_history']}", body.note)]
+        case events_health.ClosureAnnounced() if body.note:
+            return [(f"{body.closure}/{TEXT_COLUMNS['closures']}", body.note)]
         case e.AttemptEnded() if body.detail:
             return [(f"{body.attempt}/{TEXT_COLUMNS['attempts']}", body.detail)]
     return []

@@ -89,7 +89,8 @@ def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> No
             from_ms=body.from_ms,
         )
     )
-    fold_promises.commission(state, body.site, body.gpus, at_ms)
+    fold_health.note_commissioning(state, body.node, at_ms, body.from_ms)
+    fold_promises.commission(state, body.site, fold_health.gpus_there(state, body.node), at_ms)
 
 
 def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged) -> None:
@@ -111,17 +112,20 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
         drained=body.drained,
         drained_by=before.drained_by if body.drained else "",
     )
+    fold_promises.commission(state, before.site, -fold_health.gpus_there(state, body.node), at_ms)
+    changed.dated_ms = before.dated_ms
     state.scheduler.fleet.replace(changed)
+    fold_health.note_commissioning(state, body.node, at_ms, body.from_ms)
     fold_health.note_drain(state, body.node, is_cordon=body.drained and body.node in state.health.cordoned)
-    fold_promises.commission(state, before.site, 0 if before.removed else -before.gpus, at_ms)
-    fold_promises.commission(state, changed.site, changed.gpus, at_ms)
+    fold_promises.commission(state, changed.site, fold_health.gpus_there(state, body.node), at_ms)
 
 
 def _node_drained(state: FactoryState, seq: int, at_ms: int, body: e.NodeDrained) -> None:
     node = state.scheduler.fleet.nodes[body.node]
-    fold_promises.commission(state, node.site, node.gpus * (node.removed - body.removed), at_ms)
+    before = fold_health.gpus_there(state, body.node)
     node.drained, node.drained_by = body.drained, body.by if body.drained else ""
     fold_health.note_drain(state, body.node, is_cordon=body.drained and body.keeps_work, is_removed=body.removed)
+    fold_promises.commission(state, node.site, fold_health.gpus_there(state, body.node) - before, at_ms)
 
 
 def _tariff(state: FactoryState, seq: int, at_ms: int, body: e.TariffPublished) -> None:

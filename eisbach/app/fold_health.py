@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
+from eisbach.app import fold_promises
 from eisbach.app.event_body import Body
 from eisbach.app.events import AttemptEnded
-from eisbach.app.events_health import NodeMarked
+from eisbach.app.events_health import ClosureAnnounced, ClosureBegun, ClosureEnded, NodeMarked, NodesCommissioned
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
-from eisbach.core.capacity.health import Health, HealthCause, HealthMark, failed_node
+from eisbach.core.capacity.calendar import Entry, EntryKind
+from eisbach.core.capacity.health import Closure, ClosureKind, Health, HealthCause, HealthMark, failed_node
 from eisbach.core.jobs.lifecycle import Fault
 from eisbach.ports.engine import Ending
 
@@ -22,7 +24,9 @@ def renew_available(state: FactoryState, name: str, *, is_removed: bool | None =
     """Say to the fleet whether a node takes work, after any of the reasons why it might not has changed."""
     node = state.scheduler.fleet.nodes[name]
     gone = node.removed if is_removed is None else is_removed
-    is_available = not node.drained and not gone and name not in state.health.marks
+    health = state.health
+    is_closed = name in health.marks or name in health.closed or name in health.coming
+    is_available = not node.drained and not gone and not is_closed
     state.scheduler.fleet.set_available(name, is_available, is_removed=gone)
 
 
@@ -63,4 +67,88 @@ def _marked(state: FactoryState, seq: int, at_ms: int, body: NodeMarked) -> None
     renew_available(state, body.node)
 
 
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {NodeMarked: _marked}
+def note_commissioning(state: FactoryState, name: str, at_ms: int, from_ms: int) -> None:
+    """A node was declared that is there from a day on; before, it takes nothing."""
+    if from_ms > at_ms:
+        state.health.coming[name] = from_ms
+        state.scheduler.agenda.note(from_ms)
+    else:
+        state.health.coming.pop(name, None)
+    renew_available(state, name)
+
+
+def gpus_there(state: FactoryState, name: str) -> int:
+    """Return the GPUs of a node that is there: commissioned by now and not removed."""
+    node = state.scheduler.fleet.nodes[name]
+    return 0 if node.removed or name in state.health.coming else node.gpus
+
+
+def restore_agenda(state: FactoryState) -> None:
+    """Say to the scheduler what the state knows of closures and nodes to come, before jobs are added."""
+    for from_ms in state.health.coming.values():
+        state.scheduler.agenda.note(from_ms)
+    for closure in state.health.closures.values():
+        _enter(state, closure)
+
+
+def _commissioned(state: FactoryState, seq: int, at_ms: int, body: NodesCommissioned) -> None:
+    nodes = state.scheduler.fleet.nodes
+    for name in body.nodes:
+        state.health.coming.pop(name)
+        renew_available(state, name)
+        fold_promises.commission(state, nodes[name].site, gpus_there(state, name), at_ms)
+
+
+def _announced(state: FactoryState, seq: int, at_ms: int, body: ClosureAnnounced) -> None:
+    closure = Closure(
+        closure=body.closure,
+        kind=ClosureKind(body.kind),
+        targets=body.targets,
+        nodes=tuple(body.nodes),
+        from_ms=body.from_ms,
+        until_ms=body.until_ms,
+        by=body.by,
+    )
+    state.health.closures[closure.closure] = closure
+    _enter(state, closure)
+    for attempt, job in state.scheduler.holding.items():
+        state.scheduler.agenda.hold(attempt, job.shares, job.grace_ms)
+
+
+def _enter(state: FactoryState, closure: Closure) -> None:
+    """Put a closure into the calendar and on the agenda."""
+    entry = Entry(_ENTRY_KINDS[closure.kind], closure.closure, closure.from_ms, closure.until_ms, closure.nodes)
+    state.scheduler.calendar.add(entry)
+    if not closure.has_begun:
+        state.scheduler.agenda.close(closure.nodes, closure.from_ms)
+    state.scheduler.agenda.note(closure.until_ms)
+
+
+def _begun(state: FactoryState, seq: int, at_ms: int, body: ClosureBegun) -> None:
+    closure = state.health.closures[body.closure]
+    closure.has_begun = True
+    state.scheduler.agenda.reopen(closure.nodes, closure.from_ms)
+    for name in closure.nodes:
+        state.health.closed[name] = closure.closure
+        renew_available(state, name)
+
+
+def _ended(state: FactoryState, seq: int, at_ms: int, body: ClosureEnded) -> None:
+    closure = state.health.closures.pop(body.closure)
+    state.scheduler.calendar.remove(_ENTRY_KINDS[closure.kind], closure.closure)
+    if not closure.has_begun:
+        state.scheduler.agenda.reopen(closure.nodes, closure.from_ms)
+        return
+    for name in closure.nodes:
+        del state.health.closed[name]
+        renew_available(state, name)
+
+
+_ENTRY_KINDS = {ClosureKind.MAINTENANCE: EntryKind.MAINTENANCE, ClosureKind.DRAIN: EntryKind.DRAIN}
+CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
+    NodeMarked: _marked,
+    NodesCommissioned: _commissioned,
+    ClosureAnnounced: _announced,
+    ClosureBegun: _begun,
+    ClosureEnded: _ended,
+}

@@ -97,6 +97,10 @@ def _why_unavailable(health: HealthState, node: Node) -> Condition:
     mark = health.marks.get(node.node)
     if mark is not None:
         return Condition.LOST if mark.health is Health.LOST else Condition.SUSPECT
+    if node.node in health.coming:
+        return Condition.PLANNED
+    if node.node in health.closed:
+        return Condition.MAINTENANCE
     if node.node in health.cordoned:
         return Condition.CORDONED
     return Condition.DRAINED if node.is_idle else Condition.DRAINING

@@ -5,11 +5,11 @@ from typing import Any
 
 from eisbach.app.event_body import Body
 from eisbach.app.events import NodeDrained
-from eisbach.app.events_health import NodeMarked
-from eisbach.app.row_operations import Insert, Op
+from eisbach.app.events_health import ClosureAnnounced, ClosureBegun, ClosureEnded, NodeMarked
+from eisbach.app.row_operations import Insert, Op, Row, Update
 
-PRIMARY_KEYS: dict[str, str] = {"node_history": "mark"}
-TEXT_COLUMNS: dict[str, str] = {"node_history": "note"}
+PRIMARY_KEYS: dict[str, str] = {"node_history": "mark", "closures": "closure"}
+TEXT_COLUMNS: dict[str, str] = {"node_history": "note", "closures": "note"}
 
 
 def history(at_ms: int, node: str, what: str, mark: str, texts: Mapping[str, str], *, cause: str, by: str) -> Op:
@@ -33,4 +33,32 @@ def _marked(seq: int, at_ms: int, body: NodeMarked, texts: Mapping[str, str]) ->
     return [history(at_ms, body.node, body.health, body.mark, texts, cause=body.cause, by=body.by)]
 
 
-ROWS: dict[type[Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {NodeMarked: _marked}
+def _announced(seq: int, at_ms: int, body: ClosureAnnounced, texts: Mapping[str, str]) -> list[Op]:
+    plain = ("closure", "kind", "targets", "from_ms", "until_ms", "by")
+    row: Row = {
+        **{name: getattr(body, name) for name in plain},
+        "nodes": " ".join(body.nodes),
+        "node_count": len(body.nodes),
+        "state": "announced",
+        "announced_ms": at_ms,
+        "ended_ms": None,
+        "ended_by": "",
+        "note": texts.get(f"{body.closure}/note", ""),
+    }
+    return [Insert("closures", row)]
+
+
+def _begun(seq: int, at_ms: int, body: ClosureBegun, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("closures", body.closure, {"state": "begun"})]
+
+
+def _ended(seq: int, at_ms: int, body: ClosureEnded, texts: Mapping[str, str]) -> list[Op]:
+    return [Update("closures", body.closure, {"state": body.cause, "ended_ms": at_ms, "ended_by": body.by})]
+
+
+ROWS: dict[type[Body], Callable[[int, int, Any, Mapping[str, str]], list[Op]]] = {
+    NodeMarked: _marked,
+    ClosureAnnounced: _announced,
+    ClosureBegun: _begun,
+    ClosureEnded: _ended,
+}

@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import msgspec
 
-from eisbach.app.fold_health import renew_available
+from eisbach.app.fold_health import renew_available, restore_agenda
 from eisbach.app.fold_shares import grow_tree
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.app.state_billing import BillingState
@@ -173,6 +173,7 @@ def decode_state(data: bytes) -> FactoryState:
     state.scheduler.fair_share.restore(saved.usage)
     for record in saved.nodes:
         renew_available(state, record.node)
+    restore_agenda(state)
     for job in saved.jobs:
         state.scheduler.add(job)
     state.scheduler.power_caps = state.energy.lowest_caps()

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from eisbach.core.capacity.health import HealthMark
+from eisbach.core.capacity.health import Closure, HealthMark
 
 
 @dataclass(slots=True)
@@ -15,5 +15,11 @@ class HealthState:
     """node -> attempts in a row that it failed through no fault of theirs"""
     cordoned: set[str] = field(default_factory=set)
     """drained nodes whose work may stay as long as it likes"""
+    closures: dict[str, Closure] = field(default_factory=dict)
+    """maintenance windows and drains with a deadline, announced or going on, by id"""
+    closed: dict[str, str] = field(default_factory=dict)
+    """node -> the closure that has begun there"""
+    coming: dict[str, int] = field(default_factory=dict)
+    """node -> the instant from which it is there, for those that are not yet"""
     stranded: dict[str, str] = field(default_factory=dict)
     """attempt -> the lost node of which it holds a share: whatever is decided next ends it"""

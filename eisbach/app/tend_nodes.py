@@ -8,7 +8,7 @@ from eisbach.app.events import Body, JobStopping, NodeDrained
 from eisbach.app.events_health import NodeMarked
 from eisbach.app.site_facts import BY_SITE_FILE
 from eisbach.app.state import FactoryState
-from eisbach.app.texts import commit_to
+from eisbach.app.texts import commit_where_kept
 from eisbach.core.capacity.health import Health, HealthCause
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.targets import Targets, choose, unknown_name
@@ -37,20 +37,19 @@ def command(actor: Actor, *, act: Act, targets: Targets, note: str = "") -> Comm
         nodes = nodes_meant(state, targets)
         if isinstance(nodes, Refusal):
             return nodes
-        if len(note) > NOTE_LENGTH_MAX:
-            what = f"The note has {len(note)} characters"
-            return Refusal(Reason.INVALID_ARGUMENT, what, f"Say it in at most {NOTE_LENGTH_MAX}", "note")
         changed: list[str] = []
         events: list[Body] = []
         texts: list[Text] = []
         for node in nodes:
             mark = context.ids.new("mark", context.now)
-            commitment, text = commit_to(context.ids, f"{mark}/note", note) if note else ("", None)
-            body = _CHANGES[act](state, node, actor, mark, commitment)
+            noted = note_of(context, mark, note)
+            if isinstance(noted, Refusal):
+                return noted
+            body = _CHANGES[act](state, node, actor, mark, noted[0])
             if body is not None:
                 changed.append(node.node)
                 events.append(body)
-                texts += [text] if text is not None else []
+                texts += noted[1]
         attempts = attempts_on_any(state, (node.node for node in nodes))
         if act is Act.DRAIN:
             events += leave(state, attempts, actor)
@@ -63,6 +62,14 @@ def command(actor: Actor, *, act: Act, targets: Targets, note: str = "") -> Comm
         return Decision(events=tuple(events), texts=tuple(texts), reply=reply)
 
     return decide
+
+
+def note_of(context: Context, owner: str, note: str) -> tuple[str, tuple[Text, ...]] | Refusal:
+    """Return the commitment to what a person wrote, and the text to keep; a refusal where it is too long."""
+    if len(note) > NOTE_LENGTH_MAX:
+        what = f"The note has {len(note)} characters"
+        return Refusal(Reason.INVALID_ARGUMENT, what, f"Say it in at most {NOTE_LENGTH_MAX}", "note")
+    return commit_where_kept(context, f"{owner}/note", lambda: note) if note else ("", ())
 
 
 def nodes_meant(state: FactoryState, targets: Targets) -> list[Node] | Refusal:

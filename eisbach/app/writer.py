@@ -15,6 +15,7 @@ import msgspec
 from eisbach.app.admit_jobs import fund_next, plan_attempts
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
+from eisbach.app.due_on_nodes import due_on_nodes
 from eisbach.app.end_stranded import end_stranded
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
 from eisbach.app.events_usage import UsageSettledTogether
@@ -145,6 +146,8 @@ class Writer:
         return {**decision.reply, **decision.secret_reply} if decision.secret_reply else decision.reply
 
     def _admit(self, draft: Draft) -> bool:
+        while events := due_on_nodes(self.state, draft.context):
+            draft.add_all(events)
         while (ended := end_stranded(self.state, draft.context)) is not None:
             draft.take(ended)
         while events := fund_next(self.state, draft.context):

@@ -31,7 +31,7 @@ def check_step(factory: Factory) -> None:
     check_capacity(state)
     check_power(state)
     check_places(state)
-    check_nodes(state)
+    check_nodes(state, factory.clock.now())
     check_money(state)
     check_jobs(factory)
     plan = decide(state.scheduler, factory.clock.now())
@@ -85,15 +85,27 @@ def check_places(state: FactoryState) -> None:
         assert job.where.sites is not None or allowed == set(state.sites)
 
 
-def check_nodes(state: FactoryState) -> None:
-    """Nothing holds a share of a lost node; a node takes work if and only if nothing speaks against it."""
-    lost = {name for name, mark in state.health.marks.items() if mark.health is Health.LOST}
-    held = {share.node for job in state.scheduler.holding.values() for share in job.shares}
-    assert not lost & held
-    assert not state.health.stranded
+def check_nodes(state: FactoryState, now: int) -> None:
+    """A node takes work if and only if nothing speaks against it, and nobody is where a node is lost or closed."""
+    health, holding = state.health, state.scheduler.holding.values()
+    lost = {name for name, mark in health.marks.items() if mark.health is Health.LOST}
+    closed = {name for one in health.closures.values() if one.from_ms <= now < one.until_ms for name in one.nodes}
+    assert not lost & {share.node for job in holding for share in job.shares}
+    assert not health.stranded
+    assert all(now < one.until_ms for one in health.closures.values()), "what is over has ended"
+    assert all(one.has_begun == (one.from_ms <= now) for one in health.closures.values())
     for name, node in state.scheduler.fleet.nodes.items():
-        assert node.available is not (node.drained or node.removed or name in state.health.marks)
-        assert node.drained or name not in state.health.cordoned
+        is_ill = name in health.marks or name in closed or (not node.removed and node.from_ms > now)
+        assert node.available is not (node.drained or node.removed or is_ill)
+        assert node.drained or name not in health.cordoned
+    for job in holding:
+        if job.state is not JobState.STOPPING:
+            nodes = {share.node for share in job.shares}
+            assert not nodes & closed, "a closed node is empty"
+            for one in health.closures.values():
+                if nodes & set(one.nodes):
+                    ends_in_time = job.running_ms is not None and job.releases_ms <= one.from_ms
+                    assert ends_in_time or now < one.from_ms - job.grace_ms, "who would overrun a closure leaves in time"
 
 
 def check_power(state: FactoryState) -> None:

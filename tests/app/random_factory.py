@@ -11,6 +11,7 @@ from eisbach.app import (
     announce_data_set,
     cancel_job,
     cap_power,
+    close_nodes,
     copy_data_set,
     create_project,
     credit_invoice,
@@ -133,6 +134,8 @@ class RandomFactory:
             self.lose: 6,
             self.lose_node: 3,
             self.repair: 4,
+            self.close: 4,
+            self.cancel_closure: 2,
             self.budget: 6,
             self.restart: 4,
             self.rounds: 12,
@@ -167,6 +170,8 @@ class RandomFactory:
         """Take every obstacle away and wait: whatever was accepted comes to its end."""
         for gone in self.factory.engine.gone_nodes():
             self.factory.engine.bring_node_back(gone.node)
+        for closure in list(self.factory.app.applier.state.health.closures):
+            self.factory.perform(close_nodes.cancel(SYSTEM, closure=closure))
         for act in (Act.RESUME, Act.REPAIR):
             self.factory.perform(tend_nodes.command(SYSTEM, act=act, targets=Targets(names=("*",))))
         site = self.factory.site.site
@@ -292,6 +297,24 @@ class RandomFactory:
         else:
             self.factory.perform(tend_nodes.command(SYSTEM, act=Act.LOST, targets=Targets(names=(node,))))
         return f"{node} {'by the engine' if is_seen else 'by the operator'}"
+
+    def close(self) -> str:
+        """Some nodes are to be closed for a while, or drained by a deadline; sometimes at a time that cannot be."""
+        names = ("*",) if self.chance.random() < 0.2 else (self.a_node(),)
+        from_ms = self.factory.clock.now() + self.chance.choice([-1, 0, SECOND_MS, MINUTE_MS, HOUR_MS, HOUR_MS, DAY_MS])
+        until_ms = self.chance.choice([None, from_ms, from_ms + MINUTE_MS, from_ms + HOUR_MS, from_ms + 9 * HOUR_MS])
+        command = close_nodes.command(SYSTEM, targets=Targets(names=names), from_ms=from_ms, until_ms=until_ms)
+        answer = self.factory.perform(command)
+        return answer.reason.value if isinstance(answer, Refusal) else f"{names} {answer['kind']} at {from_ms}"
+
+    def cancel_closure(self) -> str:
+        """A closure is cancelled, or cut short."""
+        known = sorted(self.factory.app.applier.state.health.closures)
+        if not known:
+            return "nothing"
+        closure = self.chance.choice(known)
+        self.factory.perform(close_nodes.cancel(SYSTEM, closure=closure))
+        return closure
 
     def repair(self) -> str:
         """Somebody looks at all nodes that are ill; some work again, the engine may still miss others."""
@@ -425,7 +448,9 @@ class RandomFactory:
             at = self.chance.randrange(len(nodes))
             nodes[at] = replace(nodes[at], cpu_milli=self.chance.choice([2000, 4000, 8000]))
         elif kind == "more" and len(nodes) < 6:
-            nodes.append(NodeFacts(node=f"m{len(self.trace)}", pool="p", flavour="cpu", cpu_milli=4000, memory_mib=16_384))
+            from_ms = self.chance.choice([0, 0, self.factory.clock.now() + HOUR_MS])
+            more = NodeFacts(node=f"m{len(self.trace)}", pool="p", flavour="cpu", cpu_milli=4000, memory_mib=16_384, from_ms=from_ms)
+            nodes.append(more)
         elif kind == "less" and len(nodes) > 1:
             nodes.pop()
         elif kind == "rack":

@@ -11,6 +11,7 @@ from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
+from eisbach.core.scheduling.agenda import Agenda
 from eisbach.core.scheduling.fair_share import FairShare
 from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
 from eisbach.core.scheduling.policy import EASY, Policy
@@ -111,6 +112,8 @@ class SchedulerState:
     """site -> the milliwatt that its racks may draw at most, for those that are capped"""
     policy: Policy = EASY
     """how the queue is ordered and what may pass what; an operator's act changes it"""
+    agenda: Agenda = field(default_factory=Agenda)
+    """what happens by itself on nodes: closures, and who must leave before they begin"""
     calendar: Calendar = field(init=False)
     """bookings, promised starts, maintenance windows and drains to come"""
 
@@ -126,6 +129,7 @@ class SchedulerState:
             self.fleet.take(job.shares)
             self.fair_share.hold(job.project, job.gpu_milli)
             self.holding[job.attempt] = job
+            self.agenda.hold(job.attempt, job.shares, job.grace_ms)
 
     def fund(self, job: ActiveJob) -> None:
         """The job's cap is reserved: it may start."""
@@ -155,6 +159,7 @@ class SchedulerState:
         job.attempts += 1
         self.fair_share.hold(job.project, job.gpu_milli)
         self.holding[attempt] = job
+        self.agenda.hold(attempt, shares, job.grace_ms)
 
     def release(self, job: ActiveJob, *, after: JobState) -> None:
         """The attempt is over: its shares are free; the job waits again or has ended."""
@@ -200,7 +205,11 @@ class SchedulerState:
 
     def next_instant(self) -> int | None:
         """Return when something is due without any event, or None."""
-        return self.delayed[0][0] if self.delayed else None
+        due = [self.delayed[0][0]] if self.delayed else []
+        happens = self.agenda.next_instant()
+        if happens is not None:
+            due.append(happens)
+        return min(due) if due else None
 
     def _enqueue(self, job: ActiveJob) -> None:
         if not job.is_funded:

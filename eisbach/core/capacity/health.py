@@ -52,3 +52,40 @@ def is_put_aside(failures: int, others_available: int, nodes_of_pool: int) -> bo
     (`--unhealthy-zone-threshold`, 55 %).
     """
     return failures >= FAILURES_BEFORE_SUSPECT and 2 * others_available >= nodes_of_pool
+
+
+class ClosureKind(Enum):
+    """Why nodes close at an announced instant: for maintenance, until its end; or for good, until somebody takes them back."""
+
+    MAINTENANCE = "maintenance"
+    DRAIN = "drain"
+
+
+class ClosureEnd(Enum):
+    """How a closure ended: its time was over, its nodes are drained as was announced, somebody cancelled it, or cut it short."""
+
+    OVER = "over"
+    DRAINED = "drained"
+    CANCELLED = "cancelled"
+
+
+NEVER_MS = 1 << 52
+"""The end of what has none, as an instant later than any other."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Closure:
+    """Nodes that take no work from an instant on; `until_ms` is NEVER_MS for a drain. `targets` is what the operator said."""
+
+    closure: str
+    kind: ClosureKind
+    targets: str
+    nodes: tuple[str, ...]
+    from_ms: int
+    until_ms: int
+    by: str
+    has_begun: bool = False
+
+    def meets(self, from_ms: int, until_ms: int) -> bool:
+        """Return whether it has an instant in common with a window."""
+        return self.from_ms < until_ms and from_ms < self.until_ms

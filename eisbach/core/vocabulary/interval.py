@@ -1,6 +1,6 @@
 """Calendar months in UTC, computed without a clock."""
 
-from eisbach.core.vocabulary.quantities import DAY_MS, Instant
+from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS, Instant
 
 _DAYS_TO_EPOCH = 719_468  # days from 0000-03-01 to 1970-01-01
 
@@ -29,6 +29,12 @@ def date_text(instant: int) -> str:
     """Return the day of an instant, such as `2026-11-22`."""
     year, month, day = calendar_date(instant)
     return f"{year:04d}-{month:02d}-{day:02d}"
+
+
+def minute_text(instant: int) -> str:
+    """Return the day and minute of an instant, such as `2026-11-22 14:20 UTC`."""
+    minutes = instant // MINUTE_MS % (24 * 60)
+    return f"{date_text(instant)} {minutes // 60:02d}:{minutes % 60:02d} UTC"
 
 
 def month_of(instant: int) -> str:

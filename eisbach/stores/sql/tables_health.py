@@ -17,3 +17,21 @@ node_history = Table(
     Index("node_history_by_node", "node", "mark"),
     sqlite_with_rowid=False,
 )
+closures = Table(
+    "closures",
+    metadata,
+    key_column("closure"),
+    text_column("kind"),
+    text_column("targets"),
+    text_column("nodes"),
+    int_column("node_count"),
+    int_column("from_ms"),
+    int_column("until_ms"),
+    text_column("state"),
+    text_column("by"),
+    int_column("announced_ms"),
+    int_column("ended_ms", null=True),
+    text_column("ended_by"),
+    text_column("note"),
+    sqlite_with_rowid=False,
+)

@@ -26,3 +26,14 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_index("node_history_by_node", "node_history", ["node", "mark"])
+    op.create_table(
+        "closures",
+        Column("closure", TEXT, primary_key=True),
+        *(Column(name, TEXT, nullable=False) for name in ("kind", "targets", "nodes")),
+        *(Column(name, INT, nullable=False) for name in ("node_count", "from_ms", "until_ms")),
+        *(Column(name, TEXT, nullable=False) for name in ("state", "by")),
+        Column("announced_ms", INT, nullable=False),
+        Column("ended_ms", INT, nullable=True),
+        *(Column(name, TEXT, nullable=False) for name in ("ended_by", "note")),
+        sqlite_with_rowid=False,
+    )

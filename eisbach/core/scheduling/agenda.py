@@ -1,0 +1,72 @@
+"""What happens by itself: closures of nodes that begin and end, and the attempts that must have left by then."""
+
+import heapq
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Sequence
+
+from eisbach.core.capacity.fleet import Share
+
+
+class Agenda:
+    """Instants at which something is due, and for each node the closures to come. Rebuilt from the state, never saved.
+
+    An attempt leaves so early that its grace ends when the closure begins; what ends by itself until then is left alone by
+    whoever asks (`due`).
+    """
+
+    __slots__ = ("_closing", "_instants", "_leaving")
+
+    def __init__(self) -> None:
+        self._instants: list[int] = []
+        self._leaving: list[tuple[int, str]] = []
+        self._closing: dict[str, list[int]] = {}
+
+    def note(self, instant: int) -> None:
+        """Something is due at an instant; it may turn out later that it is not any more."""
+        heapq.heappush(self._instants, instant)
+
+    def close(self, nodes: Iterable[str], from_ms: int) -> None:
+        """These nodes close at an instant."""
+        for node in nodes:
+            insort(self._closing.setdefault(node, []), from_ms)
+        self.note(from_ms)
+
+    def reopen(self, nodes: Iterable[str], from_ms: int) -> None:
+        """A closure that was announced has begun, or does not come."""
+        for node in nodes:
+            starts = self._closing[node]
+            del starts[bisect_left(starts, from_ms)]
+            if not starts:
+                del self._closing[node]
+
+    def closes_ms(self, shares: Sequence[Share]) -> int | None:
+        """Return when the first of the nodes of an attempt closes, or None."""
+        closing = self._closing
+        starts = [closing[share.node][0] for share in shares if share.node in closing]
+        return min(starts) if starts else None
+
+    def hold(self, attempt: str, shares: Sequence[Share], grace_ms: int) -> None:
+        """An attempt holds shares; costs nothing while nothing closes."""
+        if self._closing:
+            closes_ms = self.closes_ms(shares)
+            if closes_ms is not None:
+                heapq.heappush(self._leaving, (closes_ms - grace_ms, attempt))
+
+    def is_due(self, now: int) -> bool:
+        """Return whether anything is."""
+        due = self.next_instant()
+        return due is not None and due <= now
+
+    def take_due(self, now: int) -> list[str]:
+        """Forget all instants that are over, and return the attempts that may have to leave now."""
+        while self._instants and self._instants[0] <= now:
+            heapq.heappop(self._instants)
+        attempts: list[str] = []
+        while self._leaving and self._leaving[0][0] <= now:
+            attempts.append(heapq.heappop(self._leaving)[1])
+        return attempts
+
+    def next_instant(self) -> int | None:
+        """Return when something is due next, or None."""
+        heads = [heap[0] for heap in (self._instants,) if heap] + [heap[0][0] for heap in (self._leaving,) if heap]
+        return min(heads) if heads else None
