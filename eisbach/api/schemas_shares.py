@@ -56,6 +56,7 @@ class Branch(Told):
     usage_gpu_milli_ms: int
     half_life_hours: int
     held_gpu_milli: int
+    firm_gpu_milli: int = Field(description="What of that counts against quota and agreement: all but spot.")
     quota_gpu_milli: int | None
     agreed_gpu_milli: int
     price_permille: int | None

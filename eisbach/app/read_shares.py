@@ -62,6 +62,7 @@ def _branch(state: FactoryState, now: int, name: str, parent: str, due: int, tot
         "usage_gpu_milli_ms": usage,
         "half_life_hours": HALF_LIFE_HOURS,
         "held_gpu_milli": tree.held(name),
+        "firm_gpu_milli": tree.firm(name),
         "quota_gpu_milli": shares.quotas.get(name),
         "agreed_gpu_milli": agreement.gpu_milli if agreement is not None else 0,
         "price_permille": permille if agreement is None else agreement.price_permille,

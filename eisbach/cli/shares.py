@@ -79,9 +79,9 @@ def list_quotas(output_format: Output = Format.TABLE) -> None:
         [
             clean(one["name"]),
             one["scope"],
-            _gpus(one["held_gpu_milli"]),
+            _gpus(one["firm_gpu_milli"]),
             _gpus(one["quota_gpu_milli"]),
-            _gpus(max(0, one["held_gpu_milli"] - one["quota_gpu_milli"])) if one["quota_gpu_milli"] is not None else "",
+            _gpus(max(0, one["firm_gpu_milli"] - one["quota_gpu_milli"])) if one["quota_gpu_milli"] is not None else "",
             _gpus(one["agreed_gpu_milli"] or None),
         ]
         for one in found

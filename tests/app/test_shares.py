@@ -57,9 +57,9 @@ def test_what_was_set_outlives_a_restart(factory):
         shares = factory.app.applier.state.shares
         assert (shares.weights, shares.quotas) == ({project: 7}, {project: 4000})
         assert shares.agreements == {organisation: Agreement(2000, 900)}
-        assert tree_of(factory).above_quota(project) == 0
+        assert tree_of(factory).above_quota() == {}
         tree_of(factory).hold(project, 5000)
-        assert tree_of(factory).above_quota(project) == 1000
+        assert tree_of(factory).above_quota() == {project: 1000}
         tree_of(factory).hold(project, -5000)
 
 

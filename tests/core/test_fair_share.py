@@ -81,8 +81,11 @@ def test_standing_follows_agreement_and_quota() -> None:
     shares.hold("robots", 12 * GPU)
     assert shares.standing("lab", 8 * GPU) is Standing.ORDINARY
     shares.hold("lab", 10 * GPU)
-    assert shares.above_quota("lab") == 2 * GPU
-    assert shares.above_quota("robots") == 0
+    assert shares.above_quota() == {"lab": 2 * GPU}
+    shares.hold("robots", 64 * GPU, is_spot=True)
+    assert shares.firm("robots") == 12 * GPU
+    shares.hold("lab", -2 * GPU)
+    assert not shares.is_any_above
 
 
 @pytest.mark.parametrize(

@@ -64,13 +64,13 @@ def _factors(half_life_hours: int) -> tuple[int, ...]:
 
 
 class _Branch:
-    """A segment, an organisation or a project: its weight, what it used, what it holds, and what it may."""
+    """A segment, an organisation or a project: its weight, what it used, what it holds (`firm` without spot), and what it may."""
 
-    __slots__ = ("agreed", "held", "is_parent", "name", "parent", "quota", "usage", "weight")
+    __slots__ = ("agreed", "firm", "held", "is_parent", "name", "parent", "quota", "usage", "weight")
 
     def __init__(self, name: str, parent: "_Branch | None") -> None:
         self.name, self.parent = name, parent
-        self.weight, self.usage, self.held, self.agreed = WEIGHT, 0, 0, 0
+        self.weight, self.usage, self.held, self.firm, self.agreed = WEIGHT, 0, 0, 0, 0
         self.quota: int | None = None
         self.is_parent = False
 
@@ -78,13 +78,14 @@ class _Branch:
 class FairShare:
     """The tree of who may use the factory. Amounts are thousandths of a GPU, and those times milliseconds."""
 
-    __slots__ = ("_base_hour", "_branches", "_half_life", "_hour", "_scale", "_top")
+    __slots__ = ("_above", "_base_hour", "_branches", "_half_life", "_hour", "_scale", "_top")
 
     def __init__(self, half_life_hours: int = HALF_LIFE_HOURS) -> None:
         require(half_life_hours > 0, "a half-life is at least an hour")
         self._half_life = half_life_hours
         self._top = _Branch("", None)
         self._branches: dict[str, _Branch] = {}
+        self._above: dict[str, None] = {}
         self._base_hour = self._hour = 0
         self._scale = 1 << _FRACTION
 
@@ -107,18 +108,27 @@ class FairShare:
     def set_quota(self, name: str, gpu_milli: int | None) -> None:
         """Say how much a branch may hold at once before it is above its quota; None where there is no quota."""
         require(gpu_milli is None or gpu_milli >= 0, "a quota is not negative")
-        self._branches[name].quota = gpu_milli
+        branch = self._branches[name]
+        branch.quota = gpu_milli
+        self._look_at_quota(branch)
 
     def set_agreed(self, name: str, gpu_milli: int) -> None:
         """Say how much a branch has agreed to take and pay: up to there its work goes first."""
         require(gpu_milli >= 0, "committed capacity is not negative")
         self._branches[name].agreed = gpu_milli
 
-    def hold(self, leaf: str, gpu_milli: int) -> None:
-        """A leaf holds so much more (less where negative), from a start or for the rest of a plan."""
+    def hold(self, leaf: str, gpu_milli: int, *, is_spot: bool = False) -> None:
+        """A leaf holds so much more (less where negative), from a start or for the rest of a plan.
+
+        Spot is what nobody else wants: it counts as usage, and against no quota and no agreement.
+        """
         branch: _Branch | None = self._leaf(leaf)
         while branch is not None:
             branch.held += gpu_milli
+            if not is_spot:
+                branch.firm += gpu_milli
+                if branch.quota is not None:
+                    self._look_at_quota(branch)
             branch = branch.parent
 
     def charge(self, leaf: str, gpu_milli_ms: int, at_ms: int) -> None:
@@ -139,12 +149,11 @@ class FairShare:
         standing = Standing.ORDINARY
         branch = self._leaf(leaf)
         while branch.parent is not None:
-            held = branch.held
-            if branch.quota is not None and held >= branch.quota:
+            if branch.quota is not None and branch.firm >= branch.quota:
                 standing = Standing.ABOVE_QUOTA
-            elif held < branch.agreed and standing is Standing.ORDINARY:
+            elif branch.firm < branch.agreed and standing is Standing.ORDINARY:
                 standing = Standing.WITHIN_AGREEMENT
-            had = branch.usage + held * entry
+            had = branch.usage + branch.held * entry
             found.append(branch.name)
             found.append(had // branch.weight if branch.weight else _LAST + had)
             branch = branch.parent
@@ -157,27 +166,30 @@ class FairShare:
         found = Standing.ORDINARY
         branch: _Branch | None = self._leaf(leaf)
         while branch is not None:
-            held = branch.held + gpu_milli
-            if branch.quota is not None and held > branch.quota:
+            firm = branch.firm + gpu_milli
+            if branch.quota is not None and firm > branch.quota:
                 return Standing.ABOVE_QUOTA
-            if held <= branch.agreed:
+            if firm <= branch.agreed:
                 found = Standing.WITHIN_AGREEMENT
             branch = branch.parent
         return found
 
-    def above_quota(self, leaf: str) -> int:
-        """Return by how much the leaf, or a branch that it is in, holds more than its quota: the most of these."""
-        most = 0
-        branch: _Branch | None = self._leaf(leaf)
-        while branch is not None:
-            if branch.quota is not None and branch.held - branch.quota > most:
-                most = branch.held - branch.quota
-            branch = branch.parent
-        return most
+    def above_quota(self) -> dict[str, int]:
+        """Return the branches that hold more than their quota, spot not counted, and by how much."""
+        return {name: self._branches[name].firm - (self._branches[name].quota or 0) for name in self._above}
+
+    @property
+    def is_any_above(self) -> bool:
+        """Return whether any branch holds more than its quota."""
+        return bool(self._above)
 
     def held(self, name: str) -> int:
-        """Return what a branch holds now."""
+        """Return what a branch holds now, spot included."""
         return self._branches[name].held
+
+    def firm(self, name: str) -> int:
+        """Return what a branch holds now against its quota and its agreement: all but spot."""
+        return self._branches[name].firm
 
     def weight(self, name: str) -> int:
         """Return the weight of a branch among its siblings."""
@@ -220,6 +232,12 @@ class FairShare:
             self.add(name)
             found = self._branches[name]
         return found
+
+    def _look_at_quota(self, branch: _Branch) -> None:
+        if branch.quota is not None and branch.firm > branch.quota:
+            self._above[branch.name] = None
+        else:
+            self._above.pop(branch.name, None)
 
     def _turn(self, hour: int) -> None:
         """An hour has begun: what is charged from now on counts for more."""
