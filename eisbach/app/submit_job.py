@@ -88,7 +88,7 @@ def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWH
     alternative; `permille` is what of the list price an agreement leaves."""
     tariff = state.prices.at(now)
     version = tariff.version if tariff is not None else ""
-    question = (version, spec.shapes, spec.nodes, spec.capacity_class.value, where.sites, where.tenant, permille, spec.within)
+    question = (version, spec.shapes, spec.nodes, spec.capacity_class.value, where.sites, where.tenant, permille)
     known: _Unit | Refusal | None = state.priced.get(question)
     if known is None:
         known = _price(state, spec, tariff, where, permille)
