@@ -50,8 +50,35 @@ class SystemClock:
         return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000
 
 
+class VirtualClock:
+    """A clock that stands still until it is moved forward, and that nobody sets: for the twin."""
+
+    def __init__(self, at_ms: int) -> None:
+        self._now = Instant(at_ms)
+        self._begin = at_ms
+
+    def advance_to(self, at_ms: int) -> None:
+        """Let time pass until an instant; one that is over changes nothing."""
+        if at_ms > self._now:
+            self._now = Instant(at_ms)
+
+    def now(self) -> Instant:
+        """Return the instant."""
+        return self._now
+
+    wall = now
+
+    def not_before(self, instant: Instant) -> None:
+        """Go on from this instant if it is later."""
+        self.advance_to(instant)
+
+    def uptime_ms(self) -> int:
+        """Return the time that passed."""
+        return self._now - self._begin
+
+
 class ManualClock:
-    """A clock that stands still until it is moved: for tests and for the twin."""
+    """A clock that stands still until it is moved, and may be set back: for tests."""
 
     def __init__(self, at_ms: int = 1_780_000_000_000) -> None:
         self._wall = at_ms

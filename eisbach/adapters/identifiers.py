@@ -51,12 +51,30 @@ class SystemIds:
 
 
 class SeededIds(SystemIds):
-    """The same ids for the same seed: a run can be repeated. Never for a live factory."""
+    """The same ids for the same seed: a run can be repeated. Never for a live factory.
+
+    An id is the instant, 60 bits of the seed and a count within the millisecond.
+    """
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._chance = random.Random(seed)
+        self._seeded = _text(self._random(8), 12)
+        self._high_ms, self._high = -1, ""
+        self._count = 0
         self._salts = random.Random(f"salts of {seed}")  # apart: ids are the same whether a log is kept or not
+
+    def new(self, prefix: str, at_ms: int) -> str:
+        """Return a new id; they ascend strictly."""
+        if at_ms > self._last_ms:
+            self._last_ms, self._count = at_ms, 0
+            if at_ms >> 10 != self._high_ms:
+                self._high_ms, self._high = at_ms >> 10, _text(at_ms >> 10, 8)
+            self._head = f"{self._high}{_PAIRS[at_ms & 1023]}{self._seeded}"
+        else:
+            self._count += 1
+        count = self._count
+        return f"{prefix}_{self._head}{_PAIRS[count >> 10]}{_PAIRS[count & 1023]}"
 
     def salt(self) -> bytes:
         """Return 16 bytes that follow from the seed."""

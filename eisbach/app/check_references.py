@@ -18,8 +18,8 @@ def has_references(spec: JobSpec) -> bool:
 def checked(application: "Application", project: str, spec: JobSpec) -> JobSpec | tuple[Refusal, ...]:
     """Return the task with its data sets found, or a refusal for everything it refers to that the project does not have."""
     found = with_data_found(application, project, spec)
-    refusals = missing(application, project, spec) + (found if isinstance(found, tuple) else ())
-    return refusals or found
+    refusals = missing(application, project, spec)
+    return (refusals or found) if isinstance(found, JobSpec) else (*refusals, *found)
 
 
 def missing(application: "Application", project: str, spec: JobSpec) -> tuple[Refusal, ...]:

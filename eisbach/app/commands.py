@@ -1,9 +1,10 @@
 """What a face hands to the application: who asks, a command that the applier decides, and what comes back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eisbach.app.events import Body
 from eisbach.core.vocabulary.quantities import Instant
@@ -35,6 +36,7 @@ class Actor:
     project: str | None = None
 
 
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 SYSTEM = Actor(token="system", role=Role.OPERATOR)
 """The factory itself: rounds, engine observations, start."""
 
@@ -48,8 +50,7 @@ class IdempotencyKey:
     body_digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What a decision may use besides the state: its instant, a source of ids, the leader's epoch, what is kept of it."""
 
     now: Instant
@@ -58,8 +59,7 @@ class Context:
     keeps: Keeps = KEEPS_ALL
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What a command changes: events in order, the texts they commit to, and the reply to whoever asked.
 
     `status` is what the reply is stored with under an idempotency key. `secret_reply` is merged into the answer but
@@ -68,8 +68,8 @@ class Decision:
 
     events: tuple[Body, ...] = ()
     texts: tuple[Text, ...] = ()
-    reply: Mapping[str, Any] = field(default_factory=dict)
-    secret_reply: Mapping[str, Any] = field(default_factory=dict)
+    reply: Mapping[str, Any] = NOTHING
+    secret_reply: Mapping[str, Any] = NOTHING
     status: int = 200
     erased: tuple[str, ...] = ()
     """ids of texts that are erased for good in the same commit"""

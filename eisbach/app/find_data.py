@@ -1,6 +1,5 @@
 """From the data sets that a task names to those of its project: by id or name; foreign ones are as absent as none."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from eisbach.app.state import FactoryState
@@ -22,7 +21,7 @@ def with_data_found(application: "Application", project: str, spec: JobSpec) -> 
             refusals.append(_absent(name, reference))
         else:
             found.append((name, data_set))
-    return tuple(refusals) if refusals else replace(spec, data=tuple(found))
+    return tuple(refusals) if refusals else spec._replace(data=tuple(found))
 
 
 def data_sets_of(spec: JobSpec) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause, check_transi
 from eisbach.core.jobs.placement import rule_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
-from eisbach.core.ledger.transfer import Transfer, TransferKind
+from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.vocabulary.invariant import require
 
 
@@ -41,7 +41,7 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     told_ms, told = as_told(at_ms, body)
     transfers: Iterable[e.TransferTuple] = getattr(told, "transfers", ())
     if transfers:
-        state.ledger.post(Transfer(debit, credit, amount, _KINDS[kind]) for debit, credit, amount, kind in transfers)
+        state.ledger.post(transfers)
         if told is not body:
             fold_exit.charged_elsewhere(state, seq, transfers)
     change = _CHANGES.get(type(told)) if told is body or type(told) in _CONTINUED else None
@@ -49,9 +49,6 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
         change(state, seq, told_ms, told)
     if type(body) in _PRICES_FOLLOW:
         state.priced.clear()
-
-
-_KINDS = {kind.value: kind for kind in TransferKind}
 
 
 def _opened(state: FactoryState, seq: int, at_ms: int, body: e.FactoryOpened) -> None:

@@ -1,10 +1,12 @@
 """What the application needs from an engine: start, stop, observe, recover; extra powers are protocols of their own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from eisbach.core.jobs.lifecycle import StopCause
 
@@ -91,8 +93,7 @@ class Ending(Enum):
     NODE_LOST = "node_lost"  # a node of its gang is gone: `Observation.node` says which
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """What an attempt used, over all tasks; `memory_is_polled` where no cgroup measured it."""
 
     cpu_ms: int = 0
@@ -102,8 +103,7 @@ class Usage:
     log_dropped_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What an engine saw of one attempt.
 
     `running_since_ms` (UTC) is None until every task runs. `held_ms` is measured on CLOCK_BOOTTIME from the moment all
@@ -121,7 +121,7 @@ class Observation:
     rank: int | None = None
     node: str = ""
     detail: str = ""
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
 
 
 class EngineUnavailable(Exception):

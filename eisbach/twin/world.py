@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from eisbach import __version__
-from eisbach.adapters.clocks import ManualClock
+from eisbach.adapters.clocks import VirtualClock
 from eisbach.adapters.identifiers import SeededIds
 from eisbach.app import create_organisation, create_project
 from eisbach.app.announce_data_set import DataLimits
@@ -67,7 +67,7 @@ class World:
         store keeps them."""
         self.sites = tuple(sites)
         self.courses: dict[str, Course] = {}
-        self.clock = ManualClock(start_ms)
+        self.clock = VirtualClock(start_ms)
         self.engine = CourseEngine(self.clock, self.courses, start_ms=starting_ms)
         self.store: Store = store if store is not None else TotalsStore()
         self.application = Application(
@@ -146,7 +146,7 @@ class World:
 
     def advance_to(self, at_ms: int) -> None:
         """Let the clock stand at a later instant; the engine notes what is over by then, nothing is decided."""
-        self.clock.advance(max(0, at_ms - self.now))
+        self.clock.advance_to(at_ms)
         self.engine.advance()
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.within import Within
@@ -52,8 +53,7 @@ class RetryRule:
     max_attempts: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSpec:
+class JobSpec(NamedTuple):
     """A job as a tenant asked for it: frozen, complete, with every default filled in.
 
     `nodes` is the number of equal tasks of the gang; `shapes` are acceptable alternatives, best first.
@@ -68,12 +68,12 @@ class JobSpec:
     nodes: int
     shapes: tuple[NodeShape, ...]
     run: str
+    time_limit_ms: int
     setup: str = ""
     workdir: str | None = None
     envs: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
     data: tuple[tuple[str, str], ...] = ()
-    time_limit_ms: int
     checkpoint: CheckpointRule = CheckpointRule()
     retry: RetryRule = RetryRule()
     outputs: tuple[str, ...] = ()

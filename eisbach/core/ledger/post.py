@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from eisbach.core.ledger import account
-from eisbach.core.ledger.transfer import Transfer
-from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.invariant import BrokenInvariant
 
 
 class Ledger:
@@ -19,17 +18,17 @@ class Ledger:
         """Return an account's balance; 0 for one that nothing was posted to."""
         return self.balances.get(name, 0)
 
-    def post(self, transfers: Iterable[Transfer]) -> None:
-        """Post transfers in order; raise BrokenInvariant before anything would be overspent."""
-        for transfer in transfers:
-            require(transfer.amount > 0, "a transfer moves more than nothing")
-            left = self.balance(transfer.debit) - transfer.amount
-            require(
-                left >= 0 or account.may_be_negative(transfer.debit),
-                f"no budget is ever overspent: {transfer.debit} would fall to {left}",
-            )
-            self.balances[transfer.debit] = left
-            self.balances[transfer.credit] = self.balance(transfer.credit) + transfer.amount
+    def post(self, transfers: Iterable[tuple[str, str, int, object]]) -> None:
+        """Post transfers (debit, credit, amount, kind) in order; raise BrokenInvariant before anything would be overspent."""
+        balances = self.balances
+        for debit, credit, amount, _ in transfers:
+            if amount <= 0:
+                raise BrokenInvariant("a transfer moves more than nothing")
+            left = balances.get(debit, 0) - amount
+            if left < 0 and not account.may_be_negative(debit):
+                raise BrokenInvariant(f"no budget is ever overspent: {debit} would fall to {left}")
+            balances[debit] = left
+            balances[credit] = balances.get(credit, 0) + amount
 
     def total(self) -> int:
         """Return the sum of all balances: zero, or the ledger is broken."""

@@ -1,7 +1,7 @@
 """Transfers: immutable movements of micro-euro from one account to another."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from eisbach.core.ledger import account
 
@@ -17,8 +17,7 @@ class TransferKind(Enum):
     VOID = "void"
 
 
-@dataclass(frozen=True, slots=True)
-class Transfer:
+class Transfer(NamedTuple):
     """`amount` micro-euro (above zero) leave `debit` and reach `credit`."""
 
     debit: str

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from msgspec.structs import replace as changed
+
 from eisbach.engines.local import durable, processes
 from eisbach.engines.local.cgroups import TaskGroup
 from eisbach.engines.local.environment import LOOPBACK
@@ -77,7 +79,7 @@ class Roster:
         for _, entry in sorted(self._entries.items()):
             observation = entry.observation
             if observation.ending is None and entry.boottime_ms is not None:
-                observation = replace(observation, held_ms=now - entry.boottime_ms)
+                observation = changed(observation, held_ms=now - entry.boottime_ms)
             seen.append(observation)
         return seen
 
@@ -219,9 +221,9 @@ class Roster:
         elif journal.marker is not None:
             self._end_lost(entry, journal, journal.marker)
         elif entry.folder.read_stop() is not None:
-            self._end(entry, replace(entry.observation, ending=Ending.STOPPED, detail="stopped before it ran"))
+            self._end(entry, changed(entry.observation, ending=Ending.STOPPED, detail="stopped before it ran"))
         elif entry.launches >= _LAUNCHES_MAX:
-            self._end(entry, replace(entry.observation, ending=Ending.LOST, detail="its supervisor died or could not be forked at each start"))
+            self._end(entry, changed(entry.observation, ending=Ending.LOST, detail="its supervisor died or could not be forked at each start"))
         if lock is not None:
             os.close(lock)
             if entry.observation.ending is None:
@@ -236,7 +238,7 @@ class Roster:
             return False
         if journal.running is not None:
             entry.boottime_ms = journal.running.boottime_ms
-            self._set(entry, replace(entry.observation, running_since_ms=journal.running.wall_ms))
+            self._set(entry, changed(entry.observation, running_since_ms=journal.running.wall_ms))
         entry.worker = self._workers.adopt(entry.observation.attempt_id, marker.pid, pidfd)
         if entry.folder.read_stop() is not None:
             entry.worker.pass_on_stop()
@@ -260,8 +262,8 @@ class Roster:
             groups.remove()
             last = entry.folder.last_change_ms()
             held = 0 if since is None else max(0, last - since)
-            seen = replace(entry.observation, running_since_ms=since, held_ms=held, ended_at_ms=last)
-            self._end(entry, replace(seen, ending=Ending.LOST, detail="the machine was restarted"))
+            seen = changed(entry.observation, running_since_ms=since, held_ms=held, ended_at_ms=last)
+            self._end(entry, changed(seen, ending=Ending.LOST, detail="the machine was restarted"))
             return
         children = self._workers.pids() | self._helpers
         is_clean = end_leftovers(
@@ -272,13 +274,13 @@ class Roster:
         detail = "its supervisor died" + ("" if is_clean else "; a process that it left cannot be killed")
         self._end(
             entry,
-            replace(entry.observation, running_since_ms=since, held_ms=held, ending=Ending.LOST, detail=detail),
+            changed(entry.observation, running_since_ms=since, held_ms=held, ending=Ending.LOST, detail=detail),
         )
 
     def _end(self, entry: Entry, seen: Observation) -> None:
         """Write an outcome in the supervisor's place; the caller holds the lock."""
         if seen.ended_at_ms is None:
-            seen = replace(seen, ended_at_ms=processes.wall_ms())
+            seen = changed(seen, ended_at_ms=processes.wall_ms())
         entry.folder.append(Outcome(seen))
         self._set(entry, seen)
 

@@ -6,8 +6,10 @@ import signal
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace as changed
 
 from eisbach.engines.local import processes
 from eisbach.engines.local.cgroups import CgroupParents, TaskGroup
@@ -201,7 +203,7 @@ class Supervisor:
         order = self._order
         began = processes.boottime_ms()
         self._running = Running(processes.wall_ms(), began, sessions)
-        self._observation = replace(self._observation, running_since_ms=self._running.wall_ms)
+        self._observation = changed(self._observation, running_since_ms=self._running.wall_ms)
         crash.reached("engine.tasks_running")
         self._folder.append(self._running, durably=False)
         self._report()
@@ -213,7 +215,7 @@ class Supervisor:
             ended = processes.wall_ms()
             gang.drain()
             self._book.close()
-            self._observation = replace(self._observation, held_ms=held, ended_at_ms=ended)
+            self._observation = changed(self._observation, held_ms=held, ended_at_ms=ended)
         crash.reached("engine.tasks_ended")
         self._conclude(gang)
 
@@ -232,7 +234,7 @@ class Supervisor:
             detail = f"task {rank} exited with {code}"
             if ending is Ending.OUT_OF_MEMORY:
                 detail = f"task {rank} used more than its {failed.plan.memory_mib} MiB of memory"
-        self._observation = replace(
+        self._observation = changed(
             self._observation,
             ending=ending,
             exit_code=0 if ending is Ending.EXITED else failed.exit_code if failed is not None else None,
@@ -245,7 +247,7 @@ class Supervisor:
         unwritten = self._book.unwritten_bytes
         self._has_notes = bool(kept.left_out or unwritten)
         parts = [detail, kept.left_out, f"{unwritten:,} bytes of log found no room on the disk" if unwritten else ""]
-        self._observation = replace(self._observation, detail="; ".join(part for part in parts if part))
+        self._observation = changed(self._observation, detail="; ".join(part for part in parts if part))
 
     def _keep_outputs(self) -> Kept:
         order, layout = self._order, self._settings.layout
@@ -321,7 +323,7 @@ class Supervisor:
 
     def _end_unstarted(self, trouble: Trouble) -> None:
         self._remove_groups()
-        self._observation = replace(
+        self._observation = changed(
             self._observation, ending=trouble.ending, detail=trouble.detail, ended_at_ms=processes.wall_ms()
         )
 
@@ -332,7 +334,7 @@ class Supervisor:
         log_error()
         is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         detail = "the disk of the engine is full" if is_full else "the engine failed: " + os.strerror(error.errno or 0)
-        return replace(
+        return changed(
             self._observation,
             ending=Ending.DISK_FULL if is_full else Ending.LOST,
             detail=detail + ("; no output was kept, it still lies in the workspace" if self._running else ""),

@@ -1,7 +1,6 @@
 """Start a template: choose, see the plan with price, ceiling, start and place, confirm."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from starlette.responses import Response
@@ -82,7 +81,7 @@ def show_plan(call: Call) -> Response:
     task = _task(call)
     typed = _typed(call.form, task)
     try:
-        spec = _checked(call, call.form.text("project"), replace(_spec(call, typed, NOTHING_UPLOADED), workdir=None))
+        spec = _checked(call, call.form.text("project"), _spec(call, typed, NOTHING_UPLOADED)._replace(workdir=None))
         plan = _plan(call, spec)
     except Refused as refused:
         return _form(call, task, typed, refused)
