@@ -13,7 +13,7 @@ from eisbach.app.commands import Answer, Command, Context, Decision, Idempotency
 from eisbach.app.draft import Draft
 from eisbach.app.mailbox import FUTURES, NOBODY, Mailbox
 from eisbach.app.state import FactoryState
-from eisbach.app.writer import Writer, as_refusal
+from eisbach.app.writer import Asked, Writer, as_refusal
 from eisbach.core.log.tree import Frontier
 from eisbach.core.vocabulary.quantities import Instant
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -67,6 +67,7 @@ class Applier:
         self._is_stopping = False
         self._is_inline = is_inline
         self._is_more_due = False
+        self._noted: list[Asked] = []
 
     @property
     def state(self) -> FactoryState:
@@ -106,7 +107,10 @@ class Applier:
 
     def note(self, command: Command) -> None:
         """Have a command decided with the next batch; nobody waits for the answer."""
-        self._add(_Waiting(command, None, None, NOBODY, None))
+        if self._is_inline:
+            self._noted.append((command, None))
+        else:
+            self._add(_Waiting(command, None, None, NOBODY, None))
 
     def ask(self, question: Callable[[FactoryState, Instant], T]) -> "Future[T]":
         """Return a future of what a question about the state answers, asked between two batches."""
@@ -125,14 +129,17 @@ class Applier:
 
     def decide_now(self, commands: Sequence[Command]) -> list[Any]:
         """Decide what was noted and then these commands in one batch, inline; return the answers to these."""
-        noted = [(item.command, item.key) for item in self._waiting if item.command is not None]
-        self._waiting.clear()
-        answers, self._is_more_due = self._writer.write([*noted, *((command, None) for command in commands)])
-        return answers[len(noted) :]
+        asked, self._noted = self._noted, []
+        noted = len(asked)
+        asked += [(command, None) for command in commands]
+        answers, self._is_more_due = self._writer.write(asked)
+        return answers[noted:]
 
     def _put(self, item: _Waiting) -> None:
         self._add(item)
         if self._is_inline:
+            if self._noted:
+                self.decide_now(())
             self.drain()
 
     def _add(self, item: _Waiting) -> None:
@@ -232,7 +239,7 @@ class Applier:
     @property
     def is_more_due(self) -> bool:
         """Return whether the batch of `decide_now` left more to do at this instant."""
-        return self._is_more_due or bool(self._waiting)
+        return self._is_more_due or bool(self._noted)
 
     def drain(self) -> None:
         """Run until nothing is due any more: for callers that work inline, without the thread."""

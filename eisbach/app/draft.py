@@ -1,6 +1,6 @@
 """What a batch is going to write: events sealed, folded into the state and turned into rows as they are added."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from eisbach.app.commands import Context, Decision, IdempotencyKey
 from eisbach.app.event_codec import seal
@@ -37,20 +37,21 @@ class Draft:
 
     def take(self, decision: Decision) -> None:
         """Add a decision's texts and events."""
-        self.batch.erased.extend(decision.erased)
+        if decision.erased:
+            self.batch.erased.extend(decision.erased)
         if decision.replies_kept_from_ms is not None:
             self.batch.replies_kept_from_ms = decision.replies_kept_from_ms
-        if decision.texts:
-            self.batch.texts.extend(decision.texts)
-            texts = {text.id: text.content.decode() for text in decision.texts}
-        else:
-            texts = _NO_TEXTS
-        self.add_all(decision.events, texts)
-        if decision.texts:
-            self._name(decision.texts)
+        if not decision.texts:
+            self.add_all(decision.events)
+            return
+        self.batch.texts.extend(decision.texts)
+        self.add_all(decision.events, {text.id: text.content.decode() for text in decision.texts})
+        self._name(decision.texts)
 
-    def add_all(self, events: Iterable[Body], texts: dict[str, str] = _NO_TEXTS) -> None:
+    def add_all(self, events: Sequence[Body], texts: dict[str, str] = _NO_TEXTS) -> None:
         """Seal events, fold them into the state, derive their rows, as far as the store keeps any of that."""
+        if not events:
+            return
         state, now, keeps = self.state, self.context.now, self.context.keeps
         self.is_broken = True
         for body in events:

@@ -55,6 +55,8 @@ class SiteDeclared(Body, frozen=True):
     operator_country: str
     simulated: bool = False
     parent_country: str = ""
+    metered: bool = True
+    """whether its energy is accounted for"""
 
 
 class SiteChanged(Body, frozen=True):
@@ -64,6 +66,8 @@ class SiteChanged(Body, frozen=True):
     operator_country: str
     simulated: bool = False
     parent_country: str = ""
+    metered: bool = True
+    """whether its energy is accounted for"""
 
 
 class NodeDeclared(Body, frozen=True):

@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from eisbach.app.event_body import Body, TransferTuple
 
+SettledTuple = tuple[str, str, int, int, int, int, int, int]
+"""The fields of Settled in their order."""
+
 
 class Settled(NamedTuple):
     """What one attempt was charged by a settlement: totals of attempt and job after it, and `amount` by it."""
@@ -26,6 +29,7 @@ class UsageSettledTogether(Body, frozen=True):
     """Attempts of one project are settled in one month; entry `n` of each column is about attempt `n`.
 
     The ledger moves the sum of `amounts` at once; each attempt has a row in `transfers` of its own (app/rows_usage.py).
+    `gpu_milli_ms` is what all of them used since their last settlement, in thousandths of a GPU x milliseconds.
     """
 
     project: str
@@ -38,6 +42,7 @@ class UsageSettledTogether(Body, frozen=True):
     job_charged: tuple[int, ...]
     job_charged_ms: tuple[int, ...]
     amounts: tuple[int, ...]
+    gpu_milli_ms: int
     transfers: tuple[TransferTuple, ...] = ()
 
 
@@ -45,12 +50,14 @@ KINDS: dict[str, type[Body]] = {"usage.settled_together": UsageSettledTogether}
 _COLUMNS = ("attempts", "jobs", "held_ms", "charged_ms", "charged", "job_charged", "job_charged_ms", "amounts")
 
 
-def entries_of(body: UsageSettledTogether) -> Iterable[tuple[str, str, int, int, int, int, int, int]]:
+def entries_of(body: UsageSettledTogether) -> Iterable[SettledTuple]:
     """Return the entries, each as the fields of Settled in their order."""
     return zip(*(getattr(body, column) for column in _COLUMNS), strict=True)
 
 
-def settle_together(project: str, period: str, settled: Iterable[Settled], move: TransferTuple) -> UsageSettledTogether:
+def settle_together(
+    project: str, period: str, settled: Iterable[SettledTuple], gpu_milli_ms: int, move: TransferTuple
+) -> UsageSettledTogether:
     """Return the event of settlements; `move` is a transfer whose amount becomes their sum."""
     columns = tuple(zip(*settled, strict=True)) or ((),) * len(_COLUMNS)
     total = sum(columns[-1])
@@ -59,6 +66,7 @@ def settle_together(project: str, period: str, settled: Iterable[Settled], move:
         project=project,
         period=period,
         **dict(zip(_COLUMNS, columns, strict=True)),
+        gpu_milli_ms=gpu_milli_ms,
         transfers=((debit, credit, total, kind),) if total else (),
     )
 
@@ -68,6 +76,6 @@ def only(body: UsageSettledTogether, left_behind: Iterable[str]) -> UsageSettled
     absent = frozenset(left_behind)
     if absent.isdisjoint(body.jobs):
         return body
-    kept = [Settled(*entry) for entry in entries_of(body) if entry[1] not in absent]
+    kept = [entry for entry in entries_of(body) if entry[1] not in absent]
     move = body.transfers[0] if body.transfers else ("", "", 0, "")
-    return settle_together(body.project, body.period, kept, move)
+    return settle_together(body.project, body.period, kept, body.gpu_milli_ms, move)

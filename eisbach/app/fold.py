@@ -1,6 +1,7 @@
 """Folding events into the state: one function for each kind, nothing else ever changes the state."""
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 from eisbach.app import events as e
@@ -26,18 +27,37 @@ from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause, check_transition
-from eisbach.core.jobs.placement import rule_of
+from eisbach.core.jobs.placement import NO_RULE, rule_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.ledger.transfer import TransferKind
-from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.invariant import BrokenInvariant, require
+
+SHAPES_KEPT = 4096
 
 
 def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     """Make an event true in the state. The same events in the same order give the same state, byte for byte."""
-    require(seq == state.next_seq, f"the log has no gaps: expected event {state.next_seq}, got {seq}")
+    if seq != state.next_seq:
+        raise BrokenInvariant(f"the log has no gaps: expected event {state.next_seq}, got {seq}")
     state.next_seq = seq + 1
-    state.last_ms = max(state.last_ms, at_ms)
+    if at_ms > state.last_ms:
+        state.last_ms = at_ms
+    if type(body) is e.RecordImported:
+        _apply_told(state, seq, at_ms, body)
+        return
+    transfers: Iterable[e.TransferTuple] = getattr(body, "transfers", ())
+    if transfers:
+        state.ledger.post(transfers)
+    change = _CHANGES.get(type(body))
+    if change is not None:
+        change(state, seq, at_ms, body)
+    if type(body) in _PRICES_FOLLOW:
+        state.priced.clear()
+
+
+def _apply_told(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
+    """Make true what an imported record tells of."""
     told_ms, told = as_told(at_ms, body)
     transfers: Iterable[e.TransferTuple] = getattr(told, "transfers", ())
     if transfers:
@@ -47,8 +67,6 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     change = _CHANGES.get(type(told)) if told is body or type(told) in _CONTINUED else None
     if change is not None:
         change(state, seq, told_ms, told)
-    if type(body) in _PRICES_FOLLOW:
-        state.priced.clear()
 
 
 def _opened(state: FactoryState, seq: int, at_ms: int, body: e.FactoryOpened) -> None:
@@ -66,7 +84,8 @@ def _site(state: FactoryState, seq: int, at_ms: int, body: e.SiteDeclared | e.Si
         is_simulated=body.simulated,
     )
     compile_again(state, seq)
-    fold_energy.note_site(state, body.site, at_ms)
+    if body.metered:
+        fold_energy.note_site(state, body.site, at_ms)
 
 
 def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> None:
@@ -177,7 +196,7 @@ def _archive(state: FactoryState, seq: int, at_ms: int, body: e.ArchiveReceived)
 
 
 def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
-    placement = rule_of(body.placement)
+    placement = rule_of(body.placement) if body.placement else NO_RULE
     if body.data:
         state.data.used_by[body.job] = tuple(body.data)
     job = ActiveJob(
@@ -186,8 +205,8 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
         seq=seq,
         submitted_ms=at_ms,
         nodes=body.nodes,
-        shapes=_shapes(body),
-        capacity_class=CapacityClass(body.capacity_class),
+        shapes=_shapes(body.shapes, body.parts),
+        capacity_class=_CLASSES[body.capacity_class],
         limit_ms=body.limit_ms,
         grace_ms=body.grace_ms,
         attempts_max=body.attempts_max,
@@ -205,15 +224,16 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
     state.totals["submitted"] = state.totals.get("submitted", 0) + 1
 
 
-def _shapes(body: e.JobSubmitted) -> tuple[NodeShape, ...]:
-    if not body.parts:
+@lru_cache(maxsize=SHAPES_KEPT)
+def _shapes(shapes: tuple[e.ShapeTuple, ...], parts: tuple[e.PartTuple, ...]) -> tuple[NodeShape, ...]:
+    """Return the same shapes for the same words: what is compared all the time is equal because it is the same."""
+    if not parts:
         return tuple(
-            NodeShape(cpu_milli=cpu, memory_mib=memory, gpus=gpus, flavour=flavour)
-            for cpu, memory, gpus, flavour in body.shapes
+            NodeShape(cpu_milli=cpu, memory_mib=memory, gpus=gpus, flavour=flavour) for cpu, memory, gpus, flavour in shapes
         )
     return tuple(
         NodeShape(cpu_milli=cpu, memory_mib=memory, gpus=gpus, flavour=flavour, gpu_milli=gpu_milli, mig=mig)
-        for (cpu, memory, gpus, flavour), (gpu_milli, mig) in zip(body.shapes, body.parts, strict=True)
+        for (cpu, memory, gpus, flavour), (gpu_milli, mig) in zip(shapes, parts, strict=True)
     )
 
 
@@ -253,15 +273,19 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
     job = state.scheduler.jobs[body.job]
     where, nodes = job.where, state.scheduler.fleet.nodes
     require(body.policy_version in (-1, state.policy.version), "an attempt is planned by the rules that hold")
-    require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
-    shape, slots = job.shapes[body.shape], body.slots or (0,) * len(body.tasks)
+    if where.sites is not None:
+        require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
+    shape, slots, tenant = job.shapes[body.shape], body.slots or (0,) * len(body.tasks), where.tenant
+    gpu_milli, mig = shape.gpu_milli, shape.mig
     shares = tuple(
-        Share(rank, node, cpu, memory, tuple(gpus), where.tenant, shape.gpu_milli, shape.mig, slot)
-        for (rank, node, cpu, memory, gpus), slot in zip(body.tasks, slots, strict=True)
+        [
+            Share(rank, node, cpu, memory, gpus, tenant, gpu_milli, mig, slot)
+            for (rank, node, cpu, memory, gpus), slot in zip(body.tasks, slots, strict=True)
+        ]
     )
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
-    account.attempt_weight = account.attempt_charged = account.attempt_ms = account.attempt_settled_ms = 0
+    account.begin_attempt(account.prices[body.shape])
 
 
 def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptRunning) -> None:
@@ -274,55 +298,59 @@ def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptR
 
 def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettled) -> None:
     job, account = state.scheduler.jobs[body.job], state.accounts[body.job]
-    _charge(account, job, body.charged_ms, body.charged)
+    account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     state.scheduler.fair_share.charge(job.project, job.gpu_milli * (body.held_ms - account.attempt_settled_ms), at_ms)
     account.attempt_settled_ms = body.held_ms
     account.period = body.next_period
     account.reserved += _reserved_by(body.transfers)
 
 
-def _charge(account: JobAccount, job: ActiveJob, charged_ms: int, charged: int) -> None:
-    """Set the attempt's totals; the job's follow by the difference."""
-    weight = account.prices[job.shape] * charged_ms
-    account.weight += weight - account.attempt_weight
-    account.charged += charged - account.attempt_charged
-    account.charged_ms += charged_ms - account.attempt_ms
-    account.attempt_weight, account.attempt_charged, account.attempt_ms = weight, charged, charged_ms
-
-
 def _reserved_by(transfers: Iterable[e.TransferTuple]) -> int:
     """Return by how much transfers change what a job has reserved."""
     change = 0
     for _, _, amount, kind in transfers:
-        if kind in (TransferKind.RESERVE.value, TransferKind.CREDIT.value):
-            change += amount
-        elif kind in (TransferKind.SETTLE.value, TransferKind.VOID.value):
-            change -= amount
+        change += amount * _RESERVED_BY.get(kind, 0)
     return change
+
+
+_CLASSES = {one.value: one for one in CapacityClass}
+_STATES = {one.value: one for one in JobState}
+_FAULTS = {one.value: one for one in Fault}
+_ENDED = JobState.ENDED.value
+_RESERVED_BY = {
+    TransferKind.RESERVE.value: 1,
+    TransferKind.CREDIT.value: 1,
+    TransferKind.SETTLE.value: -1,
+    TransferKind.VOID.value: -1,
+}
+"""kind of a transfer -> whether it adds to what a job has reserved, or takes from it"""
 
 
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
     scheduler, account = state.scheduler, state.accounts[body.job]
     job = scheduler.jobs[body.job]
-    gpu_milli = sum(len(share.gpus) * share.gpu_milli for share in job.shares)
+    gpu_milli = job.gpu_milli
     if gpu_milli:
         held = state.gpu_milli_ms.get(job.project, 0)
         state.gpu_milli_ms[job.project] = held + gpu_milli * body.held_ms
         unsettled_ms = body.held_ms - account.attempt_settled_ms
         scheduler.fair_share.charge(job.project, gpu_milli * unsettled_ms, at_ms)
         fold_promises.hold(state, job.shares, body.held_ms)
-    _charge(account, job, body.charged_ms, body.charged)
+    account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     account.reserved += _reserved_by(body.transfers)
     job.used_ms += body.charged_ms
-    fault = Fault(body.fault)
-    job.preemptions += 1 if fault is Fault.PREEMPTION else 0
-    job.failures_ours += 1 if fault.is_ours and fault is not Fault.PREEMPTION else 0
-    job.failures_own += 1 if fault is Fault.CUSTOMER else 0
+    fault = _FAULTS[body.fault]
+    if fault is Fault.PREEMPTION:
+        job.preemptions += 1
+    elif fault is Fault.CUSTOMER:
+        job.failures_own += 1
+    elif fault is not Fault.NONE:
+        job.failures_ours += 1
     job.not_before_ms = body.not_before_ms
     fold_energy.note_end(state, job, body.ended_ms, body.cpu_ms)
     fold_health.note_end(state, job, body)
-    scheduler.release(job, after=JobState(body.next))
-    if body.next == JobState.ENDED.value:
+    scheduler.release(job, after=_STATES[body.next])
+    if body.next == _ENDED:
         fold_shares.note_run(state, job, body)
         require(account.reserved == 0, "a job that has ended holds no reservation")
         state.accounts.pop(body.job)

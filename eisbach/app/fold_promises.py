@@ -1,6 +1,6 @@
 """Folding events about public promises into the state, and counting what they are held against."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from eisbach.app.event_body import Body
@@ -48,9 +48,9 @@ def commission(state: FactoryState, site: str, gpus: int, at_ms: int) -> None:
         counted.first_ms = at_ms
 
 
-def hold(state: FactoryState, shares: Iterable[Share], held_ms: int) -> None:
-    """Count the GPU time that an attempt held, at the sites of its nodes."""
-    for share in shares:
-        if share.gpus:
-            site = state.scheduler.fleet.nodes[share.node].site
-            state.promises.gpus_at[site].held_gpu_ms += len(share.gpus) * held_ms
+def hold(state: FactoryState, shares: Sequence[Share], held_ms: int) -> None:
+    """Count the GPU time that an attempt held, at the site of its nodes."""
+    gpus = sum([len(share.gpus) for share in shares])
+    if gpus:  # a gang is at one site
+        site = state.scheduler.fleet.nodes[shares[0].node].site
+        state.promises.gpus_at[site].held_gpu_ms += gpus * held_ms

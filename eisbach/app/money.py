@@ -1,7 +1,7 @@
 """Where jobs and the ledger meet: months, reservations, settlements, all as transfers that events carry."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eisbach.app.events import JobStopping, PeriodOpened, ReservationMoved, TransferTuple, UsageSettled
 from eisbach.app.state import FactoryState, JobAccount
@@ -13,8 +13,7 @@ from eisbach.core.ledger.transfer import Transfer
 from eisbach.core.vocabulary.interval import month_of, month_start
 
 
-@dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(NamedTuple):
     """What an attempt was charged in total after this settlement, and the transfers that make it so."""
 
     charged_ms: int
@@ -80,7 +79,7 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     """
     money = state.accounts[job.job]
     charged_ms = min(held_ms, job.remaining_ms + job.grace_ms) if is_charged else 0
-    weight = money.weight - money.attempt_weight + money.prices[job.shape] * charged_ms
+    weight = money.earlier_weight + money.price * charged_ms
     amount = min(charge_of(weight, money.charged), money.reserved)
     transfers = _movement(money, amount)
     if is_over:
@@ -89,7 +88,7 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
         charged_ms=charged_ms,
         charged=money.attempt_charged + amount,
         job_charged=money.charged + amount,
-        job_charged_ms=money.charged_ms - money.attempt_ms + charged_ms,
+        job_charged_ms=money.earlier_ms + charged_ms,
         transfers=as_tuples(transfers),
     )
 

@@ -101,9 +101,9 @@ def _site_changes(known: Site | None, facts: SiteFacts) -> list[Body]:
         "simulated": facts.is_simulated,
     }
     if known is None:
-        return [SiteDeclared(site=facts.site, **said)]
+        return [SiteDeclared(site=facts.site, metered=facts.is_metered, **said)]
     before = (known.country, known.operator, known.operator_country, known.parent_country, known.is_simulated)
-    return [] if before == tuple(said.values()) else [SiteChanged(site=facts.site, **said)]
+    return [] if before == tuple(said.values()) else [SiteChanged(site=facts.site, metered=facts.is_metered, **said)]
 
 
 def _node_changes(node: Node | None, facts: NodeFacts, site: str) -> list[Body]:

@@ -1,6 +1,6 @@
 """What an engine saw becomes events: running, ended, whose fault it was, what it costs, whether it is tried again."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eisbach.app import money
 from eisbach.app.commands import Command, Context, Decision
@@ -22,8 +22,7 @@ DETAIL_LENGTH_MAX = 500
 RETRY_DELAY_MAX_MS = 60 * SECOND_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How an attempt ended and whose fault it was."""
 
     outcome: Outcome

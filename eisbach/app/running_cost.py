@@ -18,6 +18,6 @@ def question(*, job: str) -> Callable[[FactoryState, int], int | None]:
         if known is None or account is None or known.state is not JobState.RUNNING or known.running_ms is None:
             return None
         unsettled_ms = max(0, now - known.running_ms - account.attempt_settled_ms)
-        return charge_of(account.weight + account.prices[known.shape] * unsettled_ms, 0)
+        return charge_of(account.weight + account.price * unsettled_ms, 0)
 
     return ask

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from eisbach.app import money
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.events import Body
-from eisbach.app.events_usage import Settled, UsageSettledTogether, settle_together
+from eisbach.app.events_usage import SettledTuple, UsageSettledTogether, settle_together
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState
@@ -46,25 +46,28 @@ def _held(application: "Application") -> Mapping[str, int]:
 
 def _decide(state: FactoryState, context: Context, held: Mapping[str, int]) -> Decision | Refusal:
     """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch."""
-    months = {(account.project, account.period) for account in state.accounts.values()}
-    projects = sorted({project for project, _ in months})
-    opened = [event for project in projects if (event := money.open_period(state, project, context.now)) is not None]
-    if opened:
-        return _decided(opened, len(opened))
     period = month_of(context.now)
-    if any(month < period for _, month in months):
-        moved, count = _turn(state, context.now, held)
-        if moved:
-            return _decided(moved, count)
+    if state.turned_to != period:
+        months = {(account.project, account.period) for account in state.accounts.values()}
+        projects = sorted({project for project, _ in months})
+        opened = [event for one in projects if (event := money.open_period(state, one, context.now)) is not None]
+        if opened:
+            return _decided(opened, len(opened))
+        if any(month < period for _, month in months):
+            moved, count = _turn(state, context.now, held)
+            if moved:
+                return _decided(moved, count)
+        else:
+            state.turned_to = period  # whoever comes later comes into this month or a later one
     settled = _settle(state, period, held)
     if settled:
         count = sum(len(one.jobs) for one in settled)
-        return _decided(settled, count, is_done=count < AT_ONCE and not _may_be_overspent(state, projects))
-    # A lowered budget: what was stopped for it may have spent more than was foreseen. Only projects with jobs that
-    # have not ended are looked at: there may be hundreds of thousands without.
+        return _decided(settled, count, is_done=count < AT_ONCE and not _overspent(state))
+    # A lowered budget: what was stopped for it may have spent more than was foreseen. Only projects with attempts are
+    # looked at: there may be hundreds of thousands without.
     stops: list[Body] = []
-    for project in projects:
-        stops += money.stops_for(state, project, money.overspent(state, project), context.now, SYSTEM.token)
+    for project, missing in _overspent(state):
+        stops += money.stops_for(state, project, missing, context.now, SYSTEM.token)
     return _decided(stops, len(stops), is_done=not stops)
 
 
@@ -72,8 +75,10 @@ def _decided(events: Sequence[Body], count: int, *, is_done: bool = False) -> De
     return Decision(events=tuple(events), reply={"settled": count, "is_done": is_done})
 
 
-def _may_be_overspent(state: FactoryState, projects: list[str]) -> bool:
-    return any(money.overspent(state, project) for project in projects)
+def _overspent(state: FactoryState) -> list[tuple[str, int]]:
+    """Return the projects with running attempts that have charged and reserved more than their budget, and by how much."""
+    projects = sorted({job.project for job in state.scheduler.holding.values()})
+    return [(project, missing) for project in projects if (missing := money.overspent(state, project)) > 0]
 
 
 def _turn(state: FactoryState, now: int, held: Mapping[str, int]) -> tuple[list[Body], int]:
@@ -111,40 +116,42 @@ def _turned(state: FactoryState, job: ActiveJob, now: int, held: Mapping[str, in
 def _settle(state: FactoryState, period: str, held: Mapping[str, int]) -> list[UsageSettledTogether]:
     """Return a settlement for each project of its attempts that held capacity over a full hour since the last one."""
     accounts = state.accounts
-    by_project: dict[str, list[Settled]] = {}
+    by_project: dict[str, list[SettledTuple]] = {}
+    used: dict[str, int] = {}
     count = 0
     for attempt, job in state.scheduler.holding.items():
         held_ms, running_ms = held.get(attempt), job.running_ms
         if held_ms is None or running_ms is None:
             continue
-        name = job.job
-        account = accounts[name]
-        hour_ms = (running_ms + held_ms) % HOUR_MS  # since the last full hour
-        if held_ms - hour_ms <= account.attempt_settled_ms and held_ms - account.attempt_settled_ms < SETTLE_EVERY_MS:
-            continue
+        account = accounts[job.job]
+        since_ms = held_ms - account.attempt_settled_ms
+        if since_ms <= (running_ms + held_ms) % HOUR_MS and since_ms < SETTLE_EVERY_MS:
+            continue  # no hour became full meanwhile
         if account.period != period:
             continue  # its month turns first
-        charged_ms = min(held_ms, max(0, job.limit_ms - job.used_ms) + job.grace_ms)
-        weight = account.weight - account.attempt_weight + account.prices[job.shape] * charged_ms
-        amount = min(weight // HOUR_MS - account.charged, account.reserved)
-        by_project.setdefault(job.project, []).append(
-            Settled(
-                attempt,
-                name,
-                held_ms,
-                charged_ms,
-                account.attempt_charged + amount,
-                account.charged + amount,
-                account.charged_ms - account.attempt_ms + charged_ms,
-                amount,
-            )
-        )
+        charged_ms, most_ms = held_ms, job.limit_ms - job.used_ms + job.grace_ms
+        if charged_ms > most_ms:
+            charged_ms = max(most_ms, job.grace_ms)
+        before = account.attempt_charged
+        amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - account.earlier_charged - before
+        if amount > account.reserved:
+            amount = account.reserved
+        charged, project = before + amount, job.project
+        entry = (
+            attempt, job.job, held_ms, charged_ms, charged, account.earlier_charged + charged,
+            account.earlier_ms + charged_ms, amount,
+        )  # fmt: skip
+        entries = by_project.get(project)
+        if entries is None:
+            entries, used[project] = by_project.setdefault(project, []), 0
+        entries.append(entry)
+        used[project] += job.gpu_milli * since_ms
         count += 1
         if count >= AT_ONCE:
             break
     return [
-        settle_together(project, period, settled, money.as_tuple(transfer.settle(project, period, 0)))
-        for project, settled in by_project.items()
+        settle_together(project, period, entries, used[project], money.as_tuple(transfer.settle(project, period, 0)))
+        for project, entries in by_project.items()
     ]
 
 

@@ -58,6 +58,7 @@ class SiteFacts:
     nodes: tuple[NodeFacts, ...]
     links: tuple[LinkFacts, ...] = ()
     is_simulated: bool = False
+    is_metered: bool = True
     power: Connection | None = None
     stream: Stream | None = None
     heat: Quarter | None = None

@@ -68,9 +68,10 @@ class Site:
 class JobAccount:
     """The money of a job that has not ended.
 
-    `cap` is the most it may ever cost, `reserved` what is set aside in `period` now, `charged` what it was charged,
-    `charged_ms` over how many held milliseconds, `weight` the sum of price x held milliseconds behind that.
-    `attempt_*` are the same of the current attempt alone, so that a fault of ours can be taken back.
+    `cap` is the most it may ever cost, `reserved` what is set aside in `period` now. `price` is that of the current attempt's
+    shape. `attempt_charged` is what that attempt was charged for `attempt_ms` chargeable milliseconds, of
+    `attempt_settled_ms` that it held; `earlier_*` are the same of all attempts before it, so that a fault of ours can be taken
+    back.
     """
 
     project: str
@@ -78,13 +79,36 @@ class JobAccount:
     prices: tuple[int, ...]
     cap: int
     reserved: int = 0
-    weight: int = 0
-    charged: int = 0
-    charged_ms: int = 0
-    attempt_weight: int = 0
+    price: int = 0
     attempt_charged: int = 0
     attempt_ms: int = 0
     attempt_settled_ms: int = 0
+    earlier_weight: int = 0
+    earlier_charged: int = 0
+    earlier_ms: int = 0
+
+    @property
+    def weight(self) -> int:
+        """Return the sum of price x charged milliseconds over all attempts."""
+        return self.earlier_weight + self.price * self.attempt_ms
+
+    @property
+    def charged(self) -> int:
+        """Return what the job was charged so far."""
+        return self.earlier_charged + self.attempt_charged
+
+    @property
+    def charged_ms(self) -> int:
+        """Return for how many held milliseconds the job was charged so far."""
+        return self.earlier_ms + self.attempt_ms
+
+    def begin_attempt(self, price: int) -> None:
+        """Another attempt begins, on a shape of this price."""
+        self.earlier_weight += self.price * self.attempt_ms
+        self.earlier_charged += self.attempt_charged
+        self.earlier_ms += self.attempt_ms
+        self.price = price
+        self.attempt_charged = self.attempt_ms = self.attempt_settled_ms = 0
 
 
 @dataclass(slots=True)
@@ -127,6 +151,8 @@ class FactoryState:
     """memo of app/places.py: emptied whenever a rule or the facts of a site change"""
     priced: dict[object, Any] = field(default_factory=dict)
     """memo of app/submit_job.py: emptied whenever the fleet or the tariff changes"""
+    turned_to: str = ""
+    """memo of app/settle_usage.py: the month in which all accounts of jobs are, as far as it has looked"""
 
     def project_named(self, name: str) -> str | None:
         """Return the id of a project by its name or id, or None."""

@@ -34,6 +34,8 @@ class Begin(NamedTuple):
     epoch: int
 
 
+_NODE_LOST = Ending.NODE_LOST.value
+_TOLD_BY = frozenset({AttemptPlanned, JobStopping, AttemptEnded})
 Told = StartOrder | Begin | StopOrder | str
 """An order, or the id of an attempt to forget."""
 
@@ -68,6 +70,8 @@ class EngineTeller:
     def after_commit(self, draft: Draft) -> None:
         """Take note of what a durable batch means for the engine; runs on the applier's thread."""
         for body in draft.bodies:
+            if type(body) not in _TOLD_BY:
+                continue
             if isinstance(body, AttemptPlanned):
                 if self._beginner is not None:
                     self._orders.put(Begin(body.attempt, body.job, len(body.tasks), body.limit_ms, draft.context.epoch))
@@ -89,9 +93,9 @@ class EngineTeller:
 
     def send_due(self) -> int:
         """Send all that is waiting, inline; return how many orders that were."""
-        sent = 0
-        while not self._orders.empty():
-            told = self._orders.get()
+        sent, orders = 0, self._orders
+        while not orders.empty():
+            told = orders.get()
             if told is not None:
                 self._send(told)
                 sent += 1
@@ -103,20 +107,19 @@ class EngineTeller:
 
     def _send(self, told: Told) -> None:
         try:
-            if isinstance(told, StartOrder):
-                reached("dispatch.before_start")
-                self._start(told)
-                reached("dispatch.after_start")
-            elif isinstance(told, Begin):
-                reached("dispatch.before_start")
-                self._begin(told)
-                reached("dispatch.after_start")
+            if isinstance(told, str):
+                reached("dispatch.before_forget")
+                self._engine.forget(told)
             elif isinstance(told, StopOrder):
                 reached("dispatch.before_stop")
                 self._engine.stop(told)
             else:
-                reached("dispatch.before_forget")
-                self._engine.forget(told)
+                reached("dispatch.before_start")
+                if isinstance(told, Begin):
+                    self._begin(told)
+                else:
+                    self._start(told)
+                reached("dispatch.after_start")
         except EngineUnavailable as error:
             log.warning("the engine took no order now, it is sent again: %s", error)
         except StaleEpoch:
@@ -141,6 +144,6 @@ class EngineTeller:
 
 def _after_end(body: AttemptEnded, epoch: int) -> Told:
     """What has ended may be forgotten; what the log ended because of a lost node may still run on the other nodes."""
-    if body.ending != Ending.NODE_LOST.value:
+    if body.ending != _NODE_LOST:
         return body.attempt
     return StopOrder(attempt_id=body.attempt, epoch=epoch, cause=StopCause.DRAIN, grace_ms=0)

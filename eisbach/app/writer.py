@@ -162,9 +162,12 @@ class Writer:
             self._sign_and_save(draft, now, snapshot)
         if draft.is_empty:
             return
-        _reached(draft, "before_commit")
+        is_armed = armed()
+        if is_armed:
+            _reached(draft, "before_commit")
         self._store.commit(draft.batch, self.epoch)
-        _reached(draft, "after_commit")
+        if is_armed:
+            _reached(draft, "after_commit")
         if draft.batch.head is not None:
             self._head_ms, self._head_size, self.is_head_due = now, draft.batch.head[0], False
         if draft.batch.snapshot is not None:
@@ -173,6 +176,8 @@ class Writer:
         try:
             self.on_commit(draft)
         except Exception:
+            if not draft.context.keeps.snapshots:
+                raise  # nobody reads this log: a run that goes on would tell wrong figures
             log.exception("a listener failed; the batch stands, and the next round tells the engine what it missed")
 
     def _sign_and_save(self, draft: Draft, now: int, snapshot: bool) -> None:
@@ -203,9 +208,8 @@ class Writer:
 def _reached(draft: Draft, when: str) -> None:
     """A crash point of the whole batch, then one for each step that a job takes in it."""
     reached(f"applier.{when}")
-    if armed():
-        for step in sorted({_CRASH_STEPS[type(body)] for body in draft.bodies if type(body) in _CRASH_STEPS}):
-            reached(f"{step}.{when}")
+    for step in sorted({_CRASH_STEPS[type(body)] for body in draft.bodies if type(body) in _CRASH_STEPS}):
+        reached(f"{step}.{when}")
 
 
 def _replay(known: Reply, key: IdempotencyKey) -> Answer:

@@ -11,6 +11,7 @@ from eisbach.cli.errors import refusals_error, usage_error
 from eisbach.cli.run_options import RunOptions, Task, task_with
 from eisbach.cli.session import Session
 from eisbach.cli.terminal import say
+from eisbach.core.jobs.request import JobSpec
 from eisbach.core.jobs.task_file import TaskDefaults, parse_task
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.settings import own_environment
@@ -56,5 +57,5 @@ def _refuse_mistakes(task: Task, folder: Path | None, file: str | None) -> None:
     """Say everything that is wrong with a task before anything is sent; the factory's own limits it says itself."""
     checked = task if folder is None else {**task, "workdir": ARCHIVE_OF_NOTHING}
     found = parse_task(checked, defaults=TaskDefaults())
-    if isinstance(found, tuple):
+    if not isinstance(found, JobSpec):
         raise refusals_error(found, file or "The command")

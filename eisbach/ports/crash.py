@@ -72,7 +72,7 @@ def arm(text: str) -> None:
 
 def armed() -> str:
     """Return what is armed, written as for `arm`, or nothing: a program that starts another one passes it on."""
-    return next((f"{name}:{count}" for name, count in _armed.items()), "")
+    return next((f"{name}:{count}" for name, count in _armed.items()), "") if _armed else ""
 
 
 def reached(name: str) -> None:

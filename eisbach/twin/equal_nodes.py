@@ -31,4 +31,5 @@ def equal_nodes(nodes: int, gpus: int, *, site: str = "bench", flavour: str = "b
             for number in range(nodes)
         ),
         is_simulated=True,
+        is_metered=False,
     )

@@ -1,6 +1,5 @@
 """A job from its submission to its end: what is refused, what waits and why, what is tried again and what it costs."""
 
-from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -464,7 +463,7 @@ def test_alternatives_are_taken_in_their_order(tmp_path):
         NodeShape(cpu_milli=1000, memory_mib=0, gpus=1, flavour="h200"),
         NodeShape(cpu_milli=4000, memory_mib=0, flavour="cpu"),
     )
-    spec = replace(a_job("sleep 60"), shapes=shapes)
+    spec = a_job("sleep 60")._replace(shapes=shapes)
     jobs = [factory.submit(spec) for _ in range(3)]
     assert [factory.attempts(job)[0]["nodes"] for job in jobs[:2]] == ["g", "c"]
     factory.pass_time(MINUTE_MS)

@@ -15,7 +15,7 @@ from eisbach.core.scheduling.agenda import Agenda
 from eisbach.core.scheduling.fair_share import FairShare
 from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
 from eisbach.core.scheduling.policy import EASY, Policy
-from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 
 @dataclass(slots=True, kw_only=True)
@@ -72,9 +72,8 @@ class ActiveJob:
     @property
     def gpu_milli(self) -> int:
         """Return how many thousandths of a GPU it holds; of one that waits, what its first shape would."""
-        if self.shares:
-            return 1000 * sum(len(share.gpus) for share in self.shares)
-        return 1000 * self.nodes * self.shapes[self.shape].gpus
+        shape = self.shapes[self.shape]
+        return self.nodes * shape.gpus * shape.gpu_milli
 
     @property
     def group(self) -> GroupKey:
@@ -150,7 +149,11 @@ class SchedulerState:
         check_transition(job.state, JobState.STARTING)
         require(job.is_funded, "nothing starts without its cap reserved")
         require(len(shares) == job.nodes, "a gang starts whole or not at all")
-        require(len({self.fleet.nodes[share.node].site for share in shares}) == 1, "a gang is at one site")
+        nodes = self.fleet.nodes
+        site = nodes[shares[0].node].site
+        for share in shares:
+            if nodes[share.node].site != site:
+                raise BrokenInvariant("a gang is at one site")
         self.queue.remove(job.job)
         self.fleet.take(shares)
         job.state = JobState.STARTING

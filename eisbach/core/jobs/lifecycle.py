@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.reasons import Reason
 
 
@@ -81,4 +81,5 @@ TRANSITIONS: dict[JobState, frozenset[JobState]] = {
 
 def check_transition(before: JobState, after: JobState) -> None:
     """Raise BrokenInvariant unless the table of transitions allows this step."""
-    require(after in TRANSITIONS[before], f"a job never goes from {before.value} to {after.value}")
+    if after not in TRANSITIONS[before]:
+        raise BrokenInvariant(f"a job never goes from {before.value} to {after.value}")

@@ -1,5 +1,7 @@
 """Calendar months in UTC, computed without a clock."""
 
+from functools import lru_cache
+
 from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS, Instant
 
 _DAYS_TO_EPOCH = 719_468  # days from 0000-03-01 to 1970-01-01
@@ -39,7 +41,12 @@ def minute_text(instant: int) -> str:
 
 def month_of(instant: int) -> str:
     """Return the budget period of an instant, such as `2026-11`."""
-    year, month = year_and_month(instant)
+    return _month_of_day(instant // DAY_MS)
+
+
+@lru_cache(maxsize=64)
+def _month_of_day(day: int) -> str:
+    year, month = year_and_month(day * DAY_MS)
     return f"{year:04d}-{month:02d}"
 
 
