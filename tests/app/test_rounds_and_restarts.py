@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from eisbach.app import applier as applier_module
+from eisbach.app import writer as writer_module
 from eisbach.app import cancel_job
 from eisbach.app.commands import SYSTEM
 from eisbach.app.snapshot import UnreadableSnapshot, decode_state, encode_state, fingerprint
@@ -60,7 +60,7 @@ def test_a_restart_gives_the_same_state_and_work_goes_on(factory, crash):
 
 
 def test_snapshots_are_taken_on_the_way_and_read(factory, monkeypatch):
-    monkeypatch.setattr(applier_module, "SNAPSHOT_EVERY", 5)
+    monkeypatch.setattr(writer_module, "SNAPSHOT_EVERY", 5)
     busy(factory)
     seq, data = factory.store.load_snapshot()
     assert seq > 10
