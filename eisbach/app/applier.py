@@ -85,6 +85,15 @@ class Applier:
         return self._writer.epoch
 
     @property
+    def on_commit(self) -> Callable[[Draft], None]:
+        """Return what is called with each batch that stands in the store."""
+        return self._writer.on_commit
+
+    @on_commit.setter
+    def on_commit(self, listener: Callable[[Draft], None]) -> None:
+        self._writer.on_commit = listener
+
+    @property
     def failure(self) -> str:
         """Return why nothing can be written now, empty where everything can."""
         return self._writer.failure

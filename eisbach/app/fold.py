@@ -30,7 +30,7 @@ from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause, check_transi
 from eisbach.core.jobs.placement import NO_RULE, rule_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
-from eisbach.core.ledger.transfer import TransferKind
+from eisbach.core.ledger.transfer import TransferKind, reserved_by
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 SHAPES_KEPT = 4096
@@ -247,7 +247,7 @@ def _job_funded(state: FactoryState, seq: int, at_ms: int, body: e.JobFunded) ->
 def _reservation_moved(state: FactoryState, seq: int, at_ms: int, body: e.ReservationMoved) -> None:
     account = state.accounts[body.job]
     account.period = body.period
-    account.reserved += _reserved_by(body.transfers)
+    account.reserved += reserved_by(body.transfers)
     if not body.funded:
         state.scheduler.unfund(state.scheduler.jobs[body.job])
 
@@ -302,28 +302,13 @@ def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettl
     state.scheduler.fair_share.charge(job.project, job.gpu_milli * (body.held_ms - account.attempt_settled_ms), at_ms)
     account.attempt_settled_ms = body.held_ms
     account.period = body.next_period
-    account.reserved += _reserved_by(body.transfers)
-
-
-def _reserved_by(transfers: Iterable[e.TransferTuple]) -> int:
-    """Return by how much transfers change what a job has reserved."""
-    change = 0
-    for _, _, amount, kind in transfers:
-        change += amount * _RESERVED_BY.get(kind, 0)
-    return change
+    account.reserved += reserved_by(body.transfers)
 
 
 _CLASSES = {one.value: one for one in CapacityClass}
 _STATES = {one.value: one for one in JobState}
 _FAULTS = {one.value: one for one in Fault}
 _ENDED = JobState.ENDED.value
-_RESERVED_BY = {
-    TransferKind.RESERVE.value: 1,
-    TransferKind.CREDIT.value: 1,
-    TransferKind.SETTLE.value: -1,
-    TransferKind.VOID.value: -1,
-}
-"""kind of a transfer -> whether it adds to what a job has reserved, or takes from it"""
 
 
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
@@ -337,7 +322,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
         scheduler.fair_share.charge(job.project, gpu_milli * unsettled_ms, at_ms)
         fold_promises.hold(state, job.shares, body.held_ms)
     account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
-    account.reserved += _reserved_by(body.transfers)
+    account.reserved += reserved_by(body.transfers)
     job.used_ms += body.charged_ms
     fault = _FAULTS[body.fault]
     if fault is Fault.PREEMPTION:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from eisbach.app import writer as writer_module
 from eisbach.app import cancel_job
+from eisbach.app import writer as writer_module
 from eisbach.app.commands import SYSTEM
 from eisbach.app.snapshot import UnreadableSnapshot, decode_state, encode_state, fingerprint
 from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS

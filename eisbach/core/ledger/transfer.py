@@ -1,5 +1,6 @@
 """Transfers: immutable movements of micro-euro from one account to another."""
 
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -54,3 +55,20 @@ def credit(project: str, period: str, amount: int) -> Transfer:
 def void(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that gives the rest of a reservation back."""
     return Transfer(account.reserved(project, period), account.available(project, period), amount, TransferKind.VOID)
+
+
+_RESERVED_BY = {
+    TransferKind.RESERVE.value: 1,
+    TransferKind.CREDIT.value: 1,
+    TransferKind.SETTLE.value: -1,
+    TransferKind.VOID.value: -1,
+}
+"""kind of a transfer -> whether it adds to what a job has reserved, or takes from it"""
+
+
+def reserved_by(transfers: Iterable[tuple[str, str, int, str]]) -> int:
+    """Return by how much transfers (debit, credit, amount, kind) change what a job has reserved."""
+    change = 0
+    for _, _, amount, kind in transfers:
+        change += amount * _RESERVED_BY.get(kind, 0)
+    return change
