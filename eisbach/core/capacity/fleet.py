@@ -1,41 +1,41 @@
-"""The fleet: all nodes with what is free on them, kept up to date by events."""
+"""The fleet: all nodes with what is free on them, and indexes over them that events keep up to date.
+
+No question walks over the nodes: a pool knows its idle nodes by domain and the others by what is free on them.
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
+from eisbach.core.capacity.fit import Kind, how_many
+from eisbach.core.capacity.holding import give_to, take_from
 from eisbach.core.capacity.inventory import Node, is_flavour
-from eisbach.core.capacity.topology import domain_of
+from eisbach.core.capacity.placement import place_among, place_at
+from eisbach.core.capacity.pool import UNDATED, Pool
+from eisbach.core.capacity.ranking import Ranking
+from eisbach.core.capacity.search import Ask, rooms
+from eisbach.core.capacity.share import Share as Share
+from eisbach.core.capacity.topology import Level, Within, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
-from eisbach.core.jobs.request import WHOLE, NodeShape
-from eisbach.core.jobs.within import Within
+from eisbach.core.jobs.request import NodeShape
 from eisbach.core.vocabulary.invariant import require
 
-
-class Share(NamedTuple):
-    """What one task of a gang holds of one node; `tenant` is for whom the node is dedicated meanwhile, if for anybody.
-
-    It holds `gpu_milli` thousandths of each of `gpus`; `mig` is the profile of its MIG instance, `slot` that one's first
-    memory slice.
-    """
-
-    rank: int
-    node: str
-    cpu_milli: int
-    memory_mib: int
-    gpus: tuple[int, ...]
-    tenant: str = ""
-    gpu_milli: int = WHOLE
-    mig: str = ""
-    slot: int = 0
+PoolKey = tuple[str, str, Kind]
+"""Site, name and kind of node: where nodes of one pool differ, they are several here."""
 
 
 class Fleet:
-    """Nodes in a fixed order; shares are taken and given back exactly once."""
+    """Nodes in a fixed order; shares are taken and given back exactly once. `ranking` says which node suits a task best."""
 
-    __slots__ = ("nodes",)
+    __slots__ = ("_could", "_keys", "_offering", "_pools", "_seats", "_stale", "nodes", "ranking")
 
-    def __init__(self) -> None:
+    def __init__(self, ranking: Ranking | None = None) -> None:
         self.nodes: dict[str, Node] = {}
+        self.ranking = ranking if ranking is not None else Ranking()
+        self._keys: dict[PoolKey, list[str]] = {}
+        self._pools: dict[PoolKey, Pool] = {}
+        self._seats: dict[str, tuple[Pool, int]] = {}
+        self._stale: set[PoolKey] = set()
+        self._offering: dict[str | None, list[tuple[str, list[Pool]]]] = {}
+        self._could: dict[object, bool] = {}
 
     def add(self, node: Node) -> None:
         """Add a node with everything free."""
@@ -44,38 +44,58 @@ class Fleet:
 
     def replace(self, node: Node) -> None:
         """Put a node with everything free in the place of the one of the same name; a drained one takes no work."""
+        node.clear()
         node.available = node.available and not node.drained
-        node.free_cpu_milli, node.free_memory_mib = node.cpu_milli, node.memory_mib
-        node.free_gpus = list(range(node.gpus))
-        node.tenant = ""
+        before = self.nodes.get(node.node)
         self.nodes[node.node] = node
+        if before is not None:
+            self._forget(_key(before))
+            self._keys[_key(before)].remove(node.node)
+        self._forget(_key(node))
+        self._keys.setdefault(_key(node), []).append(node.node)
+
+    def set_available(self, node: str, is_available: bool, *, is_removed: bool = False) -> None:
+        """Say whether a node takes new work (else it keeps what it has), or is no part of the fleet any more."""
+        known = self.nodes[node]
+        seat = self._seats.get(node)
+        if seat is not None:
+            seat[0].drop((seat[1],))
+        known.available, known.removed = is_available, is_removed
+        if seat is not None:
+            seat[0].put((seat[1],))
+        self._could.clear()
+
+    def set_dated(self, node: str, from_ms: int | None) -> None:
+        """Say from when on a node is spoken for: until then it takes only work that ends by then. None: not at all."""
+        known = self.nodes[node]
+        seat = self._seats.get(node)
+        if known.dated_ms == from_ms:
+            return
+        if seat is not None:
+            seat[0].drop((seat[1],))
+        known.dated_ms = from_ms
+        if seat is not None:
+            seat[0].put((seat[1],))
 
     def sites(self) -> frozenset[str]:
         """Return the sites at which nodes stand."""
-        return frozenset(node.site for node in self.nodes.values())
+        return frozenset(site for site, _, _ in self._keys)
+
+    def pools(self) -> list[Pool]:
+        """Return the indexes of all pools, in the order of their first nodes."""
+        return [pool for _, pools in self._offered(None) for pool in pools]
+
+    def free_whole(self, pool: str) -> int:
+        """Return how many nodes of a pool take work now and have nothing on them."""
+        return sum(one.free_whole() for one in self.pools() if one.name == pool)
 
     def usable(self, shape: NodeShape, where: Where = ANYWHERE) -> Iterable[Node]:
-        """Yield the nodes that may take this shape there, whether free or not."""
+        """Yield the nodes that may take this shape there, whether free or not; this one walks over them."""
         for node in self.nodes.values():
             if not node.available or node.removed or not where.allows(node):
                 continue
             if shape.flavour is None or is_flavour(node.flavour, shape.flavour):
                 yield node
-
-    def set_available(self, node: str, is_available: bool, *, is_removed: bool = False) -> None:
-        """Say whether a node takes new work (else it keeps what it has), or is no part of the fleet any more."""
-        self.nodes[node].available = is_available
-        self.nodes[node].removed = is_removed
-
-    def set_dated(self, node: str, from_ms: int | None) -> None:
-        """Say from when on a node is spoken for: until then it takes only work that ends by then. None: not at all."""
-        self.nodes[node].dated_ms = from_ms
-
-    def free_whole(self, pool: str) -> int:
-        """Return how many nodes of a pool take work now and have nothing on them."""
-        return sum(
-            node.is_idle and node.available and not node.removed for node in self.nodes.values() if node.pool == pool
-        )
 
     def place(
         self,
@@ -89,106 +109,153 @@ class Fleet:
     ) -> tuple[Share, ...] | None:
         """Return shares for a gang of `count`, all at one allowed site or none; takes nothing.
 
-        It is the first site in the order of nodes that holds the gang, and as few of its nodes as that order allows.
-        A node that is dated is used only for work that ends by its date (`ends_by`; None: nobody knows), or where `among` names
-        the nodes to choose from.
+        It is the first site in the order of nodes that holds the gang, and there the tightest domain. A node that is dated is
+        used only for work that ends by its date (`ends_by`; None: nobody knows), or where `among` names the nodes to
+        choose from; of those that will do, the soonest dated come first.
         """
-        named = frozenset(among) if among is not None else None
-        shares_at: dict[str, list[Share]] = {}
-        for node in self.usable(shape, where):
-            if not where.may_join(node):
+        ask = Ask(shape, count, where.tenant, within, UNDATED if ends_by is None else ends_by)
+        if among is not None:
+            named = [self.nodes[name] for name in among]
+            usable = [node for node in named if _suits(node, shape, where) and node.available and not node.removed]
+            return place_among(usable, ask, self.ranking)
+        for site, pools in self._offered(shape.flavour):
+            if where.sites is not None and site not in where.sites:
                 continue
-            if named is None:
-                if node.dated_ms is not None and (ends_by is None or ends_by > node.dated_ms):
-                    continue
-            elif node.node not in named:
-                continue
-            together = domain_of(node, within.level) if within is not None and within.is_required else node.site
-            shares = shares_at.setdefault(together, [])
-            fitting = min(count - len(shares), _how_many(node, shape))
-            for nth in range(fitting):
-                gpus = tuple(node.free_gpus[nth * shape.gpus : (nth + 1) * shape.gpus])
-                shares.append(
-                    Share(len(shares), node.node, shape.cpu_milli, shape.memory_mib, gpus, where.tenant, shape.gpu_milli)
-                )
-            if len(shares) == count:
-                return tuple(shares)
+            placed = place_at(self, pools, ask)
+            if placed is not None:
+                return placed
         return None
+
+    def best_room(
+        self, shape: NodeShape, where: Where = ANYWHERE, *, level: Level, ends_by: int | None = None
+    ) -> tuple[str, int]:
+        """Return the domain of a level that holds most tasks of a shape now, and how many; ("", 0) where none holds any."""
+        ask = Ask(shape, 1, where.tenant, None, UNDATED if ends_by is None else ends_by)
+        best = ("", 0)
+        for site, pools in self._offered(shape.flavour):
+            if where.sites is None or site in where.sites:
+                for name, (count, _) in rooms(pools, ask, level).items():
+                    best = (name, count) if count > best[1] else best
+        return best
 
     def could_ever(
         self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
     ) -> bool:
         """Return whether the gang would fit there if nothing else ran, drained nodes included."""
-        nodes = (
-            node
-            for node in self.nodes.values()
-            if not node.removed and where.allows(node) and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
-        )
-        return _fit_together(nodes, shape, count, within)
+        return self._could_fit(shape, count, where, within, are_drained_counted=True)
 
     def could_without_drained(
         self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
     ) -> bool:
         """Return whether the gang would fit there if nothing else ran, on the nodes that take work now."""
-        return _fit_together(self.usable(shape, where), shape, count, within)
+        return self._could_fit(shape, count, where, within, are_drained_counted=False)
 
     def take(self, shares: Sequence[Share]) -> None:
         """Take shares; raise BrokenInvariant where any of it is not free."""
+        seats = self._seats_of(shares)
+        for pool, numbers in seats:
+            pool.drop(numbers)
         for share in shares:
-            node = self.nodes[share.node]
-            require(
-                node.free_cpu_milli >= share.cpu_milli and node.free_memory_mib >= share.memory_mib,
-                f"no node share is held twice: {share.node} has too little left",
-            )
-            require(share.tenant == node.tenant or node.is_idle, f"a dedicated node is never shared: {share.node}")
-            node.tenant = share.tenant
-            node.free_cpu_milli -= share.cpu_milli
-            node.free_memory_mib -= share.memory_mib
-            for gpu in share.gpus:
-                require(gpu in node.free_gpus, f"no GPU is held twice: {share.node} GPU {gpu}")
-                node.free_gpus.remove(gpu)
+            take_from(self.nodes[share.node], share)
+        for pool, numbers in seats:
+            pool.put(numbers)
 
     def give_back(self, shares: Sequence[Share]) -> None:
         """Give shares back; raise BrokenInvariant where they were not taken."""
+        seats = self._seats_of(shares)
+        for pool, numbers in seats:
+            pool.drop(numbers)
         for share in shares:
-            node = self.nodes[share.node]
-            node.free_cpu_milli += share.cpu_milli
-            node.free_memory_mib += share.memory_mib
-            if share.gpus:
-                node.free_gpus = sorted([*node.free_gpus, *share.gpus])
-            require(
-                node.free_cpu_milli <= node.cpu_milli
-                and node.free_memory_mib <= node.memory_mib
-                and len(set(node.free_gpus)) == len(node.free_gpus) <= node.gpus,
-                f"nothing is given back twice: {share.node}",
+            give_to(self.nodes[share.node], share)
+        for pool, numbers in seats:
+            pool.put(numbers)
+
+    def _seats_of(self, shares: Sequence[Share]) -> Iterable[tuple[Pool, Iterable[int]]]:
+        """Return where the nodes of shares stand in the indexes, each once; nothing of pools whose index is yet to be made."""
+        seats = self._seats
+        if len(shares) == 1:
+            seat = seats.get(shares[0].node)
+            return ((seat[0], (seat[1],)),) if seat is not None else ()
+        numbers: dict[Pool, dict[int, None]] = {}
+        for share in shares:
+            seat = seats.get(share.node)
+            if seat is not None:
+                numbers.setdefault(seat[0], {})[seat[1]] = None
+        return tuple(numbers.items())
+
+    def _offered(self, flavour: str | None) -> list[tuple[str, list[Pool]]]:
+        """Return the pools of a flavour (None: all) by site, in the order of their first nodes."""
+        if self._stale:
+            self._build()
+        known = self._offering.get(flavour)
+        if known is None:
+            by_site: dict[str, list[Pool]] = {}
+            for (site, _, kind), pool in self._pools.items():
+                if flavour is None or is_flavour(kind.flavour, flavour):
+                    by_site.setdefault(site, []).append(pool)
+            known = self._offering[flavour] = list(by_site.items())
+        return known
+
+    def _build(self) -> None:
+        """Make the indexes of pools whose nodes have changed."""
+        place = {name: at for at, name in enumerate(self.nodes)}
+        for key in self._stale:
+            names = sorted(self._keys[key], key=place.__getitem__)
+            self._keys[key] = names
+            if not names:
+                del self._keys[key]
+                continue
+            site, name, kind = key
+            pool = self._pools[key] = Pool(name, site, kind, [self.nodes[one] for one in names])
+            self._seats.update((node.node, (pool, number)) for number, node in enumerate(pool.tree.nodes))
+        self._stale.clear()
+        self._pools = dict(sorted(self._pools.items(), key=lambda one: place[self._keys[one[0]][0]]))
+
+    def _forget(self, key: PoolKey) -> None:
+        """The nodes of a pool change: its index is made anew when somebody asks."""
+        self._offering.clear()
+        self._could.clear()
+        self._stale.add(key)
+        pool = self._pools.pop(key, None)
+        for node in pool.tree.nodes if pool is not None else ():
+            del self._seats[node.node]
+
+    def _could_fit(
+        self, shape: NodeShape, count: int, where: Where, within: Within | None, *, are_drained_counted: bool
+    ) -> bool:
+        level = within.level if within is not None and within.is_required and count > 1 else None
+        question = (shape, count, where.sites, level, are_drained_counted)
+        known = self._could.get(question)
+        if known is None:
+            known = self._could[question] = any(
+                most >= count
+                for site, pools in self._offered(shape.flavour)
+                if where.sites is None or site in where.sites
+                for most in _most_together(pools, shape, level, are_drained_counted).values()
             )
-            if node.tenant and node.is_idle:
-                node.tenant = ""
+        return known
 
 
-def _fit_together(nodes: Iterable[Node], shape: NodeShape, count: int, within: Within | None) -> bool:
-    fitting: dict[str, int] = {}
-    for node in nodes:
-        together = domain_of(node, within.level) if within is not None and within.is_required else node.site
-        fitting[together] = fitting.get(together, 0) + _how_many_when_idle(node, shape)
-        if fitting[together] >= count:
-            return True
-    return False
+def _most_together(pools: Sequence[Pool], shape: NodeShape, level: Level | None, are_drained_counted: bool) -> dict[str, int]:
+    """Return how many tasks of a shape each domain holds with nothing else on it; the answer is remembered by who asks."""
+    most: dict[str, int] = {}
+    for pool in pools:
+        each = pool.each(shape)
+        for node in pool.tree.nodes if each else ():
+            if not node.removed and (are_drained_counted or node.available):
+                name = domain_of(node, level) if level is not None else ""
+                most[name] = most.get(name, 0) + each
+    return most
 
 
-def _how_many(node: Node, shape: NodeShape) -> int:
-    fits = node.free_cpu_milli // shape.cpu_milli
-    if shape.memory_mib:
-        fits = min(fits, node.free_memory_mib // shape.memory_mib)
-    if shape.gpus:
-        fits = min(fits, len(node.free_gpus) // shape.gpus)
-    return fits
+def _suits(node: Node, shape: NodeShape, where: Where) -> bool:
+    return (
+        where.allows(node)
+        and where.may_join(node)
+        and (shape.flavour is None or is_flavour(node.flavour, shape.flavour))
+        and how_many(node.kind, node.state, shape) > 0
+    )
 
 
-def _how_many_when_idle(node: Node, shape: NodeShape) -> int:
-    fits = node.cpu_milli // shape.cpu_milli
-    if shape.memory_mib:
-        fits = min(fits, node.memory_mib // shape.memory_mib)
-    if shape.gpus:
-        fits = min(fits, node.gpus // shape.gpus)
-    return fits
+def _key(node: Node) -> PoolKey:
+    return (node.site, node.pool, node.kind)

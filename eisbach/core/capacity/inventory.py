@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 
+from eisbach.core.capacity.fit import Kind, NodeState
+from eisbach.core.jobs.request import WHOLE
+
 
 @dataclass(slots=True, kw_only=True)
 class Node:
     """A node: its place, what it offers, and how much of that is free now.
 
-    `gpus` is a count, `free_gpus` the ascending indices of the free ones. A drained node takes nothing new;
+    `gpus` is a count, `free_mask` has a bit for each GPU that is wholly free, `parts` says by index what is left of those that
+    are partly taken (core/capacity/fit.py; no entry where all of it is free, or one task has all of it). A drained node takes nothing new;
     `drained_by` says on whose word; `available` is false for every reason why it takes nothing now. `hall`, `row` and `rack`
     are empty where nobody said them; `nvlink` names the NVLink domain that it shares with other nodes, empty where that ends
     at the node itself. Before `from_ms` it is not there yet. `tenant` is for whom alone it works while something dedicated
@@ -32,7 +36,8 @@ class Node:
     available: bool = True
     free_cpu_milli: int = 0
     free_memory_mib: int = 0
-    free_gpus: list[int] = field(default_factory=list)
+    free_mask: int = 0
+    parts: dict[int, int] = field(default_factory=dict)
     tenant: str = ""
     dated_ms: int | None = None
 
@@ -42,8 +47,35 @@ class Node:
         return (
             self.free_cpu_milli == self.cpu_milli
             and self.free_memory_mib == self.memory_mib
-            and len(self.free_gpus) == self.gpus
+            and self.free_mask.bit_count() == self.gpus
         )
+
+    @property
+    def kind(self) -> Kind:
+        """Return what it shares with nodes that are equal to it."""
+        return Kind(self.flavour, self.cpu_milli, self.memory_mib, self.gpus)
+
+    @property
+    def state(self) -> NodeState:
+        """Return what is free on it, as a value."""
+        parts = tuple(sorted(left for left in self.parts.values() if left)) if self.parts else ()
+        return NodeState(self.free_cpu_milli, self.free_memory_mib, self.free_mask.bit_count(), parts)
+
+    @property
+    def free_gpus(self) -> list[int]:
+        """Return the indices of the GPUs that are wholly free, ascending."""
+        return [gpu for gpu in range(self.gpus) if self.free_mask >> gpu & 1]
+
+    @property
+    def held_gpu_milli(self) -> int:
+        """Return how many thousandths of its GPUs are held; of one cut into MIG instances the share of memory slices."""
+        left = sum(left if left >= 0 else WHOLE - -left.bit_count() * WHOLE // 8 for left in self.parts.values())
+        return (self.gpus - self.free_mask.bit_count()) * WHOLE - left
+
+    def clear(self) -> None:
+        """Make everything free."""
+        self.free_cpu_milli, self.free_memory_mib = self.cpu_milli, self.memory_mib
+        self.free_mask, self.parts, self.tenant = (1 << self.gpus) - 1, {}, ""
 
 
 def is_flavour(flavour: str, wanted: str) -> bool:

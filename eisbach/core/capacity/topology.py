@@ -1,9 +1,15 @@
 """Topology: the domains in which nodes stand together, level by level."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.within import Level, Within
 
-__all__ = ["Level", "Within", "domain_of"]
+__all__ = ["SINGLE", "Level", "Tree", "Within", "domain_of"]
+
+SINGLE = -1
+"""The tier of a level at which every domain of a pool is a single node."""
 
 
 def domain_of(node: Node, level: Level) -> str:
@@ -22,3 +28,91 @@ def domain_of(node: Node, level: Level) -> str:
     if level is not Level.NVLINK and node.rack:
         return path
     return f"{path}/{node.nvlink}" if node.nvlink else f"{path}//{node.node}"
+
+
+class Tree:
+    """The domains of a pool's nodes, tier by tier from the tightest: numbers in place of names, so that masks can be kept.
+
+    A tier is a level, or several that part the nodes alike; levels at which each node stands alone have the tier SINGLE. The
+    domains of the first tier are leaves: `seats` are (leaf, bit) of each node, `first` is the number of each leaf's first node.
+    Nodes of one domain have consecutive numbers, and so have its domains of the tier below: `below` are their masks.
+    """
+
+    __slots__ = ("above", "below", "first", "names", "nodes", "seats", "tier_of")
+
+    def __init__(self, nodes: Sequence[Node]) -> None:
+        in_order, of_level = _side_by_side(nodes)
+        self.nodes: tuple[Node, ...] = tuple(in_order)
+        self.names: list[list[str]] = []
+        self.tier_of: dict[Level, int] = {}
+        tiers: list[list[int]] = []
+        for level in Level:
+            numbers = _numbered(of_level[level])
+            is_single = numbers[-1] + 1 == len(numbers) > 1
+            if not is_single and (not tiers or numbers != tiers[-1]):
+                tiers.append(numbers)
+                self.names.append(list(dict.fromkeys(of_level[level])))
+            self.tier_of[level] = SINGLE if is_single else len(tiers) - 1
+        if not tiers:
+            tiers.append([0] * len(nodes))
+            self.names.append([in_order[0].site])
+        self.first = [tiers[0].index(leaf) for leaf in range(tiers[0][-1] + 1)]
+        self.seats = tuple((leaf, 1 << number - self.first[leaf]) for number, leaf in enumerate(tiers[0]))
+        pairs = list(pairwise(tiers))
+        self.above: list[list[int]] = [list(dict(zip(lower, upper, strict=True)).values()) for lower, upper in pairs]
+        self.below: list[list[int]] = [_masks(above) for above in self.above]
+
+    def numbers_in(self, leaf: int, bits: int) -> list[int]:
+        """Return the numbers of the nodes that these bits of a leaf stand for."""
+        first, numbers = self.first[leaf], []
+        while bits:
+            low = bits & -bits
+            numbers.append(first + low.bit_length() - 1)
+            bits ^= low
+        return numbers
+
+    def domain_at(self, tier: int, number: int) -> int:
+        """Return in which domain of a tier a node stands; of the tier SINGLE its own number."""
+        if tier == SINGLE:
+            return number
+        domain = self.seats[number][0]
+        for above in self.above[:tier]:
+            domain = above[domain]
+        return domain
+
+
+    def name(self, tier: int, domain: int) -> str:
+        """Return the name of a domain, unique in the whole fleet."""
+        return domain_of(self.nodes[domain], Level.NVLINK) if tier == SINGLE else self.names[tier][domain]
+
+    def mask(self, tier: int, domain: int) -> int:
+        """Return the bits of the numbers of a domain's nodes."""
+        if tier == SINGLE:
+            return 1 << domain
+        first = last = domain
+        for below in reversed(self.below[:tier]):
+            first, last = (below[first] & -below[first]).bit_length() - 1, below[last].bit_length() - 1
+        end = self.first[last + 1] if last + 1 < len(self.first) else len(self.nodes)
+        return (1 << end) - (1 << self.first[first])
+
+
+def _side_by_side(nodes: Sequence[Node]) -> tuple[list[Node], dict[Level, list[str]]]:
+    """Return nodes so that those of one domain stand together, first come first, with their domains of each level."""
+    of_level = {level: [domain_of(node, level) for node in nodes] for level in Level}
+    ranks = [dict(zip(dict.fromkeys(names), range(len(names)), strict=False)) for names in reversed(of_level.values())]
+    keys = [tuple(rank[name] for rank, name in zip(ranks, names, strict=True)) for names in zip(*reversed(of_level.values()), strict=True)]
+    order = sorted(range(len(nodes)), key=lambda at: (keys[at], at))
+    return [nodes[at] for at in order], {level: [names[at] for at in order] for level, names in of_level.items()}
+
+
+def _numbered(names: Sequence[str]) -> list[int]:
+    """Return the number of each name, counted by first appearance."""
+    numbers: dict[str, int] = {}
+    return [numbers.setdefault(name, len(numbers)) for name in names]
+
+
+def _masks(above: Sequence[int]) -> list[int]:
+    masks = [0] * (above[-1] + 1)
+    for domain, parent in enumerate(above):
+        masks[parent] |= 1 << domain
+    return masks

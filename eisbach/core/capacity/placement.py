@@ -1,0 +1,127 @@
+"""From what a search finds to shares: which GPUs of which nodes each task of a gang gets."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Protocol
+
+from eisbach.core.capacity.fit import how_many, mig_start
+from eisbach.core.capacity.holding import give_to, take_from
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.pool import Pool
+from eisbach.core.capacity.ranking import Ranking
+from eisbach.core.capacity.search import Ask, Limits, find_one, find_vacant, has_room, tightest_domain
+from eisbach.core.capacity.share import Share
+from eisbach.core.capacity.topology import Level, domain_of
+from eisbach.core.jobs.request import WHOLE
+
+
+class Holder(Protocol):
+    """What takes shares and gives them back: a gang whose tasks share nodes is placed task by task, and taken away again."""
+
+    ranking: Ranking
+
+    def take(self, shares: Sequence[Share]) -> None:
+        """Take shares."""
+
+    def give_back(self, shares: Sequence[Share]) -> None:
+        """Give shares back."""
+
+
+def place_at(holder: Holder, pools: Sequence[Pool], ask: Ask) -> tuple[Share, ...] | None:
+    """Return shares for a gang in the pools of one site, or None."""
+    shape = ask.shape
+    is_whole = all(pool.takes_whole(shape) for pool in pools if pool.each(shape))
+    if is_whole or (ask.tasks > 1 and all(pool.each(shape) < 2 for pool in pools)):
+        found = find_vacant(pools, ask)
+        if found is not None:
+            nodes = [
+                pool.tree.nodes[number] for pool, pick in found for leaf, bits in sorted(pick) for number in pool.tree.numbers_in(leaf, bits)
+            ]
+            return tuple([share_of(node, rank, ask, WHOLE) for rank, node in enumerate(nodes)])
+        if is_whole:
+            return None
+    if ask.tasks == 1:
+        one = find_one(pools, ask, holder.ranking)
+        return (share_of(one[0].tree.nodes[one[1]], 0, ask, one[2]),) if one is not None else None
+    if not has_room(pools, ask):
+        return None
+    limits: Limits | None = None
+    if ask.within is not None:
+        levels = list(Level)
+        for level in levels[levels.index(ask.within.level) :] if not ask.within.is_required else (ask.within.level,):
+            limits = tightest_domain(pools, ask, level)
+            if limits is not None:
+                break
+        if limits is None and ask.within.is_required:
+            return None
+    return _one_by_one(holder, pools, ask, limits)
+
+
+def _one_by_one(holder: Holder, pools: Sequence[Pool], ask: Ask, limits: Limits | None) -> tuple[Share, ...] | None:
+    shares: list[Share] = []
+    for rank in range(ask.tasks):
+        one = find_one(pools, ask, holder.ranking, limits)
+        if one is None:
+            break
+        share = share_of(one[0].tree.nodes[one[1]], rank, ask, one[2])
+        holder.take((share,))
+        shares.append(share)
+    holder.give_back(shares)
+    return tuple(shares) if len(shares) == ask.tasks else None
+
+
+def place_among(nodes: Sequence[Node], ask: Ask, ranking: Ranking) -> tuple[Share, ...] | None:
+    """Return shares for a gang on these nodes, each of which holds a task of it: the best first, together as they must be."""
+    together: dict[str, list[Node]] = {}
+    for node in nodes:
+        together.setdefault(domain_of(node, ask.required) if ask.required is not None else node.site, []).append(node)
+    for group in together.values():
+        if sum(how_many(node.kind, node.state, ask.shape) for node in group) < ask.tasks:
+            continue
+        costs = [ranking.answer(node.kind, ask.shape, node.state) or (0, 0) for node in group]
+        ranked = sorted(range(len(group)), key=lambda at: (costs[at], at))
+        return tuple(_filled([group[at] for at in ranked], ask, ranking))
+    return None
+
+
+def _filled(nodes: Sequence[Node], ask: Ask, ranking: Ranking) -> list[Share]:
+    """Return shares that fill nodes one after the other; what is tried on a node is taken away again."""
+    shares: list[Share] = []
+    for node in nodes:
+        tried: list[Share] = []
+        while len(shares) < ask.tasks:
+            answer = ranking.answer(node.kind, ask.shape, node.state)
+            if answer is None:
+                break
+            share = share_of(node, len(shares), ask, answer[1])
+            take_from(node, share)
+            tried.append(share)
+            shares.append(share)
+        for share in reversed(tried):
+            give_to(node, share)
+    return shares
+
+
+def share_of(node: Node, rank: int, ask: Ask, left: int) -> Share:
+    """Return the share of a task on a node that holds it, on a GPU of which `left` is left (WHOLE: on whole ones, or a new one)."""
+    shape = ask.shape
+    cpu_milli, memory_mib, gpu_milli, mig = shape.cpu_milli, shape.memory_mib, shape.gpu_milli, shape.mig
+    if not shape.gpus:
+        return Share(rank, node.node, cpu_milli, memory_mib, (), ask.tenant)
+    if gpu_milli == WHOLE and not mig:
+        return Share(rank, node.node, cpu_milli, memory_mib, _lowest_gpus(node.free_mask, shape.gpus), ask.tenant)
+    gpu = _gpu_with(node, left)
+    slot = (mig_start(node.flavour, mig, 0 if left == WHOLE else -left) or 0) if mig else 0
+    return Share(rank, node.node, cpu_milli, memory_mib, (gpu,), ask.tenant, gpu_milli, mig, slot)
+
+
+def _gpu_with(node: Node, left: int) -> int:
+    """Return the first GPU of a node of which so much is left."""
+    if left == WHOLE:
+        return (node.free_mask & -node.free_mask).bit_length() - 1
+    return min(gpu for gpu, rest in node.parts.items() if rest == left)
+
+
+@lru_cache(maxsize=4096)
+def _lowest_gpus(mask: int, count: int) -> tuple[int, ...]:
+    return tuple(gpu for gpu in range(mask.bit_length()) if mask >> gpu & 1)[:count]

@@ -1,0 +1,153 @@
+"""A pool's index: which of its equal nodes are idle, and which are partly taken in which way, kept up to date node by node."""
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+
+from eisbach.core.capacity.fit import Kind, NodeState, how_many, idle_state
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.topology import SINGLE, Level, Tree
+from eisbach.core.capacity.vacancies import Vacancies
+from eisbach.core.jobs.request import NodeShape
+
+UNDATED = 1 << 62
+"""The date of a node that nothing in the calendar speaks for: later than any."""
+
+SHAPES_MAX = 4096
+"""Shapes whose fit on an idle node is remembered."""
+
+
+class Pool:
+    """Equal nodes of one flavour at one site. Nodes that take no new work are in no index.
+
+    `loose` is how many nodes have all GPUs free and yet something on them. `idle` are the idle nodes by date, `dates` those
+    dates in order; `used` are masks of node numbers by tenant, date and what is free on them.
+    """
+
+    __slots__ = ("_each", "dates", "idle", "idle_state", "kind", "loose", "name", "site", "tree", "used")
+
+    def __init__(self, name: str, site: str, kind: Kind, nodes: Iterable[Node]) -> None:
+        self.name, self.site, self.kind = name, site, kind
+        self.idle_state = idle_state(kind)
+        self.tree = Tree(list(nodes))
+        self.idle: dict[int, Vacancies] = {}
+        self.dates: list[int] = []
+        self.used: dict[str, dict[int, dict[NodeState, int]]] = {}
+        self.loose = 0
+        self._each: dict[NodeShape, int] = {}
+        self.put(range(len(self.tree.nodes)))
+
+    def each(self, shape: NodeShape) -> int:
+        """Return how many tasks of a shape one idle node holds."""
+        known = self._each.get(shape)
+        if known is None:
+            if len(self._each) >= SHAPES_MAX:
+                self._each.clear()
+            known = self._each[shape] = how_many(self.kind, self.idle_state, shape)
+        return known
+
+    def takes_whole(self, shape: NodeShape) -> bool:
+        """Return whether nothing but idle nodes holds a task of this shape now."""
+        kind = self.kind
+        if shape.cpu_milli == kind.cpu_milli or (shape.memory_mib == kind.memory_mib != 0):
+            return True
+        return shape.gpus == kind.gpus > 0 and not self.loose and shape.gpu_milli == 1000 and not shape.mig
+
+    def free_whole(self) -> int:
+        """Return how many nodes take work now and have nothing on them."""
+        return sum(self.idle[date].total for date in self.dates)
+
+    def put(self, numbers: Iterable[int]) -> None:
+        """Nodes that were in no index are counted as what they are now."""
+        nodes, seats = self.tree.nodes, self.tree.seats
+        idle: dict[tuple[int, int], int] = {}
+        for number in numbers:
+            node = nodes[number]
+            if not node.available or node.removed:
+                continue
+            date = UNDATED if node.dated_ms is None else node.dated_ms
+            if node.is_idle:
+                leaf, bit = seats[number]
+                idle[date, leaf] = idle.get((date, leaf), 0) | bit
+            else:
+                state = node.state
+                states = self.used.setdefault(node.tenant, {}).setdefault(date, {})
+                states[state] = states.get(state, 0) | 1 << number
+                self.loose += state.gpus == self.kind.gpus
+        for (date, leaf), bits in idle.items():
+            vacancies = self.idle.get(date)
+            if vacancies is None:
+                vacancies = self.idle[date] = Vacancies(self.tree)
+                insort(self.dates, date)
+            vacancies.add(leaf, bits)
+
+    def drop(self, numbers: Iterable[int]) -> None:
+        """Nodes are about to change: they leave the index they are in."""
+        nodes, seats = self.tree.nodes, self.tree.seats
+        idle: dict[tuple[int, int], int] = {}
+        for number in numbers:
+            node = nodes[number]
+            if not node.available or node.removed:
+                continue
+            date = UNDATED if node.dated_ms is None else node.dated_ms
+            if node.is_idle:
+                leaf, bit = seats[number]
+                idle[date, leaf] = idle.get((date, leaf), 0) | bit
+            else:
+                state = node.state
+                self.loose -= state.gpus == self.kind.gpus
+                self._drop_used(node.tenant, date, state, 1 << number)
+        for (date, leaf), bits in idle.items():
+            vacancies = self.idle[date]
+            vacancies.remove(leaf, bits)
+            if not vacancies.total:
+                del self.idle[date]
+                del self.dates[bisect_left(self.dates, date)]
+
+    def vacant(self, ends_by: int) -> Vacancies | None:
+        """Return the idle nodes for work that ends by an instant: those of all dates from then on, together."""
+        usable = self.dates[bisect_left(self.dates, ends_by) :]
+        if len(usable) < 2:
+            return self.idle[usable[0]] if usable else None
+        usable.sort(key=lambda date: (-self.idle[date].total, date))
+        together = self.idle[usable[0]].copy()
+        for date in usable[1:]:
+            for leaf, bits in self.idle[date].masks.items():
+                together.add(leaf, bits)
+        return together
+
+    def vacant_count(self, ends_by: int) -> int:
+        """Return how many idle nodes there are for work that ends by an instant."""
+        return sum(self.idle[date].total for date in self.dates[bisect_left(self.dates, ends_by) :])
+
+    def first_vacant(self, ends_by: int) -> tuple[int, Vacancies] | None:
+        """Return the idle nodes whose date is the soonest from an instant on, with that date."""
+        at = bisect_left(self.dates, ends_by)
+        return (self.dates[at], self.idle[self.dates[at]]) if at < len(self.dates) else None
+
+    def partly_used(self, tenant: str, ends_by: int) -> Iterator[tuple[int, NodeState, int]]:
+        """Yield (date, what is free, mask of numbers) of nodes with something of this tenant on them, or of nobody in particular."""
+        for date, states in self.used.get(tenant, {}).items():
+            if date >= ends_by:
+                for state, mask in states.items():
+                    yield date, state, mask
+
+    def tier_of(self, level: Level) -> int:
+        """Return the tier of a level, SINGLE where each of its domains is one node."""
+        return self.tree.tier_of.get(level, SINGLE)
+
+    def width(self, tier: int) -> int:
+        """Return how wide the domains of a tier are, to compare those of different pools: the place of its widest level."""
+        return max((place for place, level in enumerate(Level) if self.tier_of(level) == tier), default=len(Level))
+
+    def _drop_used(self, tenant: str, date: int, state: NodeState, bit: int) -> None:
+        dates = self.used[tenant]
+        states = dates[date]
+        rest = states[state] ^ bit
+        if rest:
+            states[state] = rest
+            return
+        del states[state]
+        if not states:
+            del dates[date]
+            if not dates:
+                del self.used[tenant]

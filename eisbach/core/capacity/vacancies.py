@@ -1,0 +1,162 @@
+"""Vacancies: the idle nodes of a pool, counted for each domain, so that a gang finds the tightest one that holds it.
+
+A count is kept for each domain of each tier, and for each count the set of domains that have it, as a bit mask: the tightest
+domain for n nodes is the lowest bit of the lowest count from n on. Nothing here walks over nodes.
+"""
+
+from collections.abc import Iterator
+
+from eisbach.core.capacity.topology import Tree
+
+Pick = list[tuple[int, int]]
+"""Leaves with the bits of the nodes that are picked there."""
+
+
+class Vacancies:
+    """Idle nodes of one pool: `masks` are their bits by leaf, `total` is how many they are."""
+
+    __slots__ = ("_at", "_counts", "_filled", "_tree", "masks", "total")
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.masks: dict[int, int] = {}
+        self.total = 0
+        tiers = range(len(tree.names))
+        self._counts: list[dict[int, int]] = [{} for _ in tiers]
+        self._at: list[dict[int, int]] = [{} for _ in tiers]
+        self._filled = [0 for _ in tiers]
+
+    def copy(self) -> "Vacancies":
+        """Return the same vacancies, to be changed on their own."""
+        other = Vacancies(self._tree)
+        other.masks, other.total = dict(self.masks), self.total
+        other._counts = [dict(counts) for counts in self._counts]
+        other._at = [dict(at) for at in self._at]
+        other._filled = list(self._filled)
+        return other
+
+    def add(self, leaf: int, bits: int) -> None:
+        """Nodes of a leaf, none of which was idle, are idle now."""
+        self.masks[leaf] = self.masks.get(leaf, 0) | bits
+        self._count(leaf, bits.bit_count())
+
+    def remove(self, leaf: int, bits: int) -> None:
+        """Nodes of a leaf, all of which were idle, are idle no more."""
+        rest = self.masks[leaf] ^ bits
+        if rest:
+            self.masks[leaf] = rest
+        else:
+            del self.masks[leaf]
+        self._count(leaf, -bits.bit_count())
+
+    def room(self, tier: int, domain: int) -> int:
+        """Return how many idle nodes a domain has."""
+        return self._counts[tier].get(domain, 0)
+
+    def rooms(self, tier: int) -> Iterator[tuple[int, int]]:
+        """Yield the domains of a tier that have idle nodes, with how many, in any order."""
+        return iter(self._counts[tier].items())
+
+    def largest(self, tier: int) -> tuple[int, int] | None:
+        """Return the first of the domains with the most idle nodes, and how many they are."""
+        count = self._filled[tier].bit_length() - 1
+        return (_lowest(self._at[tier][count]), count) if count > 0 else None
+
+    def tightest(self, count: int) -> int | None:
+        """Return the tightest tier one of whose domains holds so many nodes; the number of tiers where only the pool does."""
+        if count > self.total:
+            return None
+        for tier, filled in enumerate(self._filled):
+            if filled >> count:
+                return tier
+        return len(self._filled)
+
+    def pick(self, count: int, tier: int) -> Pick:
+        """Return `count` nodes of the fullest domain of a tier that holds them; there is one (see `tightest`)."""
+        if tier == len(self._filled):
+            return self._spread(tier - 1, -1, count)
+        return self._spread(tier, -1, count)
+
+    def pick_in(self, tier: int, domain: int, count: int) -> Pick:
+        """Return `count` nodes of one domain, which has so many."""
+        return self._fill(tier, domain, count)
+
+    def numbers(self) -> int:
+        """Return the mask of the numbers of all idle nodes."""
+        first = self._tree.first
+        return sum(bits << first[leaf] for leaf, bits in self.masks.items())
+
+    def _fill(self, tier: int, domain: int, count: int) -> Pick:
+        if tier:
+            return self._spread(tier - 1, self._tree.below[tier - 1][domain], count)
+        mask = self.masks[domain]
+        return [(domain, mask if mask.bit_count() == count else _low_bits(mask, count))]
+
+    def _spread(self, tier: int, domains: int, count: int) -> Pick:
+        """Return `count` nodes of some domains: of the tightest one that holds the rest, before that all of the largest ones."""
+        picked: Pick = []
+        while True:
+            found = self._holding(tier, domains, count)
+            if found is not None:
+                return picked + self._fill(tier, found, count) if picked else self._fill(tier, found, count)
+            largest, size = self._largest_below(tier, domains, count)
+            picked += self._fill(tier, largest, size)
+            domains &= ~(1 << largest)
+            count -= size
+
+    def _holding(self, tier: int, domains: int, count: int) -> int | None:
+        at, filled = self._at[tier], self._filled[tier] >> count
+        while filled:
+            count += (filled & -filled).bit_length() - 1
+            found = at[count] & domains
+            if found:
+                return _lowest(found)
+            filled = self._filled[tier] >> (count + 1)
+            count += 1
+        return None
+
+    def _largest_below(self, tier: int, domains: int, count: int) -> tuple[int, int]:
+        at, filled = self._at[tier], self._filled[tier] & ((1 << count) - 1)
+        while True:
+            size = filled.bit_length() - 1
+            found = at[size] & domains
+            if found:
+                return _lowest(found), size
+            filled ^= 1 << size
+
+    def _count(self, leaf: int, change: int) -> None:
+        self.total += change
+        domain, above = leaf, self._tree.above
+        for tier, counts in enumerate(self._counts):
+            at, bit = self._at[tier], 1 << domain
+            old = counts.get(domain, 0)
+            new = old + change
+            if old:
+                rest = at[old] ^ bit
+                if rest:
+                    at[old] = rest
+                else:
+                    del at[old]
+                    self._filled[tier] ^= 1 << old
+            if new:
+                counts[domain] = new
+                known = at.get(new, 0)
+                if not known:
+                    self._filled[tier] ^= 1 << new
+                at[new] = known | bit
+            else:
+                del counts[domain]
+            if tier < len(above):
+                domain = above[tier][domain]
+
+
+def _lowest(mask: int) -> int:
+    return (mask & -mask).bit_length() - 1
+
+
+def _low_bits(mask: int, count: int) -> int:
+    """Return the lowest `count` bits of a mask that has so many."""
+    rest = mask
+    for _ in range(count):
+        rest &= rest - 1
+    return mask ^ rest

@@ -1,0 +1,153 @@
+"""The indexes of the fleet against one that walks over its nodes: random work, drains and dates, the same answers."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eisbach.core.capacity.fit import how_many
+from eisbach.core.capacity.fleet import Fleet
+from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.topology import Level, Within, domain_of
+from eisbach.core.capacity.where import ANYWHERE, Where
+from eisbach.core.jobs.request import NodeShape
+from tests.core.walking_fleet import WalkingFleet
+
+SHAPES = [
+    NodeShape(cpu_milli=4000, memory_mib=1024, gpus=4, flavour="b200"),
+    NodeShape(cpu_milli=4000, memory_mib=1024, gpus=4, flavour="b200"),
+    NodeShape(cpu_milli=8000, memory_mib=0),
+    NodeShape(cpu_milli=1000, memory_mib=512),
+    NodeShape(cpu_milli=1000, memory_mib=512, gpus=1),
+    NodeShape(cpu_milli=2000, memory_mib=0, gpus=2, flavour="b200.4"),
+    NodeShape(cpu_milli=500, memory_mib=0, gpus=1, gpu_milli=500, flavour="b200"),
+    NodeShape(cpu_milli=500, memory_mib=0, gpus=1, gpu_milli=300),
+    NodeShape(cpu_milli=500, memory_mib=0, gpus=1, gpu_milli=142, mig="1g.23gb", flavour="b200"),
+    NodeShape(cpu_milli=500, memory_mib=0, gpus=1, gpu_milli=426, mig="3g.90gb", flavour="b200"),
+]
+WHERES = [ANYWHERE, ANYWHERE, ANYWHERE, Where(frozenset({"there"})), Where(None, "prj_a"), Where(None, "prj_b")]
+WITHINS = [None, Within(Level.RACK), *(Within(level, True) for level in Level)]
+
+nodes = st.builds(
+    lambda site, hall, row, rack, nvlink, is_gpu: (site, hall, row and f"row{row}", rack and f"rack{rack}", nvlink, is_gpu),
+    st.sampled_from(["here", "here", "there"]),
+    st.sampled_from(["", "h1", "h2"]),
+    st.sampled_from([0, 1, 2]),
+    st.sampled_from([0, 1, 2, 3]),
+    st.sampled_from(["", "", "dom1"]),
+    st.sampled_from([True, True, False]),
+)
+places = st.tuples(
+    st.just("place"),
+    st.sampled_from(SHAPES),
+    st.integers(1, 9),
+    st.sampled_from(WHERES),
+    st.sampled_from(WITHINS),
+    st.sampled_from([None, None, 100, 200]),
+)
+operations = st.one_of(
+    places,
+    places,
+    st.tuples(st.just("give back"), st.integers(0, 20)),
+    st.tuples(st.just("available"), st.integers(0, 11), st.booleans()),
+    st.tuples(st.just("dated"), st.integers(0, 11), st.sampled_from([None, 50, 150, 200])),
+)
+
+
+def made(drawn):
+    return [
+        Node(
+            node=f"n{number}",
+            pool="gpu" if is_gpu else "cpu",
+            site=site,
+            flavour="b200.4" if is_gpu else "cpu",
+            cpu_milli=8000,
+            memory_mib=8192,
+            gpus=4 if is_gpu else 0,
+            hall=hall,
+            row=row or "",
+            rack=rack or "",
+            nvlink=nvlink,
+        )
+        for number, (site, hall, row, rack, nvlink, is_gpu) in enumerate(drawn)
+    ]
+
+
+def index_of(fleet):
+    """Everything that the indexes say, in an order that does not depend on how they came to say it."""
+    fleet.pools()
+    return [
+        (
+            pool.name,
+            pool.loose,
+            pool.dates,
+            {date: sorted(vacancies.masks.items()) for date, vacancies in sorted(pool.idle.items())},
+            {date: [sorted(vacancies.rooms(tier)) for tier in range(len(pool.tree.names))] for date, vacancies in sorted(pool.idle.items())},
+            {tenant: {date: sorted(states.items()) for date, states in dates.items()} for tenant, dates in pool.used.items()},
+        )
+        for pool in fleet.pools()
+    ]
+
+
+def rebuilt(drawn, walking, taken):
+    """A fleet of the same nodes to which the same was done in another order."""
+    fleet = Fleet()
+    for node in made(drawn):
+        node.available, node.dated_ms = walking.nodes[node.node].is_available, walking.nodes[node.node].dated_ms
+        fleet.add(node)
+    for shares in reversed(taken):
+        fleet.take(shares)
+    return fleet
+
+
+def check_placed(fleet, walking, shares, shape, count, where, within, ends_by):
+    assert [share.rank for share in shares] == list(range(count)), "a gang is placed whole"
+    used = [fleet.nodes[share.node] for share in shares]
+    assert len({node.site for node in used}) == 1, "a gang is at one site"
+    assert all(where.allows(node) and walking.nodes[node.node].is_available for node in used)
+    assert all(node.dated_ms is None or (ends_by is not None and ends_by <= node.dated_ms) for node in used)
+    assert all(len(share.gpus) == shape.gpus and share.gpu_milli == shape.gpu_milli for share in shares)
+    if within is not None and within.is_required:
+        assert len({domain_of(node, within.level) for node in used}) == 1, "what is required is kept"
+    is_whole = all(how_many(node.kind, node.state, shape) == 1 and node.is_idle for node in used)
+    if is_whole and len({node.pool for node in fleet.nodes.values()}) == 1 and len({node.site for node in fleet.nodes.values()}) == 1:
+        spanned = next((place for place, level in enumerate(Level) if len({domain_of(node, level) for node in used}) == 1), len(Level))
+        assert spanned <= walking.tightest(shape, count, where, ends_by), "a gang of whole nodes is in the tightest domain"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(nodes, min_size=1, max_size=12), st.lists(operations, max_size=14))
+def test_the_indexed_fleet_answers_as_one_that_walks(drawn, todo):
+    fleet, walking, taken = Fleet(), WalkingFleet(made(drawn)), []
+    for node in made(drawn):
+        fleet.add(node)
+    for kind, *what in todo:
+        if kind == "place":
+            shape, count, where, within, ends_by = what
+            before = index_of(fleet)
+            shares = fleet.place(shape, count, where, within=within, ends_by=ends_by)
+            assert index_of(fleet) == before, "placing takes nothing"
+            assert rebuilt(drawn, walking, taken).place(shape, count, where, within=within, ends_by=ends_by) == shares
+            assert (shares is not None) == walking.fits(shape, count, where, within, ends_by)
+            if shares is not None:
+                check_placed(fleet, walking, shares, shape, count, where, within, ends_by)
+                fleet.take(shares)
+                fleet.give_back(shares)
+                assert index_of(fleet) == before, "what is rolled back leaves no trace"
+                fleet.take(shares)
+                walking.take(shares)
+                taken.append(shares)
+        elif kind == "give back":
+            if taken:
+                shares = taken.pop(what[0] % len(taken))
+                fleet.give_back(shares)
+                walking.give_back(shares)
+        else:
+            name = f"n{what[0] % len(drawn)}"
+            if kind == "available":
+                fleet.set_available(name, what[1])
+                walking.nodes[name].is_available = what[1]
+            else:
+                fleet.set_dated(name, what[1])
+                walking.nodes[name].dated_ms = what[1]
+        assert index_of(fleet) == index_of(rebuilt(drawn, walking, taken)), "the indexes say what a new one would"
+    for one in walking.nodes.values():
+        assert (fleet.nodes[one.node.node].is_idle) == (not one.shares)
