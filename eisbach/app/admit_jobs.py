@@ -3,12 +3,14 @@
 from eisbach.app import money
 from eisbach.app.commands import SYSTEM, Context
 from eisbach.app.events import AttemptPlanned, Body, JobEnded, JobFunded, JobStopping
+from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
-from eisbach.core.admission.cycle import STARTS_MAX, decide
-from eisbach.core.admission.plan import Stop
+from eisbach.core.admission.cycle import decide
+from eisbach.core.admission.plan import Plan, Stop
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Outcome
+from eisbach.core.scheduling.promise import Given
 from eisbach.core.vocabulary.reasons import Reason
 
 
@@ -35,10 +37,10 @@ def fund_next(state: FactoryState, context: Context) -> list[Body]:
     return events
 
 
-def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bool]:
-    """Return the events of one admission cycle, and whether the next one would start more."""
+def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], Plan]:
+    """Return the events of one admission cycle, in the order in which its plan is carried out, and the plan."""
     plan = decide(state.scheduler, context.now)
-    events: list[Body] = []
+    events: list[Body] = [StartUnpromised(job=one.job, from_ms=one.from_ms, cause=one.cause.value) for one in plan.broken]
     for start in plan.starts:
         job = state.scheduler.jobs[start.job]
         tasks = tuple((s.rank, s.node, s.cpu_milli, s.memory_mib, s.gpus) for s in start.shares)
@@ -59,8 +61,20 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], bo
                 slots=tuple(s.slot for s in start.shares) if start.shares[0].mig else (),
             )
         )
+    events += [_promised(given) for given in plan.given]
     events += [_stopping(state.scheduler.jobs[stop.job], stop) for stop in plan.stops]
-    return events, len(plan.starts) >= STARTS_MAX
+    return events, plan
+
+
+def _promised(given: Given) -> StartPromised:
+    return StartPromised(
+        job=given.job,
+        from_ms=given.from_ms,
+        until_ms=given.until_ms,
+        nodes=given.nodes,
+        is_shared=given.is_shared,
+        earlier_than_ms=given.earlier_than_ms,
+    )
 
 
 def _stopping(job: ActiveJob, stop: Stop) -> JobStopping:

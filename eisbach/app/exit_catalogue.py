@@ -48,6 +48,8 @@ EXPORTED: dict[str, After] = {
     "invoice.credited": After.KEPT,
     "residency.stated": After.KEPT,
     "extract.imported": After.KEPT,
+    "start.promised": After.SHOWN,
+    "start.unpromised": After.SHOWN,
     "share.set": After.SHOWN,
     "quota.set": After.SHOWN,
     "agreement.set": After.SHOWN,
@@ -75,6 +77,7 @@ LEFT_OUT: dict[str, str] = {
     "tariff.withdrawn": "as tariff.published",
     "token.issued": "holds the digest of a secret; who may enter is decided anew in the next factory",
     "token.revoked": "as token.issued",
+    "scheduler.set": "about the factory",
     "energy.metered": "one event names the jobs of several customers",
     "power.capped": "about the factory",
     "target.used": "about backups of the whole factory",
@@ -86,7 +89,7 @@ LEFT_OUT: dict[str, str] = {
 
 TABLES = (
     "organisations", "projects", "archives", "jobs", "attempts", "transfers", "placement_rules", "placement_refusals",
-    "violations", "billing_details", "invoices", "data_sets", "share_settings",
+    "violations", "billing_details", "invoices", "data_sets", "share_settings", "start_promises",
 )  # fmt: skip
 """Tables whose rows follow from exported events: they leave as CSV, derived again and not copied."""
 
@@ -109,6 +112,7 @@ TABLES_LEFT_OUT: dict[str, str] = {
     "closures": "about the factory",
     "tariffs": "about the factory",
     "tokens": "hold digests of secrets",
+    "scheduler_policies": "about the factory",
     "site_energy": "about the factory",
     "power_caps": "about the factory",
     "targets": "about backups of the whole factory",

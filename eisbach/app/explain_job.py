@@ -1,6 +1,6 @@
 """Why a job is where it is and when it goes on, with numbers computed when asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from eisbach.app import money, why_texts
@@ -10,10 +10,11 @@ from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.app.why_texts import Capacity, Said, capacity_of
 from eisbach.core.admission.cycle import decide
-from eisbach.core.admission.state import ActiveJob
+from eisbach.core.admission.outlook import best_domain, estimate
+from eisbach.core.admission.state import ActiveJob, SchedulerState
+from eisbach.core.capacity.calendar import EntryKind
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.policy.compile import Compiled
-from eisbach.core.scheduling.backfill import find_shadow
 from eisbach.core.vocabulary.reasons import Reason
 
 Answer = dict[str, Any]
@@ -82,29 +83,71 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
     plan = decide(scheduler, now)  # first: it takes jobs whose delay is over into the queue
     each = capacity_of(job.shapes[0])
     needs = {"count": job.nodes, "each": each}
-    ahead = scheduler.queue.ahead_of(job.job)
+    ahead = scheduler.queue.ahead_of(job.job, scheduler.fair_share)
     if any(start.job == job.job for start in plan.starts):
         return _said(Reason.STARTING.value, Said(why_texts.NEXT_CYCLE, needs)) | {"start_estimated_ms": now}
-    fitting = any(scheduler.fleet.place(one, job.nodes, job.where) is not None for one in job.shapes)
-    if not any(scheduler.fleet.could_without_drained(one, job.nodes, job.where) for one in job.shapes):
+    if not any(scheduler.fleet.could_without_drained(one, job.nodes, job.where, within=job.within) for one in job.shapes):
         if (ruled_out := _ruled_out(state, job)) is not None:
             said = Said(why_texts.RULED_OUT, {**needs, "left": len(ruled_out.sites or ()), "sites": len(state.sites)})
             why = ". ".join(told(state, (one for found in ruled_out.forbidden.values() for one in found)))
             return _said(Reason.PLACEMENT_FORBIDDEN.value, said) | {"text": f"{said}. {why}"}
-        is_there = any(scheduler.fleet.could_ever(one, job.nodes) for one in job.shapes)
+        is_there = any(scheduler.fleet.could_ever(one, job.nodes, within=job.within) for one in job.shapes)
         return _said(Reason.NODES_UNAVAILABLE.value, Said(why_texts.DRAINED if is_there else why_texts.GONE, needs))
+    if job.booking:
+        return _in_booking(state, job, needs)
     if (lacking := what_power_lacks(state, job, plan)) is not None:
         return _said(Reason.POWER_CAP.value, lacking)
-    releases = [(one.releases_ms, one.shares) for one in scheduler.holding.values()]
-    shadow = find_shadow(scheduler.fleet, job.shapes, job.nodes, releases, now, job.where)
-    estimate = shadow.at_ms if shadow is not None else None
-    if fitting and plan.head is not None and plan.head != job.job:
+    return _busy_or_behind(state, job, needs, ahead, now) | _start(scheduler, job, now)
+
+
+def _in_booking(state: FactoryState, job: ActiveJob, needs: Mapping[str, object]) -> Answer:
+    entry = state.scheduler.calendar.get(EntryKind.BOOKING, job.booking)
+    if entry is None:
+        return _said(Reason.OUTSIDE_BOOKING.value, Said(why_texts.BOOKING_OVER))
+    said = Said(why_texts.IN_BOOKING, {"from_at": entry.from_ms, "until_at": entry.until_ms})
+    begins = {"start_promised_ms": entry.from_ms} if entry.from_ms > state.last_ms else {}
+    return _said(Reason.OUTSIDE_BOOKING.value, said) | begins
+
+
+def _start(scheduler: SchedulerState, job: ActiveJob, now: int) -> Answer:
+    """Return the start that is promised to a job, or else the estimate."""
+    promise = scheduler.calendar.promises.get(job.job)
+    if promise is not None:
+        return {"start_promised_ms": promise.from_ms, "start_estimated_ms": None}
+    slot = estimate(scheduler, job, now)
+    return {"start_estimated_ms": slot.at_ms if slot is not None else None}
+
+
+def _busy_or_behind(state: FactoryState, job: ActiveJob, needs: Mapping[str, object], ahead: int, now: int) -> Answer:
+    """Return whether too little is free, or what is free is spoken for: by whom first, and from when on."""
+    scheduler = state.scheduler
+    place = scheduler.fleet.place
+    if all(place(one, job.nodes, job.where, within=job.within, ends_by=0) is None for one in job.shapes):
+        if job.within is not None and job.within.is_required:
+            return _said(Reason.CAPACITY_BUSY.value, _in_one_domain(scheduler, job, needs, ahead, now))
+        said = Said(why_texts.BUSY, {**needs, "free": _free(state, job), "ahead": ahead})
+        return _said(Reason.CAPACITY_BUSY.value, said)
+    entry = scheduler.calendar.first_before(now + job.length_ms, job.job)
+    if entry is None:
+        return _said(Reason.BEHIND_PROMISE.value, Said(why_texts.IN_ORDER, {**needs, "ahead": ahead}))
+    values = {**needs, "from_at": entry.from_ms, "ahead": ahead}
+    if entry.kind is EntryKind.PROMISE:
         # whose job it is, is nobody's business but its project's
-        is_own = scheduler.jobs[plan.head].project == job.project
-        said = Said(why_texts.BEHIND_ONE if is_own else why_texts.BEHIND_FIRST, {"head": plan.head, "ahead": ahead})
-        return _said(Reason.BEHIND_PROMISE.value, said) | {"start_estimated_ms": estimate}
-    said = Said(why_texts.BUSY, {**needs, "free": _free(state, job), "ahead": ahead})
-    return _said(Reason.CAPACITY_BUSY.value, said) | {"start_estimated_ms": estimate}
+        is_own = scheduler.jobs[entry.id].project == job.project
+        pattern = why_texts.BEHIND_ONE if is_own else why_texts.BEHIND_FIRST
+        return _said(Reason.BEHIND_PROMISE.value, Said(pattern, {**values, "head": entry.id}))
+    if entry.kind is EntryKind.BOOKING:
+        return _said(Reason.BEHIND_BOOKING.value, Said(why_texts.BEHIND_BOOKING, values))
+    return _said(Reason.BEHIND_MAINTENANCE.value, Said(why_texts.BEHIND_MAINTENANCE, values))
+
+
+def _in_one_domain(scheduler: SchedulerState, job: ActiveJob, needs: Mapping[str, object], ahead: int, now: int) -> Said:
+    assert job.within is not None
+    free, until_ms = best_domain(scheduler, job, now)
+    values = {**needs, "level": job.within.level.value, "free": free, "ahead": ahead}
+    if until_ms is None:
+        return Said(why_texts.BUSY_TOGETHER, values)
+    return Said(why_texts.BUSY_TOGETHER_UNTIL, {**values, "until_at": until_ms})
 
 
 def _free(state: FactoryState, job: ActiveJob) -> Capacity:

@@ -26,7 +26,7 @@ from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
-from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause, check_transition
+from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.jobs.placement import NO_RULE, rule_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
@@ -107,6 +107,7 @@ def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> No
     )
     fold_health.note_commissioning(state, body.node, at_ms, body.from_ms)
     fold_promises.commission(state, body.site, fold_health.gpus_there(state, body.node), at_ms)
+    state.scheduler.unsettle()
 
 
 def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged) -> None:
@@ -254,12 +255,7 @@ def _reservation_moved(state: FactoryState, seq: int, at_ms: int, body: e.Reserv
 
 def _job_stopping(state: FactoryState, seq: int, at_ms: int, body: e.JobStopping) -> None:
     job = state.scheduler.jobs[body.job]
-    if job.state is not JobState.STOPPING:
-        check_transition(job.state, JobState.STOPPING)
-        job.state = JobState.STOPPING
-    job.stop_cause = StopCause(body.cause)
-    job.stop_grace_ms = body.grace_ms
-    job.stop_ms = at_ms
+    state.scheduler.stop(job, StopCause(body.cause), body.grace_ms, at_ms)
 
 
 def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> None:
@@ -290,10 +286,7 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
 
 def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptRunning) -> None:
     job = state.scheduler.jobs[body.job]
-    job.running_ms, job.started_ms = body.since_ms, body.job_since_ms
-    if job.state is not JobState.STOPPING:
-        check_transition(job.state, JobState.RUNNING)
-        job.state = JobState.RUNNING
+    state.scheduler.run(job, body.since_ms, body.job_since_ms)
 
 
 def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettled) -> None:

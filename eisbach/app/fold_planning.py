@@ -3,7 +3,53 @@
 from collections.abc import Callable
 from typing import Any
 
+from eisbach.app import events_planning as e
 from eisbach.app.event_body import Body
 from eisbach.app.state import FactoryState
+from eisbach.app.state_planning import PlanningState
+from eisbach.core.scheduling.policy import Backfill, Order, Policy
+from eisbach.core.scheduling.promise import Given
 
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {}
+
+def saved_planning(state: FactoryState) -> PlanningState:
+    """Return what a snapshot keeps of the policy and the promises."""
+    promises = state.scheduler.calendar.promises
+    given = [
+        Given(job, entry.from_ms, entry.until_ms, entry.nodes, entry.is_shared) for job, entry in sorted(promises.items())
+    ]
+    return PlanningState(state.scheduler.policy, given)
+
+
+def restore_planning(state: FactoryState, saved: PlanningState) -> None:
+    """Take over what a snapshot kept, before jobs are added: their order follows the policy."""
+    state.scheduler.policy = saved.policy
+    for given in saved.promises:
+        state.scheduler.promise(given)
+
+
+def _promised(state: FactoryState, seq: int, at_ms: int, body: e.StartPromised) -> None:
+    state.scheduler.promise(Given(body.job, body.from_ms, body.until_ms, tuple(body.nodes), body.is_shared))
+
+
+def _unpromised(state: FactoryState, seq: int, at_ms: int, body: e.StartUnpromised) -> None:
+    state.scheduler.break_promise(body.job)
+
+
+def _scheduler_set(state: FactoryState, seq: int, at_ms: int, body: e.SchedulerSet) -> None:
+    policy = Policy(
+        name=body.policy,
+        order=Order(body.order),
+        backfill=Backfill(body.backfill),
+        promises_max=body.promises_max,
+        promised_nodes=body.promised_nodes,
+        again_ms=body.again_ms,
+        runtime_weight_permille=body.runtime_weight_permille,
+    )
+    state.scheduler.set_policy(policy)
+
+
+CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
+    e.StartPromised: _promised,
+    e.StartUnpromised: _unpromised,
+    e.SchedulerSet: _scheduler_set,
+}

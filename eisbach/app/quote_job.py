@@ -10,13 +10,14 @@ from eisbach.app.find_data import data_sets_of
 from eisbach.app.list_sites import facts_of
 from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
-from eisbach.app.submit_job import over_budget, price_in_project
+from eisbach.app.submit_job import Priced, over_budget, price_in_project
+from eisbach.core.admission.outlook import outlook
+from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import JobSpec, NodeShape
 from eisbach.core.policy.compile import Compiled
-from eisbach.core.scheduling.backfill import find_shadow
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
@@ -37,11 +38,10 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
         fleet = state.scheduler.fleet
         chosen = (project, spec.placement, data_sets_of(spec))
         where, compiled = where_for(state, *chosen), compiled_for(state, *chosen)
-        index = next((i for i, one in enumerate(priced.shapes) if fleet.place(one, spec.nodes, where) is not None), 0)
-        shape = priced.shapes[index]
-        is_free = fleet.place(shape, spec.nodes, where) is not None and not len(state.scheduler.queue)
-        releases = [(job.releases_ms, job.shares) for job in state.scheduler.holding.values()]
-        shadow = None if is_free else find_shadow(fleet, priced.shapes, spec.nodes, releases, now, where)
+        shapes, within = priced.shapes, spec.within
+        index = next((i for i, one in enumerate(shapes) if fleet.place(one, spec.nodes, where, within=within) is not None), 0)
+        shape = shapes[index]
+        start = outlook(state.scheduler, _as_submitted(state, project, spec, priced, where, now), now)
         money = figures(state, project, now)
         is_funded = priced.cap <= int(money["available"]) and project not in state.scheduler.unfunded
         sites = _sites(fleet, where, shape)
@@ -59,8 +59,9 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
             "grace_ms": spec.checkpoint.grace_ms,
             "tariff": priced.tariff,
             "tariff_label": tariff.label if (tariff := state.prices.at(now)) is not None else "",
-            "starts_at_once": is_free and is_funded,
-            "start_estimated_ms": now if is_free else (shadow.at_ms if shadow is not None else None),
+            "starts_at_once": start.starts_at_once and is_funded,
+            "start_estimated_ms": now if start.starts_at_once else start.estimated_ms,
+            "start_promised_ms": start.promised_ms,
             "waits_for": "" if is_funded else Reason.BUDGET_RESERVED.value,
             "queued_before": len(state.scheduler.queue),
             "places": [facts_of(state.sites[site]) for site in sites if site in state.sites],
@@ -98,6 +99,26 @@ def _forbidden(state: FactoryState, compiled: Compiled) -> list[dict[str, Any]]:
         }
         for site, found in compiled.forbidden.items()
     ]
+
+
+def _as_submitted(state: FactoryState, project: str, spec: JobSpec, priced: Priced, where: Where, now: int) -> ActiveJob:
+    """Return the job as the scheduler would know it if it were submitted now."""
+    return ActiveJob(
+        job="",
+        project=project,
+        seq=state.next_seq,
+        submitted_ms=now,
+        nodes=spec.nodes,
+        shapes=priced.shapes,
+        capacity_class=spec.capacity_class,
+        limit_ms=spec.time_limit_ms,
+        grace_ms=spec.checkpoint.grace_ms,
+        attempts_max=spec.retry.max_attempts,
+        is_funded=True,
+        placement=spec.placement,
+        where=where,
+        within=spec.within,
+    )
 
 
 def _sites(fleet: Fleet, where: Where, shape: NodeShape) -> list[str]:

@@ -8,7 +8,7 @@ from eisbach.app.state import FactoryState
 from eisbach.app.state_data import Stage
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.jobs.lifecycle import JobState, Outcome
-from eisbach.core.scheduling.order import GroupKey
+from eisbach.core.scheduling.order import Request
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
@@ -23,25 +23,24 @@ def refuse_late(application: Application) -> int:
 
 
 def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
-    known: dict[GroupKey, bool] = {}
+    known: dict[Request, bool] = {}
     events: dict[str, Body] = {}
     for job in state.scheduler.jobs.values():
         # One job of a project in a batch: what it gives back changes what the next one gives back.
         if job.state is not JobState.WAITING or job.project in events:
             continue
-        if job.group not in known:
-            known[job.group] = _could_ever(state.scheduler.fleet, job.group)
-        if not known[job.group]:
+        if (request := job.request) not in known:
+            known[request] = _could_ever(state.scheduler.fleet, request)
+        if not known[request]:
             events[job.project] = _ended(state, job.job, Reason.MORE_THAN_THE_SITE)
         elif _lacks_data(state, job.job):
             events[job.project] = _ended(state, job.job, Reason.DATA_DELETED)
     return Decision(events=tuple(events.values()), reply={"refused": len(events)})
 
 
-def _could_ever(fleet: Fleet, group: GroupKey) -> bool:
+def _could_ever(fleet: Fleet, request: Request) -> bool:
     # without its place: rules and sites may change again, and meanwhile it waits and says why
-    shapes, nodes, _, within = group
-    return any(fleet.could_ever(shape, nodes, within=within) for shape in shapes)
+    return any(fleet.could_ever(shape, request.nodes, within=request.within) for shape in request.shapes)
 
 
 def _lacks_data(state: FactoryState, job: str) -> bool:

@@ -5,6 +5,7 @@ from hashlib import sha256
 import msgspec
 
 from eisbach.app.fold_health import renew_available, restore_agenda
+from eisbach.app.fold_planning import restore_planning, saved_planning
 from eisbach.app.fold_shares import grow_tree
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.app.state_billing import BillingState
@@ -124,7 +125,7 @@ def encode_state(state: FactoryState) -> bytes:
         billing=state.billing,
         promises=state.promises,
         exit=state.exit,
-        planning=state.planning,
+        planning=saved_planning(state),
         health=state.health,
         booking=state.booking,
         shares=state.shares,
@@ -162,7 +163,6 @@ def decode_state(data: bytes) -> FactoryState:
         billing=saved.billing,
         promises=saved.promises,
         exit=saved.exit,
-        planning=saved.planning,
         health=saved.health,
         booking=saved.booking,
         shares=saved.shares,
@@ -174,6 +174,7 @@ def decode_state(data: bytes) -> FactoryState:
     for record in saved.nodes:
         renew_available(state, record.node)
     restore_agenda(state)
+    restore_planning(state, saved.planning)
     for job in saved.jobs:
         state.scheduler.add(job)
     state.scheduler.power_caps = state.energy.lowest_caps()

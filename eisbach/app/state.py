@@ -9,7 +9,6 @@ from eisbach.app.state_data import DataState
 from eisbach.app.state_energy import EnergyState
 from eisbach.app.state_exit import ExitState
 from eisbach.app.state_health import HealthState
-from eisbach.app.state_planning import PlanningState
 from eisbach.app.state_policy import PolicyState
 from eisbach.app.state_promises import PromiseState
 from eisbach.app.state_shares import SharesState
@@ -140,7 +139,6 @@ class FactoryState:
     billing: BillingState = field(default_factory=BillingState)
     promises: PromiseState = field(default_factory=PromiseState)
     exit: ExitState = field(default_factory=ExitState)
-    planning: PlanningState = field(default_factory=PlanningState)
     health: HealthState = field(default_factory=HealthState)
     booking: BookingState = field(default_factory=BookingState)
     shares: SharesState = field(default_factory=SharesState)

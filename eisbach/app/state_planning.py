@@ -1,8 +1,17 @@
-"""The part of the factory's state that follows from events about promised starts and the scheduler's policy."""
+"""The part of the factory's state that follows from events about promised starts and the scheduler's policy.
 
-from dataclasses import dataclass
+While the factory runs it lives in the scheduler (policy, calendar); this is the form in which snapshots keep it.
+"""
+
+from dataclasses import dataclass, field
+
+from eisbach.core.scheduling.policy import DEFAULT, Policy
+from eisbach.core.scheduling.promise import Given
 
 
 @dataclass(slots=True)
 class PlanningState:
-    """What decisions about promised starts and the scheduler's policy read. Saved in snapshots as it stands: plain values, no indexes."""
+    """The policy that holds, and the promises that stand, by job."""
+
+    policy: Policy = DEFAULT
+    promises: list[Given] = field(default_factory=list)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from eisbach.app.finding_texts import refusal_sentence
 from eisbach.app.reason_texts import ADVICE, SENTENCES, TITLES
 from eisbach.app.why_texts import Capacity, Said
+from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.translator import N_, NN_, SOURCE_LANGUAGE, Translator
 
 CORES, GPUS = NN_("{count} core", "{count} cores"), NN_("{count} GPU", "{count} GPUs")
 BYTES = N_("bytes")
-_TRANSLATED = frozenset({"must", "cause"})
+_TRANSLATED = frozenset({"must", "cause", "level"})
 """Names of values that are texts of the code themselves."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -109,6 +110,8 @@ def _shown(translator: Translator, language: str, name: str, value: object) -> s
         return ", ".join(str(one) for one in value) if isinstance(value, list | tuple) else str(value)
     if name.endswith("_micro_eur"):
         return translator.money(language, value)
+    if name.endswith("_at"):
+        return minute_text(value)
     if name.endswith("_ms"):
         return f"{translator.number(language, value / 1000, 3)} s"
     if name.endswith("_mw"):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from eisbach.core.jobs.request import NodeShape
+from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.ports.translator import N_
 
@@ -33,6 +34,24 @@ BEHIND_FIRST = N_(
     "It would fit now, but running up to its limit it would delay the first job that has to wait, which stands before it "
     "({ahead} jobs ahead)"
 )
+BEHIND_BOOKING = N_(
+    "It would fit now, but running up to its limit it would reach into a booking that begins at {from_at} ({ahead} jobs ahead)"
+)
+BEHIND_MAINTENANCE = N_(
+    "It would fit now, but running up to its limit it would reach into maintenance that begins at {from_at} ({ahead} jobs ahead)"
+)
+IN_ORDER = N_("It needs {count} x ({each}), which are free, but nothing passes the first job that has to wait ({ahead} jobs ahead)")
+BOOKING_OVER = N_("It runs inside a booking, which is over")
+IN_BOOKING = N_("It runs inside a booking, which begins at {from_at} and ends at {until_at}; its time limit has to end by then")
+BUSY_TOGETHER = N_(
+    "It needs {count} x ({each}) in one {level}; the best {level} has {free} of them free; {ahead} jobs stand before it"
+)
+BUSY_TOGETHER_UNTIL = N_(
+    "It needs {count} x ({each}) in one {level}; the best {level} has {free} of them free until {until_at}; "
+    "{ahead} jobs stand before it"
+)
+LEVELS = (N_("nvlink"), N_("rack"), N_("row"), N_("hall"))
+"""Levels of the topology (Level), for translations."""
 BUSY = N_("It needs {count} x ({each}); {free} are free now; {ahead} jobs stand before it")
 POWER_LACKS = N_(
     "It has room at {site}, but would add {wanted_mw} to the {reckoned_mw} that its racks may draw already "
@@ -88,6 +107,8 @@ def _plain(name: str, value: object) -> str:
         return f"{euro_text(value)} EUR"
     if isinstance(value, int) and name.endswith("_ms"):
         return f"{value / 1000:g} s"
+    if isinstance(value, int) and name.endswith("_at"):
+        return minute_text(value)
     if isinstance(value, int) and name.endswith("_mw"):
         return f"{value / 1_000_000:,.2f} kW" if value >= 1_000_000 else f"{value / 1000:.2f} W"
     return str(value)

@@ -152,9 +152,10 @@ class Writer:
             draft.take(ended)
         while events := fund_next(self.state, draft.context):
             draft.add_all(events)
-        starts, is_more_due = plan_attempts(self.state, draft.context)
-        draft.add_all(starts)
-        return is_more_due
+        events, plan = plan_attempts(self.state, draft.context)
+        draft.add_all(events)
+        self.state.scheduler.settle(plan, draft.context.now)
+        return not plan.is_whole
 
     def _commit(self, draft: Draft, snapshot: bool) -> None:
         now = draft.context.now

@@ -174,7 +174,7 @@ def indexes(state: FactoryState) -> Any:
     """What a fingerprint does not show and decisions follow: the order of queues."""
     scheduler = state.scheduler
     return (
-        [job for job, _ in scheduler.queue.walk(set())],
+        [job for job, _ in scheduler.queue.walk({}, scheduler.fair_share)],
         dict(scheduler.unfunded),
         sorted(scheduler.holding),
         {name: vars_of(node) for name, node in scheduler.fleet.nodes.items()},

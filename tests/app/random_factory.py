@@ -26,6 +26,7 @@ from eisbach.app import (
     set_billing,
     set_budget,
     set_rules,
+    set_scheduler,
     set_shares,
     submit_job,
     tend_nodes,
@@ -161,6 +162,7 @@ class RandomFactory:
             self.invoice: 4,
             self.credit: 2,
             self.shares: 3,
+            self.scheduler: 1,
         }
         action = self.chance.choices(list(actions), list(actions.values()))[0]
         self.trace.append(f"{self.factory.clock.now()} {action.__name__}")  # first: it names what failed
@@ -479,6 +481,11 @@ class RandomFactory:
             ]
         )
         return str(self.factory.perform(command))
+
+    def scheduler(self) -> str:
+        """The operator sets another policy of the scheduler."""
+        name = self.chance.choice(["fifo", "easy", "default", "default", "none such"])
+        return str(self.factory.perform(set_scheduler.command(SYSTEM, policy=name)))
 
     def rule(self) -> str:
         """Somebody sets a rule, or takes it away; what runs where it may not is found by the round."""

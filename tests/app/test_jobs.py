@@ -93,7 +93,7 @@ def test_a_quote_says_what_the_job_then_costs(factory):
 def test_a_quote_of_what_has_to_wait_says_when_and_what_for(factory):
     factory.submit(a_job("sleep 3600", cpus=8, limit_s=3600))
     said = quote(factory, a_job(cpus=8))
-    assert (said["starts_at_once"], said["start_estimated_ms"]) == (False, factory.clock.now() + HOUR_MS)
+    assert (said["starts_at_once"], said["start_promised_ms"]) == (False, factory.clock.now() + HOUR_MS)
     factory.submit(a_job(cpus=8, limit_s=2600 * 3600))
     assert quote(factory, a_job(cpus=8, limit_s=1000 * 3600))["waits_for"] == "BUDGET_RESERVED"
 
@@ -129,7 +129,7 @@ def test_each_state_says_where_the_job_is(tmp_path):
     assert "has run for 60 s on n1; its limit is reached in 3540 s" in why(factory, job)["text"]
     behind = factory.submit(a_job(cpus=8))
     answer = why(factory, behind)
-    assert (answer["reason"], answer["start_estimated_ms"]) == ("CAPACITY_BUSY", factory.clock.now() + 3570 * SECOND_MS)
+    assert (answer["reason"], answer["start_promised_ms"]) == ("CAPACITY_BUSY", factory.clock.now() + 3570 * SECOND_MS)
     assert "8 cores" in answer["text"]
     assert why(factory, "job_nobody") is None
 
@@ -442,7 +442,7 @@ def test_a_short_job_goes_before_a_blocked_one_and_never_delays_it(factory):
     """EASY end to end: the wide job starts at the very instant that was kept for it."""
     factory.submit(a_job("sleep 3000", cpus=6, limit_s=3600))
     wide = factory.submit(a_job("sleep 60", cpus=8))
-    kept = why(factory, wide)["start_estimated_ms"]
+    kept = why(factory, wide)["start_promised_ms"]
     short = factory.submit(a_job("sleep 600", cpus=2, limit_s=600))
     too_long = factory.submit(a_job("sleep 600", cpus=2, limit_s=4000))
     assert [factory.job(job)["state"] for job in (short, wide, too_long)] == ["running", "waiting", "waiting"]

@@ -9,11 +9,12 @@ from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.vocabulary.quantities import HOUR_MS
 
 
-def a_node(name, *, cores=8, memory_mib=8192, gpus=0, flavour=None, drained=False, removed=False, site="here"):
+def a_node(name, *, cores=8, memory_mib=8192, gpus=0, flavour=None, drained=False, removed=False, site="here", rack=""):
     return Node(
         node=name,
         pool="p",
         site=site,
+        rack=rack,
         flavour=flavour or (f"h200.{gpus}" if gpus else "cpu"),
         cpu_milli=cores * 1000,
         memory_mib=memory_mib,

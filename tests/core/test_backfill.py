@@ -1,44 +1,54 @@
-"""The start kept for a blocked head: against trying every instant, and never taken from it."""
+"""The earliest start of a gang: against trying every instant, around the calendar, and never taken from it."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eisbach.core.capacity.fleet import Share
-from eisbach.core.scheduling.backfill import Shadow, find_shadow
+from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
+from eisbach.core.jobs.within import Level, Within
+from eisbach.core.scheduling.backfill import OVERDUE_MS, Gang, earliest
 from tests.core.fleets import a_fleet, a_node, a_shape, fleets, free_of, shapes
 
 NOW = 1000
 
 
 def occupied(fleet, wanted):
-    """Fill a fleet with what fits of (shape, count, end) and return its releases."""
+    """Fill a fleet with what fits of (shape, count, end) and return its releases by their instants."""
     releases = []
     for shape, count, end in wanted:
         placed = fleet.place(shape, count)
         if placed is not None:
             fleet.take(placed)
             releases.append((end, placed))
-    return releases
+    return sorted(releases, key=lambda one: one[0])
 
 
-running = st.lists(st.tuples(shapes, st.integers(1, 3), st.integers(900, 1010)), max_size=6)
+def find(fleet, shape, count, releases=(), length=10, calendar=None, within=None):
+    gang = Gang((shape,), count, length, within=within)
+    return earliest(fleet, calendar or Calendar(fleet), list(releases), gang, NOW)
+
+
+def booked(fleet, *entries):
+    calendar = Calendar(fleet)
+    for number, (start, end, nodes) in enumerate(entries):
+        calendar.add(Entry(EntryKind.BOOKING, f"b{number}", start, end, tuple(nodes)))
+    return calendar
+
+
+running = st.lists(st.tuples(shapes, st.integers(1, 3), st.integers(1001, 1010)), max_size=6)
 
 
 @given(fleets, running, shapes, st.integers(1, 3))
-def test_the_shadow_is_the_first_instant_at_which_the_gang_fits(fleet, wanted, shape, count):
+def test_it_is_the_first_instant_at_which_the_gang_fits(fleet, wanted, shape, count):
     releases = occupied(fleet, wanted)
-    if fleet.place(shape, count) is not None:
-        return  # the head of the queue is one that does not fit
     before = free_of(fleet)
-    shadow = find_shadow(fleet, (shape,), count, releases, NOW)
+    slot = find(fleet, shape, count, releases)
     assert free_of(fleet) == before, "the fleet is left as it was"
-    assert shadow == find_shadow(fleet, (shape,), count, list(reversed(releases)), NOW), "in any order"
-    assert (shadow.at_ms if shadow else None) == first_fit_by_trying(fleet, shape, count, releases)
+    assert (slot.at_ms if slot else None) == first_fit_by_trying(fleet, shape, count, releases)
 
 
 def first_fit_by_trying(fleet, shape, count, releases):
     """The same by brute force: at each instant give back all that has ended, and look."""
-    for at_ms in sorted({end for end, _ in releases}):
+    for at_ms in [NOW, *sorted({end for end, _ in releases})]:
         over = [shares for end, shares in releases if end <= at_ms]
         for shares in over:
             fleet.give_back(shares)
@@ -46,52 +56,85 @@ def first_fit_by_trying(fleet, shape, count, releases):
         for shares in over:
             fleet.take(shares)
         if fits:
-            return max(at_ms, NOW)
+            return at_ms
     return None
 
 
-@given(fleets, running, shapes, st.integers(1, 3), st.lists(st.tuples(shapes, st.integers(1, 2), st.integers(1, 30)), max_size=5))
-def test_what_the_shadow_admits_leaves_room_for_the_head(fleet, wanted, shape, count, behind):
-    """EASY's promise: with everything over by its limit, the head fits at the instant kept for it."""
+entries = st.lists(st.tuples(st.integers(990, 1030), st.integers(1, 20), st.sets(st.integers(0, 3), min_size=1)), max_size=4)
+
+
+@given(fleets, running, entries, shapes, st.integers(1, 3), st.integers(1, 15))
+def test_around_the_calendar_it_is_the_first_instant_too(fleet, wanted, drawn, shape, count, length):
     releases = occupied(fleet, wanted)
-    if fleet.place(shape, count) is not None:
-        return
-    shadow = find_shadow(fleet, (shape,), count, releases, NOW)
-    if shadow is None:
-        return
-    for other, nodes, length in behind:
-        placed = fleet.place(other, nodes)
-        if placed is not None and shadow.admits(placed, NOW + length):
-            fleet.take(placed)
-            releases.append((NOW + length, placed))
-    for end, shares in releases:
-        if end <= shadow.at_ms:
+    calendar = Calendar(fleet)
+    names = list(fleet.nodes)
+    for number, (start, span, nodes) in enumerate(drawn):
+        chosen = tuple(names[node] for node in sorted(nodes) if node < len(names))
+        if chosen and calendar.is_free(chosen, start, start + span):
+            calendar.add(Entry(EntryKind.BOOKING, f"b{number}", start, start + span, chosen))
+    slot = find(fleet, shape, count, releases, length, calendar)
+    assert (slot.at_ms if slot else None) == first_free_by_trying(fleet, shape, count, releases, length, calendar)
+    if slot is not None:
+        assert calendar.is_free(slot.nodes, slot.at_ms, slot.at_ms + length)
+
+
+def first_free_by_trying(fleet, shape, count, releases, length, calendar):
+    for at_ms in range(NOW, 1060):
+        over = [shares for end, shares in releases if end <= at_ms]
+        for shares in over:
             fleet.give_back(shares)
-    fleet.take(shadow.shares)  # raises where it is not free
-    assert fleet is not None
+        free = [name for name in fleet.nodes if calendar.is_free([name], at_ms, at_ms + length)]
+        fits = fleet.place(shape, count, among=free) is not None
+        for shares in over:
+            fleet.take(shares)
+        if fits:
+            return at_ms
+    return None
 
 
-def test_what_ends_before_the_shadow_may_use_everything():
-    shadow = Shadow(2000, (), {"n1": (0, 0, 0)})
-    assert shadow.admits([Share(0, "n1", 8000, 100, ())], 2000)
-    assert not shadow.admits([Share(0, "n1", 1, 0, ())], 2001)
+def test_it_takes_what_is_released_last_and_leaves_what_is_free():
+    fleet = a_fleet(*(a_node(f"n{number}", cores=1) for number in range(4)))
+    releases = occupied(fleet, [(a_shape(1), 1, 1010), (a_shape(1), 1, 1020)])
+    slot = find(fleet, a_shape(1), 3, releases)
+    assert (slot.at_ms, set(slot.nodes), slot.is_shared) == (1010, {"n0", "n2", "n3"}, False)
+    assert slot.nodes[0] == "n0"
 
 
-def test_what_is_left_beside_the_head_is_given_out_once():
-    shadow = Shadow(2000, (), {"n1": (1000, 0, 1)})
-    share = Share(0, "n1", 1000, 0, (0,))
-    assert shadow.admits([share], 9999)
-    assert not shadow.admits([share], 9999)
-    assert shadow.admits([Share(0, "elsewhere", 1000, 0, ())], 9999)
+def test_a_part_of_a_node_is_shared():
+    slot = find(a_fleet(a_node("n1", cores=4)), a_shape(3), 1)
+    assert (slot.at_ms, slot.nodes, slot.is_shared) == (NOW, ("n1",), True)
 
 
-def test_a_gang_that_no_release_makes_room_for_has_no_shadow():
+def test_a_gang_that_no_release_makes_room_for_has_no_start():
     fleet = a_fleet(a_node("n1", cores=2), a_node("n2", cores=2, drained=True))
     releases = occupied(fleet, [(a_shape(1), 2, 1500)])
-    assert find_shadow(fleet, (a_shape(2),), 2, releases, NOW) is None
+    assert find(fleet, a_shape(2), 2, releases) is None
 
 
-def test_overdue_work_is_expected_to_end_now():
+def test_overdue_work_is_expected_to_end_soon():
     fleet = a_fleet(a_node("n1", cores=2))
     releases = occupied(fleet, [(a_shape(2), 1, 10)])
-    assert find_shadow(fleet, (a_shape(1),), 1, releases, NOW).at_ms == NOW
+    assert find(fleet, a_shape(1), 1, releases).at_ms == NOW + OVERDUE_MS
+
+
+def test_a_gang_fits_between_two_bookings_and_not_across_one():
+    fleet = a_fleet(a_node("n1", cores=1))
+    calendar = booked(fleet, (1005, 1010, ["n1"]), (1020, 1030, ["n1"]))
+    starts = [find(fleet, a_shape(1), 1, length=length, calendar=calendar).at_ms for length in (5, 6, 10, 11)]
+    assert starts == [NOW, 1010, 1010, 1030]
+
+
+def test_a_gang_that_must_be_in_one_rack_waits_for_a_rack():
+    fleet = a_fleet(*(a_node(f"n{number}", cores=1, rack=f"r{number // 2}") for number in range(4)))
+    releases = occupied(fleet, [(a_shape(1), 1, 1010)])
+    fleet.take(fleet.place(a_shape(1), 1, among=["n2"]))
+    assert find(fleet, a_shape(1), 2, releases).at_ms == NOW
+    slot = find(fleet, a_shape(1), 2, releases, within=Within(Level.RACK, is_required=True))
+    assert (slot.at_ms, set(slot.nodes)) == (1010, {"n0", "n1"})
+
+
+def test_a_gang_that_wishes_to_be_in_one_rack_gets_the_one_that_holds_it_if_it_costs_no_time():
+    fleet = a_fleet(*(a_node(f"n{number}", cores=1, rack=f"r{number // 2}") for number in range(5)))
+    fleet.take(fleet.place(a_shape(1), 1, among=["n0"]))
+    slot = find(fleet, a_shape(1), 2, within=Within(Level.RACK))
+    assert set(slot.nodes) == {"n2", "n3"}

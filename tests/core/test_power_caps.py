@@ -148,11 +148,11 @@ def test_whoever_was_stopped_for_a_job_is_not_replaced_and_the_room_is_kept(stat
     plan = decide(state, NOW)
     for stop in plan.stops:
         job = state.jobs[stop.job]
-        job.state, job.stop_ms, job.stop_grace_ms = JobState.STOPPING, NOW, 30_000
+        state.stop(job, stop.cause, 30_000, NOW)
     state.add(gpu_job("small", 11, limit_ms=HOUR_MS))
     again = decide(state, NOW)
     assert again.stops == ()
-    assert again.head_start_ms == NOW + 30_000
+    assert [(given.job, given.from_ms) for given in again.given] == [("gang", NOW + 30_000)]
     assert starts(again) == []
     for stop in plan.stops:
         state.release(state.jobs[stop.job], after=JobState.WAITING)
@@ -203,7 +203,7 @@ def test_spot_gives_its_power_to_on_demand(state):
 def test_spot_that_gave_way_stays_behind_on_demand(state):
     state.add(gpu_job("first-spot", 10, capacity_class=SPOT, preemptions=3))
     state.add(gpu_job("on-demand", 11))
-    assert next(iter(state.queue.walk(set())))[0] == "on-demand"
+    assert next(iter(state.queue.walk({}, state.fair_share)))[0] == "on-demand"
 
 
 # Random summers: series that nobody chose, work that comes and goes, and limits that hold at every instant.

@@ -1,24 +1,46 @@
-"""The queue against a sorted list; its memory follows the jobs that wait, not those that ever waited."""
+"""The queue against a sorted list: classes, fair shares, age; and its lines, of which a look may skip whole blocks."""
+
+from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from eisbach.core.capacity.where import ANYWHERE
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.order import Queue, order_key
+from eisbach.core.scheduling.order import Line, Queue, Request, order_key, served_as_of
+from eisbach.core.scheduling.policy import DEFAULT, EASY
+from eisbach.core.vocabulary.quantities import HOUR_MS
 from tests.core.fleets import a_shape
 
-GROUPS = [((a_shape(cores),), nodes) for cores, nodes in ((1, 1), (2, 1), (2, 2))]
+REQUESTS = [Request((a_shape(cores),), nodes, ANYWHERE) for cores, nodes in ((1, 1), (2, 1), (2, 2))]
+
+
+class FixedRanks:
+    """Leaves in an order that the test sets."""
+
+    def __init__(self):
+        self.ranks = {"a": (1, "a"), "b": (2, "b")}
+
+    def rank(self, leaf):
+        return self.ranks[leaf]
+
+
+RANKS = FixedRanks()
 
 
 def test_the_class_comes_first_then_who_was_thrown_back_then_first_come_first_served():
     on_demand, spot = CapacityClass.ON_DEMAND, CapacityClass.SPOT
     keys = [order_key(False, on_demand, 7), order_key(True, spot, 9), order_key(False, spot, 3), order_key(True, on_demand, 8)]
     assert sorted(keys) == [keys[3], keys[0], keys[1], keys[2]]
+    assert order_key(False, CapacityClass.RESERVED, 99) < keys[3]
 
 
-def entries_kept(queue):
-    return sum(len(group.heap) for group in queue._groups.values())
+def test_a_long_job_waits_behind_a_shorter_one_that_came_a_little_later_but_not_behind_one_that_came_much_later():
+    long, short_soon, short_late = (served_as_of(DEFAULT, at, length) for at, length in ((0, 10), (5, 1), (11, 1)))
+    assert short_soon < long * HOUR_MS
+    assert sorted([long, short_soon, short_late]) == [short_soon, long, short_late]
+    assert served_as_of(EASY, 5, 10) == served_as_of(EASY, 0, 1)
 
 
 class QueueMachine(RuleBasedStateMachine):
@@ -31,10 +53,17 @@ class QueueMachine(RuleBasedStateMachine):
         self.keys = {}
         self.seq = 0
 
-    @rule(group=st.sampled_from(GROUPS), first=st.booleans(), capacity_class=st.sampled_from(list(CapacityClass)))
-    def push_new(self, group, first, capacity_class):
+    @rule(
+        request=st.sampled_from(REQUESTS),
+        first=st.booleans(),
+        capacity_class=st.sampled_from(list(CapacityClass)),
+        leaf=st.sampled_from(["a", "b"]),
+        served=st.integers(0, 3),
+        length=st.integers(1, 4),
+    )
+    def push_new(self, request, first, capacity_class, leaf, served, length):
         self.seq += 1
-        self.keys[f"job{self.seq}"] = (order_key(first, capacity_class, self.seq), group)
+        self.keys[f"job{self.seq}"] = (order_key(first, capacity_class, self.seq), request, leaf, served, length)
         self.push_again(f"job{self.seq}")
 
     @rule(data=st.data())
@@ -58,56 +87,74 @@ class QueueMachine(RuleBasedStateMachine):
     def remove_a_stranger(self):
         self.queue.remove("stranger")
 
+    def in_order(self):
+        def place(job):
+            key, _, leaf, served, _ = self.model[job]
+            return (key[:2], RANKS.rank(leaf), served, key[2])
+
+        return sorted(self.model, key=place)
+
     @rule(data=st.data())
-    def walk_with_closing(self, data):
-        closed, seen, expected = set(), [], []
-        stop_at = data.draw(st.sets(st.integers(0, 20), max_size=3))
-        for number, (job, group) in enumerate(self.queue.walk(closed)):
+    def walk_with_bounds_that_fall(self, data):
+        falls = data.draw(st.dictionaries(st.integers(0, 12), st.tuples(st.sampled_from(REQUESTS), st.integers(-1, 3)), max_size=3))
+        longest, seen, expected, known = {}, [], [], {}
+        for number, (job, _) in enumerate(self.queue.walk(longest, RANKS)):
             seen.append(job)
-            if number in stop_at:
-                closed.add(group)
-        closed_in_model = set()
-        for job, (_, group) in sorted(self.model.items(), key=lambda one: one[1][0]):
-            if group in closed_in_model:
+            if number in falls:
+                request, bound = falls[number]
+                longest[request] = min(bound, longest.get(request, 99))
+        for job in self.in_order():
+            _, request, _, _, length = self.model[job]
+            if length > known.get(request, 99):
                 continue
-            if len(expected) in stop_at:
-                closed_in_model.add(group)
+            if len(expected) in falls:
+                other, bound = falls[len(expected)]
+                known[other] = min(bound, known.get(other, 99))
             expected.append(job)
         assert seen == expected
 
-    @invariant()
-    def is_the_sorted_list(self):
-        in_order = sorted(self.model, key=lambda job: self.model[job][0])
-        assert [job for job, _ in self.queue.walk(set())] == in_order
-        assert len(self.queue) == len(in_order)
-        assert [self.queue.ahead_of(job) for job in in_order] == list(range(len(in_order)))
-        assert all(job in self.queue for job in in_order)
-        assert all(group == self.model[job][1] for job, group in self.queue.walk(set()))
+    @rule(data=st.data())
+    def some_in_order(self, data):
+        some = [job for job in sorted(self.model) if data.draw(st.booleans())]
+        assert [job for job, _ in self.queue.in_order(some, RANKS)] == [job for job in self.in_order() if job in some]
 
     @invariant()
-    def keeps_no_more_stale_entries_than_allowed(self):
-        assert entries_kept(self.queue) <= 2 * len(self.model) + 17 * len(GROUPS)
+    def is_the_sorted_list(self):
+        in_order = self.in_order()
+        assert [job for job, _ in self.queue.walk({}, RANKS)] == in_order
+        assert len(self.queue) == len(in_order)
+        assert [self.queue.ahead_of(job, RANKS) for job in in_order] == list(range(len(in_order)))
+        assert all(self.queue.precedes(a, b, RANKS) for a, b in pairwise(in_order))
+        assert all(job in self.queue for job in in_order)
+        assert all(request == self.model[job][1] for job, request in self.queue.walk({}, RANKS))
 
 
 QueueMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestQueue = QueueMachine.TestCase
 
 
-def test_jobs_that_pass_a_blocked_head_leave_nothing_behind():
-    queue, group = Queue(), GROUPS[0]
-    queue.push("head", (1, 0, 0), group)
-    for seq in range(1, 5_000):
-        queue.push(f"job{seq}", (1, 0, seq), group)
-        queue.remove(f"job{seq}")
-        assert entries_kept(queue) < 64
-    assert [job for job, _ in queue.walk(set())] == ["head"]
+def test_the_leaf_for_which_something_starts_stands_behind_the_others():
+    queue, ranks = Queue(), FixedRanks()
+    for seq, leaf in enumerate("aabb"):
+        queue.push(f"{leaf}{seq}", order_key(False, CapacityClass.ON_DEMAND, seq), REQUESTS[0], leaf)
+    seen = []
+    for job, _ in queue.walk({}, ranks):
+        seen.append(job)
+        ranks.ranks[job[0]] = (10 + len(seen), job[0])
+    assert seen == ["a0", "b2", "a1", "b3"]
 
 
-def test_a_job_that_comes_back_with_its_old_key_stands_in_the_queue_once():
-    """A job that lost its reservation and got it again was found twice, and planned twice in one cycle."""
-    queue = Queue()
-    for job, seq in (("head", 0), ("back", 1)):
-        queue.push(job, (1, 0, seq), GROUPS[0])
-    queue.remove("back")
-    queue.push("back", (1, 0, 1), GROUPS[0])
-    assert [job for job, _ in queue.walk(set())] == ["head", "back"]
+def test_a_long_line_keeps_its_order_and_finds_its_short_jobs():
+    line, request = Line(REQUESTS[0]), REQUESTS[0]
+    entries = [(0, seq * 7919 % 5000, f"job{seq}", 5 if seq % 100 else 1) for seq in range(5000)]
+    for entry in entries:
+        line.add(entry)
+    assert list(line.within({})) == sorted(entries)
+    assert list(line.within({request: 1})) == sorted(entry for entry in entries if entry[3] == 1)
+    assert [line.before(entry) for entry in sorted(entries)[::500]] == list(range(0, 5000, 500))
+    for entry in entries[::2]:
+        line.remove(entry)
+    assert list(line.within({})) == sorted(entries[1::2])
+    for entry in entries[1::2]:
+        line.remove(entry)
+    assert not line

@@ -1,12 +1,19 @@
-"""Placing jobs while a plan is made: on the live fleet, within the power of the sites, and who gives way for that."""
+"""Placing jobs while a plan is made: on the live fleet and calendar, within the power of the sites; and who gives way for that.
 
+Whatever is taken here is given back by `roll_back`: a plan is a value, and the applier makes it true.
+"""
+
+from collections.abc import Callable
 from dataclasses import replace
 
-from eisbach.core.admission.plan import Stop
+from eisbach.core.admission.guard import Guards
+from eisbach.core.admission.plan import Start, Stop
 from eisbach.core.admission.state import ActiveJob, SchedulerState
+from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.power import PowerRoom
 from eisbach.core.scheduling.preempt import Running, above_caps, for_waiting, work_lost
 
@@ -16,47 +23,36 @@ RIGHTS = {CapacityClass.SPOT: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.RESER
 PREEMPTION_TRIES_MAX = 8
 """Kinds of waiting jobs for which one cycle looks whether spot could make room; the first for which it can gets it."""
 
+NOT_AT_ALL = -1
 Placed = tuple[int, tuple[Share, ...]]
 
 
 class Placing:
-    """The fleet and the power of one cycle. Only shares taken with `take` stay taken, until the cycle rolls back."""
+    """The fleet, the calendar and the power of one cycle, with what the plan takes of them."""
 
     def __init__(self, state: SchedulerState, now: int) -> None:
-        self.state, self._now = state, now
+        self.state, self.now = state, now
+        self.starts: dict[str, Start] = {}
         self.power_head: str | None = None
         self._stops: dict[str, Stop] = {}
-        self._preemptions_left = PREEMPTION_TRIES_MAX
+        self._undo: list[Callable[[], object]] = []
+        self._preemptions_left = PREEMPTION_TRIES_MAX if state.spot else 0
         self._known: list[Running] | None = None
         self._room = PowerRoom(state.power_caps, state.fleet, (job.shares for job in state.holding.values()))
+        self._guards: Guards | None = None
 
     @property
     def stops(self) -> tuple[Stop, ...]:
         """Return who gives way, in the order in which that was decided."""
         return tuple(self._stops.values())
 
+    # Who gives way.
+
     def give_way_to_caps(self) -> None:
         """Choose who stops where a site draws more than its cap allows."""
         over = self._room.over()
         if over:
             self._stop(above_caps(self.state.fleet, self._running(), over), StopCause.POWER_CAP)
-
-    def place(self, job: ActiveJob) -> Placed | None:
-        """Return where a job fits now: its first shape that does, at the first site whose power carries it."""
-        for index, shape in enumerate(job.shapes):
-            where = job.where
-            while (shares := self.state.fleet.place(shape, job.nodes, where, within=job.within)) is not None:
-                lacking = self._room.lacks(shares)
-                if not lacking:
-                    return index, shares
-                sites = where.sites if where.sites is not None else self.state.fleet.sites()
-                where = replace(where, sites=frozenset(sites) - lacking)
-        return None
-
-    def take(self, shares: tuple[Share, ...]) -> None:
-        """Take shares for the rest of the plan."""
-        self.state.fleet.take(shares)
-        self._room.take(shares)
 
     def preempt_for(self, job: ActiveJob) -> None:
         """Choose which spot work stops so that a job fits: for the first one that waits and that this helps."""
@@ -72,27 +68,6 @@ class Placing:
         if chosen is not None:
             self._preemptions_left = 0
             self._stop(chosen, StopCause.PREEMPTION)
-
-    def keep_power_for(self, job: ActiveJob) -> bool:
-        """Return whether a job lacks nothing but power; then nothing behind it takes what is left of that.
-
-        A job that no cap would ever carry keeps nothing.
-        """
-        for shape in job.shapes:
-            shares = self.state.fleet.place(shape, job.nodes, job.where, within=job.within)
-            if shares is not None and self._room.could_ever(shares):
-                self._room.close(self._room.lacks(shares))
-                self.power_head = self.power_head or job.job
-                return True
-        return False
-
-    def releases(self) -> list[tuple[int, tuple[Share, ...]]]:
-        """Return when whatever is held will be free at the latest."""
-        leaving = self._now
-        return [
-            (min(job.releases_ms, leaving + job.grace_ms) if job.job in self._stops else job.releases_ms, job.shares)
-            for job in self.state.holding.values()
-        ]
 
     def _stop(self, chosen: list[Running], cause: StopCause) -> None:
         self._known = None
@@ -110,9 +85,132 @@ class Placing:
             Running(
                 job=job.job,
                 right=RIGHTS[job.capacity_class],
-                lost=work_lost(self._now - job.running_ms if job.running_ms is not None else 0, job.shares),
+                lost=work_lost(self.now - job.running_ms if job.running_ms is not None else 0, job.shares),
                 shares=job.shares,
                 is_leaving=job.state is JobState.STOPPING or job.job in self._stops,
             )
             for job in self.state.holding.values()
         ]
+
+    # What fits.
+
+    def place(self, job: ActiveJob) -> Placed | None:
+        """Return where a job fits now: its first shape that does, at the first site whose power carries it.
+
+        What it takes must be free again by the next entry of the calendar there. Spot leaves in time when it is told to.
+        """
+        among = None
+        if job.booking:
+            entry = self.state.calendar.get(EntryKind.BOOKING, job.booking)
+            if entry is None or not entry.from_ms <= self.now <= entry.until_ms - job.length_ms:
+                return None
+            among = entry.nodes
+        ends_by = 0 if job.capacity_class is CapacityClass.SPOT else self.now + job.length_ms
+        for index, shape in enumerate(job.shapes):
+            where = job.where
+            while True:
+                shares = self.state.fleet.place(shape, job.nodes, where, within=job.within, ends_by=ends_by, among=among)
+                if shares is None:
+                    break
+                lacking = self._room.lacks(shares)
+                if not lacking:
+                    if ends_by and not self._guarding().admit(shares, ends_by):
+                        break
+                    return index, shares
+                sites = where.sites if where.sites is not None else self.state.fleet.sites()
+                where = replace(where, sites=frozenset(sites) - lacking)
+        return None
+
+    def could_now(self, job: ActiveJob) -> bool:
+        """Return whether a job would fit now if no entry of the calendar were in its way: what costs least to know."""
+        fleet = self.state.fleet
+        return any(fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=0) is not None for shape in job.shapes)
+
+    def longest(self, job: ActiveJob) -> int:
+        """Return how long a job that asks for the same may hold its nodes so that it fits now; NOT_AT_ALL if it never does.
+
+        Only what is free at the entries' starts differs with the length, so few looks are enough.
+        """
+        if job.capacity_class is CapacityClass.SPOT or job.booking:
+            return NOT_AT_ALL
+        latest = self.now + job.length_ms
+        starts = self.state.calendar.starts(self.now, latest)
+        low, high = 0, len(starts)
+        while low < high:
+            middle = (low + high) // 2
+            if self._fits_until(job, starts[middle]):
+                low = middle + 1
+            else:
+                high = middle
+        return starts[low - 1] - self.now if low else NOT_AT_ALL
+
+    def _fits_until(self, job: ActiveJob, ends_by: int) -> bool:
+        fleet = self.state.fleet
+        return any(
+            fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=ends_by) is not None for shape in job.shapes
+        )
+
+    def keep_power_for(self, job: ActiveJob) -> bool:
+        """Return whether a job lacks nothing but power; then nothing behind it takes what is left of that.
+
+        A job that no cap would ever carry keeps nothing.
+        """
+        if not self.state.power_caps:
+            return False
+        for shape in job.shapes:
+            shares = self.state.fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=self.now + job.length_ms)
+            if shares is not None and self._room.could_ever(shares):
+                self._room.close(self._room.lacks(shares))
+                self.power_head = self.power_head or job.job
+                return True
+        return False
+
+    def releases(self) -> list[Release]:
+        """Return when whatever is held, and what the plan starts, will be free at the latest; in that order."""
+        state, now, stops = self.state, self.now, self._stops
+        if not self.starts and not stops:
+            return [(at_ms, job.shares) for at_ms, _, job in state.releases]
+        found = [
+            (min(at_ms, now + job.grace_ms) if job.job in stops else at_ms, job.shares) for at_ms, _, job in state.releases
+        ]
+        found += [(now + state.jobs[start.job].length_ms, start.shares) for start in self.starts.values()]
+        return sorted(found, key=lambda release: release[0])
+
+    # What the plan takes, and gives back in the end.
+
+    def start(self, job: ActiveJob) -> bool:
+        """Take shares for a job where it fits now; return whether it does, and so starts."""
+        placed = self.place(job)
+        if placed is None:
+            return False
+        index, shares = placed
+        fleet, fair_share, held = self.state.fleet, self.state.fair_share, job.gpu_milli
+        fleet.take(shares)
+        fair_share.hold(job.project, held)
+        self._undo += (lambda: fleet.give_back(shares), lambda: fair_share.hold(job.project, -held))
+        self._room.take(shares)
+        self._guarding().take(shares, self.now + job.length_ms)
+        self.starts[job.job] = Start(job.job, index, shares)
+        return True
+
+    def enter(self, entry: Entry) -> None:
+        """Add an entry to the calendar."""
+        self.state.calendar.add(entry)
+        self._undo.append(lambda: self.state.calendar.remove(entry.kind, entry.id))
+        self._guards = None
+
+    def strike(self, entry: Entry) -> None:
+        """Take an entry out of the calendar."""
+        self.state.calendar.remove(entry.kind, entry.id)
+        self._undo.append(lambda: self.state.calendar.add(entry))
+        self._guards = None
+
+    def roll_back(self) -> None:
+        """Leave the state as it was."""
+        while self._undo:
+            self._undo.pop()()
+
+    def _guarding(self) -> Guards:
+        if self._guards is None:
+            self._guards = Guards(self.state, self.now, self.releases())
+        return self._guards

@@ -1,9 +1,10 @@
-"""A plan is a value: which jobs start where, who gives way, and when to look again."""
+"""A plan is a value: which jobs start where, who gives way, what is promised, and who stands first of those that wait."""
 
 from dataclasses import dataclass
 
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.lifecycle import StopCause
+from eisbach.core.scheduling.promise import Broken, Given
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,24 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one cycle decided. `head` is the first job that had to wait for room, `head_start_ms` the start kept for it.
+    """What one cycle decided.
 
-    `power_head` is the first job that fits but for the power of its site: what is left of that is kept for it.
+    It is carried out in this order: `broken` promises, `starts`, `given` promises, `stops`. `head` is the first job that had to wait for
+    room, `heads` the first of each class; `power_head` is the first one that fits but for the power of its site: what is left
+    of that is kept for it. `looked` are the jobs whose promises could have been earlier ones and were looked at. `is_whole` says
+    that nothing more can be decided until something changes.
     """
 
     starts: tuple[Start, ...]
-    head: str | None = None
-    head_start_ms: int | None = None
     stops: tuple[Stop, ...] = ()
+    broken: tuple[Broken, ...] = ()
+    given: tuple[Given, ...] = ()
+    heads: tuple[str, ...] = ()
     power_head: str | None = None
+    looked: tuple[str, ...] = ()
+    is_whole: bool = True
+
+    @property
+    def head(self) -> str | None:
+        """Return the first job that had to wait for room, or None."""
+        return self.heads[0] if self.heads else None

@@ -4,7 +4,8 @@ import heapq
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
-from eisbach.core.capacity.calendar import Calendar
+from eisbach.core.admission.plan import Plan
+from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
@@ -13,8 +14,9 @@ from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.agenda import Agenda
 from eisbach.core.scheduling.fair_share import FairShare
-from eisbach.core.scheduling.order import GroupKey, OrderKey, Queue, order_key
-from eisbach.core.scheduling.policy import EASY, Policy
+from eisbach.core.scheduling.order import OrderKey, Queue, Request, order_key, served_as_of
+from eisbach.core.scheduling.policy import DEFAULT, Policy
+from eisbach.core.scheduling.promise import Given
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 
@@ -76,9 +78,16 @@ class ActiveJob:
         return self.nodes * shape.gpus * shape.gpu_milli
 
     @property
-    def group(self) -> GroupKey:
+    def request(self) -> Request:
         """Return what makes jobs interchangeable for the question whether they fit."""
-        return (self.shapes, self.nodes, self.where, self.within)
+        return Request(
+            self.shapes, self.nodes, self.where, self.within, self.booking, self.capacity_class is CapacityClass.SPOT
+        )
+
+    @property
+    def length_ms(self) -> int:
+        """Return how long its next attempt may hold its shares."""
+        return max(0, self.limit_ms - self.used_ms) + self.grace_ms
 
     @property
     def key(self) -> OrderKey:
@@ -91,6 +100,23 @@ class ActiveJob:
         since = self.running_ms if self.running_ms is not None else self.planned_ms
         at_limit = since + self.remaining_ms + self.grace_ms
         return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_grace_ms)
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the last whole cycle has looked at: what did not fit then does not fit now, unless something was freed.
+
+    `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `looked_ms`
+    when each promise was looked at, whether it can be an earlier one.
+    """
+
+    is_whole: bool = False
+    at_ms: int = 0
+    freed: int = 0
+    caps: dict[str, int] = field(default_factory=dict)
+    fresh: dict[str, None] = field(default_factory=dict)
+    heads: tuple[str, ...] = ()
+    looked_ms: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -109,12 +135,20 @@ class SchedulerState:
     fair_share: FairShare = field(default_factory=FairShare)
     power_caps: dict[str, int] = field(default_factory=dict)
     """site -> the milliwatt that its racks may draw at most, for those that are capped"""
-    policy: Policy = EASY
-    """how the queue is ordered and what may pass what; an operator's act changes it"""
+    policy: Policy = DEFAULT
+    """how the queue is ordered and what may pass what; `set_policy` changes it"""
     agenda: Agenda = field(default_factory=Agenda)
     """what happens by itself on nodes: closures, and who must leave before they begin"""
     calendar: Calendar = field(init=False)
     """bookings, promised starts, maintenance windows and drains to come"""
+    releases: list[tuple[int, str, ActiveJob]] = field(default_factory=list)
+    """(instant, attempt, job) of all that hold shares, by when they let go of them at the latest"""
+    _expected: dict[str, int] = field(default_factory=dict)
+    """attempt -> its instant in `releases`"""
+    spot: dict[str, ActiveJob] = field(default_factory=dict)
+    """job id -> job, for spot that holds shares"""
+    seen: Seen = field(default_factory=Seen)
+    """what the last cycle has left; no part of what follows from the log, as any cycle may look at everything again"""
 
     def __post_init__(self) -> None:
         self.calendar = Calendar(self.fleet)
@@ -126,9 +160,13 @@ class SchedulerState:
             self._enqueue(job)
         elif job.attempt is not None:
             self.fleet.take(job.shares)
-            self.fair_share.hold(job.project, job.gpu_milli)
-            self.holding[job.attempt] = job
-            self.agenda.hold(job.attempt, job.shares, job.grace_ms)
+            self._hold(job)
+
+    def forget(self, job: ActiveJob) -> None:
+        """A waiting job that was added only to be looked at was never there."""
+        self.queue.remove(job.job)
+        self.seen.fresh.pop(job.job, None)
+        self.jobs.pop(job.job)
 
     def fund(self, job: ActiveJob) -> None:
         """The job's cap is reserved: it may start."""
@@ -141,7 +179,7 @@ class SchedulerState:
         """The job's cap is no longer reserved: it waits for money again."""
         require(job.state is JobState.WAITING, "only a waiting job loses its reservation")
         job.is_funded = False
-        self.queue.remove(job.job)
+        self._leave_queue(job)
         self._enqueue(job)
 
     def start(self, job: ActiveJob, attempt: str, shape: int, shares: tuple[Share, ...], now: int) -> None:
@@ -155,22 +193,38 @@ class SchedulerState:
             if nodes[share.node].site != site:
                 raise BrokenInvariant("a gang is at one site")
         self.queue.remove(job.job)
+        self.seen.fresh.pop(job.job, None)
+        if job.job in self.calendar.promises:
+            self.calendar.remove(EntryKind.PROMISE, job.job)
         self.fleet.take(shares)
         job.state = JobState.STARTING
         job.attempt, job.shape, job.shares, job.planned_ms = attempt, shape, shares, now
         job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.attempts += 1
-        self.fair_share.hold(job.project, job.gpu_milli)
-        self.holding[attempt] = job
-        self.agenda.hold(attempt, shares, job.grace_ms)
+        self._hold(job)
+
+    def run(self, job: ActiveJob, since_ms: int, job_since_ms: int) -> None:
+        """The attempt runs, and its limit counts from now on."""
+        job.running_ms, job.started_ms = since_ms, job_since_ms
+        if job.state is not JobState.STOPPING:
+            check_transition(job.state, JobState.RUNNING)
+            job.state = JobState.RUNNING
+        self._expect(job)
+
+    def stop(self, job: ActiveJob, cause: StopCause, grace_ms: int, now: int) -> None:
+        """The attempt is asked to stop: it lets go of its shares within its grace."""
+        if job.state is not JobState.STOPPING:
+            check_transition(job.state, JobState.STOPPING)
+            job.state = JobState.STOPPING
+        job.stop_cause, job.stop_grace_ms, job.stop_ms = cause, grace_ms, now
+        self._expect(job)
 
     def release(self, job: ActiveJob, *, after: JobState) -> None:
         """The attempt is over: its shares are free; the job waits again or has ended."""
         check_transition(job.state, after)
         require(job.attempt is not None, "only an attempt can end")
         self.fleet.give_back(job.shares)
-        self.fair_share.hold(job.project, -job.gpu_milli)
-        self.holding.pop(str(job.attempt))
+        self._let_go(job)
         job.attempt, job.shares = None, ()
         job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.state = after
@@ -183,7 +237,7 @@ class SchedulerState:
         """A waiting job has ended without an attempt."""
         check_transition(job.state, JobState.ENDED)
         job.state = JobState.ENDED
-        self.queue.remove(job.job)
+        self._leave_queue(job)
         if not job.is_funded:
             self._leave_unfunded(job)
         self.jobs.pop(job.job)
@@ -193,8 +247,55 @@ class SchedulerState:
         is_queued = job.job in self.queue
         self.queue.remove(job.job)
         job.where = where
+        self.unsettle()
         if is_queued:
-            self.queue.push(job.job, job.key, job.group)
+            self._push(job)
+
+    def promise(self, given: Given) -> None:
+        """A start is promised, or an earlier one than was promised before."""
+        known = self.calendar.promises.get(given.job)
+        if known is not None:
+            require(given.from_ms <= known.from_ms, "no promise moves later")
+            self.calendar.remove(EntryKind.PROMISE, given.job)
+        entry = Entry(EntryKind.PROMISE, given.job, given.from_ms, given.until_ms, given.nodes, given.is_shared)
+        self.calendar.add(entry)
+
+    def break_promise(self, job: str) -> None:
+        """A promise does not hold any more; its nodes are spoken for by nobody."""
+        self.calendar.remove(EntryKind.PROMISE, job)
+
+    def set_policy(self, policy: Policy) -> None:
+        """Another policy holds from now on: the queue is sorted again. Promises that were given stay."""
+        self.policy = policy
+        self.unsettle()
+        for job in self.jobs.values():
+            if job.job in self.queue:
+                self.queue.remove(job.job)
+                self._push(job)
+
+    def unsettle(self) -> None:
+        """Something changed that may let jobs start which did not fit: the next cycle looks at everything."""
+        self.seen.is_whole = False
+
+    def settle(self, plan: Plan, now: int) -> None:
+        """A cycle has looked at everything, and its plan has just been carried out."""
+        seen = self.seen
+        seen.is_whole, seen.at_ms, seen.freed, seen.heads = plan.is_whole, now, self.calendar.freed, plan.heads
+        if plan.looked or plan.given:
+            looked = dict.fromkeys((*plan.looked, *(given.job for given in plan.given)), now)
+            seen.looked_ms = {job: looked.get(job) or seen.looked_ms.get(job, now) for job in self.calendar.promises}
+        if seen.caps != self.power_caps:
+            seen.caps = dict(self.power_caps)
+        if plan.is_whole:
+            seen.fresh.clear()
+
+    def is_settled(self, now: int) -> bool:
+        """Return whether nothing that waited when the last cycle looked can have come to fit since."""
+        seen = self.seen
+        if not seen.is_whole or seen.freed != self.calendar.freed or seen.caps != self.power_caps:
+            return False
+        begins = self.calendar.next_start(seen.at_ms)
+        return begins is None or begins > now
 
     def wake(self, now: int) -> None:
         """Move jobs whose delay is over into the queue."""
@@ -204,15 +305,12 @@ class SchedulerState:
             if job is None or job.state is not JobState.WAITING or not job.is_funded or job.not_before_ms > now:
                 continue
             if job.job not in self.queue:
-                self.queue.push(job.job, job.key, job.group)
+                self._push(job)
 
     def next_instant(self) -> int | None:
-        """Return when something is due without any event, or None."""
-        due = [self.delayed[0][0]] if self.delayed else []
-        happens = self.agenda.next_instant()
-        if happens is not None:
-            due.append(happens)
-        return min(due) if due else None
+        """Return when something is due without any event, or None: a delay is over, an entry of the calendar begins."""
+        due = (self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(self.seen.at_ms))
+        return min((one for one in due if one is not None), default=None)
 
     def _enqueue(self, job: ActiveJob) -> None:
         if not job.is_funded:
@@ -220,7 +318,50 @@ class SchedulerState:
         elif job.not_before_ms:
             heapq.heappush(self.delayed, (job.not_before_ms, job.job))
         else:
-            self.queue.push(job.job, job.key, job.group)
+            self._push(job)
+
+    def _push(self, job: ActiveJob) -> None:
+        length = job.length_ms
+        served_ms = served_as_of(self.policy, job.submitted_ms, job.predicted_ms or length)
+        self.queue.push(job.job, job.key, job.request, job.project, served_ms, length)
+        self.seen.fresh[job.job] = None
+
+    def _leave_queue(self, job: ActiveJob) -> None:
+        """A job waits for its start no more, for another reason than that it starts."""
+        self.queue.remove(job.job)
+        self.seen.fresh.pop(job.job, None)
+        if job.job in self.seen.heads:
+            self.unsettle()
+        if job.job in self.calendar.promises:
+            self.calendar.remove(EntryKind.PROMISE, job.job)
+
+    def _hold(self, job: ActiveJob) -> None:
+        attempt = str(job.attempt)
+        self.holding[attempt] = job
+        self.agenda.hold(attempt, job.shares, job.grace_ms)
+        self.fair_share.hold(job.project, job.gpu_milli)
+        if job.capacity_class is CapacityClass.SPOT:
+            self.spot[job.job] = job
+        self._expect(job)
+
+    def _expect(self, job: ActiveJob) -> None:
+        """Note when an attempt lets go of its shares at the latest; nothing where that is as it was."""
+        attempt, at_ms = str(job.attempt), job.releases_ms
+        known = self._expected.get(attempt)
+        if known == at_ms:
+            return
+        if known is not None:
+            del self.releases[bisect_left(self.releases, (known, attempt))]
+        self._expected[attempt] = at_ms
+        insort(self.releases, (at_ms, attempt, job))
+
+    def _let_go(self, job: ActiveJob) -> None:
+        attempt = str(job.attempt)
+        self.holding.pop(attempt)
+        self.fair_share.hold(job.project, -job.gpu_milli)
+        self.spot.pop(job.job, None)
+        del self.releases[bisect_left(self.releases, (self._expected.pop(attempt), attempt))]
+        self.unsettle()
 
     def _leave_unfunded(self, job: ActiveJob) -> None:
         waiting = self.unfunded[job.project]

@@ -4,7 +4,7 @@ Every entry names its nodes (docs/decisions/0014, points 1 and 2): bookings, pro
 deadline. The calendar dates the fleet: a node takes work only when that ends by the start of its next entry.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -32,13 +32,17 @@ EntryKey = tuple[EntryKind, str]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Nodes that are spoken for from one instant until another, which is no longer in it."""
+    """Nodes that are spoken for from one instant until another, which is no longer in it.
+
+    Where `is_shared`, it needs only a part of each node and does not date them: whoever leaves it that part may be there too.
+    """
 
     kind: EntryKind
     id: str
     from_ms: int
     until_ms: int
     nodes: tuple[str, ...]
+    is_shared: bool = False
 
     @property
     def key(self) -> EntryKey:
@@ -53,12 +57,17 @@ Slot = tuple[int, int, str, str]
 class Calendar:
     """All entries, by key and by node. It dates the nodes of its fleet; time passes only by events that remove entries."""
 
-    __slots__ = ("_entries", "_fleet", "_on")
+    __slots__ = ("_entries", "_fleet", "_on", "_starts", "freed", "promises")
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._entries: dict[EntryKey, Entry] = {}
         self._on: dict[str, list[Slot]] = {}
+        self._starts: list[int] = []
+        self.promises: dict[str, Entry] = {}
+        """job -> its promise"""
+        self.freed = 0
+        """how often nodes were let go of: what did not fit may fit since"""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -81,6 +90,9 @@ class Calendar:
                 if met is not None:
                     require(not met.kind.is_tenants, "two entries of tenants never meet on a node")
         self._entries[entry.key] = entry
+        insort(self._starts, entry.from_ms)
+        if entry.kind is EntryKind.PROMISE:
+            self.promises[entry.id] = entry
         slot = _slot(entry)
         for node in entry.nodes:
             insort(self._on.setdefault(node, []), slot)
@@ -89,6 +101,10 @@ class Calendar:
     def remove(self, kind: EntryKind, entry_id: str) -> Entry:
         """Take an entry out and return it."""
         entry = self._entries.pop((kind, entry_id))
+        del self._starts[bisect_left(self._starts, entry.from_ms)]
+        if kind is EntryKind.PROMISE:
+            del self.promises[entry_id]
+        self.freed += 1
         slot = _slot(entry)
         for node in entry.nodes:
             slots = self._on[node]
@@ -101,6 +117,25 @@ class Calendar:
     def move(self, kind: EntryKind, entry_id: str, nodes: tuple[str, ...]) -> None:
         """Put an entry on other nodes; its times stay."""
         self.add(replace(self.remove(kind, entry_id), nodes=nodes))
+
+    def first_before(self, before_ms: int, but_for: str) -> Entry | None:
+        """Return the entry that begins first before an instant, but for the promise of one job; None without one."""
+        begins = (one for one in self._entries.values() if one.from_ms < before_ms and one.id != but_for)
+        return min(begins, key=lambda entry: (entry.from_ms, entry.kind.value, entry.id), default=None)
+
+    def has(self, node: str) -> bool:
+        """Return whether anything speaks for a node."""
+        return node in self._on
+
+    def starts(self, after_ms: int, before_ms: int) -> list[int]:
+        """Return the instants between two at which entries begin, each once and in order; both ends are left out."""
+        found = self._starts[bisect_right(self._starts, after_ms) : bisect_left(self._starts, before_ms)]
+        return list(dict.fromkeys(found))
+
+    def next_start(self, after_ms: int) -> int | None:
+        """Return when the next entry begins after an instant, or None."""
+        at = bisect_right(self._starts, after_ms)
+        return self._starts[at] if at < len(self._starts) else None
 
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""
@@ -124,10 +159,11 @@ class Calendar:
         return next((start for start, end, _, _ in self._on.get(node, ()) if end > now), None)
 
     def _date(self, node: str) -> None:
-        slots = self._on.get(node)
-        dated = getattr(self._fleet, "set_dated", None)
-        if dated is not None:
-            dated(node, slots[0][0] if slots else None)
+        slots = self._on.get(node, ())
+        self._fleet.set_dated(node, next((start for start, _, kind, key in slots if not self._is_shared(kind, key)), None))
+
+    def _is_shared(self, kind: str, entry_id: str) -> bool:
+        return self._entries[EntryKind(kind), entry_id].is_shared
 
 
 def _slot(entry: Entry) -> Slot:

@@ -1,79 +1,152 @@
-"""The order of the queue: the capacity class, in it the jobs that we threw back, then first come, first served.
+"""The order of the queue: the capacity class, in it the jobs that we threw back, then fair share, then age.
 
-Spot that gave way stays behind on-demand: otherwise it would take again what it has just given.
+Spot that gave way stays behind on-demand: otherwise it would take again what it has just given. Fair share orders leaves (who
+submitted), and what a leaf has waiting is sorted once, by a key that never changes: so the order of 100,000 jobs follows
+usage without being sorted again.
 """
 
 import heapq
-from collections.abc import Iterator, Set
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple, Protocol
 
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
+from eisbach.core.scheduling.policy import Order, Policy
 from eisbach.core.vocabulary.invariant import require
 
 OrderKey = tuple[int, int, int]
-GroupKey = tuple[tuple[NodeShape, ...], int, Where, Within | None]
-"""Jobs that ask for the same and may be at the same places: when one does not fit, none of them does."""
-
-Entry = tuple[OrderKey, str]
+Rank = tuple[int | str, ...]
+Entry = tuple[int, int, str, int]
+"""When it is served as if it came then, log position, job, and how long it may hold its nodes."""
 
 _CLASS_RANK = {CapacityClass.RESERVED: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.SPOT: 2}
-_STALE_KEPT = 16
-"""Entries of removed jobs that a group keeps before it looks whether they are the larger half."""
+_BLOCK = 128
+"""Entries of a block: what one look at the shortest of them may skip."""
+ANY_LENGTH = 1 << 62
+
+
+class Request(NamedTuple):
+    """What makes waiting jobs interchangeable for the question whether they fit, but for their length."""
+
+    shapes: tuple[NodeShape, ...]
+    nodes: int
+    where: Where
+    within: Within | None = None
+    booking: str = ""
+    is_spot: bool = False
+
+
+class Ranks(Protocol):
+    """What the order asks of fair share: leaves sorted by what they had for their weight, lowest first."""
+
+    def rank(self, leaf: str) -> Rank:
+        """Return what leaves are sorted by."""
+        ...
 
 
 def order_key(is_first_in_line: bool, capacity_class: CapacityClass, seq: int) -> OrderKey:
-    """Return what the queue is sorted by, lowest first. `seq` is the log position of the submission."""
+    """Return what jobs are sorted by where nothing but their class and their age counts. `seq` is the log position."""
     return (_CLASS_RANK[capacity_class], 0 if is_first_in_line else 1, seq)
 
 
-class _Group:
-    """A heap of equal requests. An entry of a removed job stays as stale until it is met, or until half of all are."""
+def served_as_of(policy: Policy, submitted_ms: int, expected_ms: int) -> int:
+    """Return the instant as of which a job is served: later by a part of what it is expected to run.
 
-    __slots__ = ("heap", "stale")
+    A long job waits behind shorter ones that came a little later, but never behind those that came much later: nothing starves.
+    """
+    if policy.order is Order.FIRST_COME:
+        return 0
+    return submitted_ms + expected_ms * policy.runtime_weight_permille // 1000
 
-    def __init__(self) -> None:
-        self.heap: list[Entry] = []
-        self.stale: set[Entry] = set()
 
-    def push(self, entry: Entry) -> None:
-        """Add an entry; one that was removed and is still there becomes valid again."""
-        if entry in self.stale:
-            self.stale.remove(entry)
-        else:
-            heapq.heappush(self.heap, entry)
+class Line:
+    """Waiting jobs that ask for the same, in order, in blocks that know their shortest job."""
+
+    __slots__ = ("_blocks", "_firsts", "_shortest", "request")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self._blocks: list[list[Entry]] = []
+        self._firsts: list[Entry] = []
+        self._shortest: list[int] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._blocks)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._blocks))
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry at its place."""
+        if not self._blocks:
+            self._blocks.append([])
+            self._firsts.append(entry)
+            self._shortest.append(entry[3])
+        at = max(0, bisect_right(self._firsts, entry) - 1)
+        block = self._blocks[at]
+        insort(block, entry)
+        if len(block) > _BLOCK:
+            half = len(block) // 2
+            self._blocks[at : at + 1] = [block[:half], block[half:]]
+            self._firsts[at : at + 1] = [block[0], block[half]]
+            self._shortest[at : at + 1] = [_shortest_of(block[:half]), _shortest_of(block[half:])]
+            return
+        self._firsts[at] = block[0]
+        if entry[3] < self._shortest[at]:
+            self._shortest[at] = entry[3]
 
     def remove(self, entry: Entry) -> None:
         """Take out an entry that is there."""
-        self.stale.add(entry)
-        while self.heap and self.heap[0] in self.stale:
-            self.stale.remove(heapq.heappop(self.heap))
-        if len(self.stale) > max(_STALE_KEPT, len(self.heap) // 2):
-            self.heap = [one for one in self.heap if one not in self.stale]
-            heapq.heapify(self.heap)
-            self.stale.clear()
+        at = bisect_right(self._firsts, entry) - 1
+        block = self._blocks[at]
+        del block[bisect_left(block, entry)]
+        if not block:
+            del self._blocks[at], self._firsts[at], self._shortest[at]
+            return
+        self._firsts[at] = block[0]
+        if self._shortest[at] == entry[3]:
+            self._shortest[at] = _shortest_of(block)
 
-    def in_order(self) -> Iterator[Entry]:
-        """Yield the entries in order, without taking them out, at a cost that follows how many are looked at."""
-        heap = self.heap
-        frontier = [(heap[0], 0)] if heap else []
-        while frontier:
-            entry, at = heapq.heappop(frontier)
-            for child in (2 * at + 1, 2 * at + 2):
-                if child < len(heap):
-                    heapq.heappush(frontier, (heap[child], child))
-            if entry not in self.stale:
-                yield entry
+    def first(self) -> Entry:
+        """Return the first entry."""
+        return self._firsts[0]
+
+    def before(self, entry: Entry) -> int:
+        """Return how many entries stand before this one."""
+        at = bisect_left(self._firsts, entry) - 1
+        if at < 0:
+            return 0
+        return sum(map(len, self._blocks[:at])) + bisect_left(self._blocks[at], entry)
+
+    def within(self, longest: Mapping[Request, int]) -> Iterator[Entry]:
+        """Yield the entries in order whose length is at most what `longest` says of the request, as it stands meanwhile."""
+        request = self.request
+        for block, shortest in zip(self._blocks, self._shortest, strict=True):
+            if shortest > longest.get(request, ANY_LENGTH):
+                continue
+            for entry in block:
+                if entry[3] <= longest.get(request, ANY_LENGTH):
+                    yield entry
+
+
+def _shortest_of(block: list[Entry]) -> int:
+    return min(entry[3] for entry in block)
+
+
+Tier = tuple[int, int]
+"""Rank of the class; 0 for jobs that are first in line, else 1."""
 
 
 class Queue:
-    """Waiting jobs grouped by what they ask for, so that a cycle's cost follows the groups and not the jobs."""
+    """Waiting jobs by class, leaf and request, so that a cycle's cost follows the requests and not the jobs."""
 
-    __slots__ = ("_groups", "_members")
+    __slots__ = ("_members", "_tiers")
 
     def __init__(self) -> None:
-        self._groups: dict[GroupKey, _Group] = {}
-        self._members: dict[str, tuple[OrderKey, GroupKey]] = {}
+        self._tiers: dict[Tier, dict[str, dict[Request, Line]]] = {}
+        self._members: dict[str, tuple[Tier, str, Request, Entry]] = {}
 
     def __len__(self) -> int:
         return len(self._members)
@@ -81,43 +154,120 @@ class Queue:
     def __contains__(self, job: str) -> bool:
         return job in self._members
 
-    def push(self, job: str, key: OrderKey, group: GroupKey) -> None:
+    def push(self, job: str, key: OrderKey, group: Request, leaf: str = "", served_ms: int = 0, length_ms: int = 0) -> None:
         """Add a job that is not in the queue."""
         require(job not in self._members, "a job waits at one place of the queue")
-        self._members[job] = (key, group)
-        self._groups.setdefault(group, _Group()).push((key, job))
+        tier = key[:2]
+        entry = (served_ms, key[2], job, length_ms)
+        self._members[job] = (tier, leaf, group, entry)
+        lines = self._tiers.setdefault(tier, {}).setdefault(leaf, {})
+        line = lines.get(group)
+        if line is None:
+            line = lines[group] = Line(group)
+        line.add(entry)
 
     def remove(self, job: str) -> None:
         """Take a job out; nothing happens where it is not in the queue."""
         known = self._members.pop(job, None)
         if known is None:
             return
-        key, name = known
-        group = self._groups[name]
-        group.remove((key, job))
-        if not group.heap:
-            del self._groups[name]
+        tier, leaf, group, entry = known
+        leaves = self._tiers[tier]
+        lines = leaves[leaf]
+        line = lines[group]
+        line.remove(entry)
+        if not line:
+            del lines[group]
+            if not lines:
+                del leaves[leaf]
+                if not leaves:
+                    del self._tiers[tier]
 
-    def ahead_of(self, job: str) -> int:
-        """Return how many waiting jobs stand before this one."""
-        key = self._members[job][0]
-        return sum(1 for other, _ in self._members.values() if other < key)
+    def requests(self) -> Iterator[Request]:
+        """Yield what is asked for, each as often as there are leaves and tiers with it."""
+        for leaves in self._tiers.values():
+            for lines in leaves.values():
+                yield from lines
 
-    def walk(self, closed: Set[GroupKey]) -> Iterator[tuple[str, GroupKey]]:
-        """Yield all jobs in order with their groups, without taking them out.
+    def precedes(self, job: str, other: str, ranks: Ranks) -> bool:
+        """Return whether a waiting job stands before another one."""
+        (tier, leaf, _, entry), (tier2, leaf2, _, entry2) = self._members[job], self._members[other]
+        if tier != tier2:
+            return tier < tier2
+        if leaf != leaf2:
+            return ranks.rank(leaf) < ranks.rank(leaf2)
+        return entry < entry2
 
-        A group that the caller adds to `closed` meanwhile is not looked at any more.
-        """
-        frontier: list[tuple[Entry, int, GroupKey, Iterator[Entry]]] = []
-        for number, (name, group) in enumerate(self._groups.items()):
-            entries = group.in_order()
-            frontier.append((next(entries), number, name, entries))
-        heapq.heapify(frontier)
-        while frontier:
-            (_, job), number, name, entries = heapq.heappop(frontier)
-            if name in closed:
+    def ahead_of(self, job: str, ranks: Ranks) -> int:
+        """Return how many waiting jobs stand before this one, as leaves are ranked now."""
+        tier, leaf, _, entry = self._members[job]
+        rank = ranks.rank(leaf)
+        ahead = 0
+        for other, leaves in self._tiers.items():
+            if other > tier:
                 continue
-            yield job, name
-            following = next(entries, None) if name not in closed else None
-            if following is not None:
-                heapq.heappush(frontier, (following, number, name, entries))
+            for name, lines in leaves.items():
+                if other < tier or (name != leaf and ranks.rank(name) < rank):
+                    ahead += sum(map(len, lines.values()))
+                elif name == leaf:
+                    ahead += sum(line.before(entry) for line in lines.values())
+        return ahead
+
+    def in_order(self, jobs: list[str], ranks: Ranks) -> Iterator[tuple[str, Request]]:
+        """Yield some of the waiting jobs, in the order of the queue, with their requests."""
+        known = [(self._members[job], job) for job in jobs if job in self._members]
+        if len(known) > 1:
+            known.sort(key=lambda one: (one[0][0], ranks.rank(one[0][1]), one[0][3]))
+        for (_, _, group, _), job in known:
+            yield job, group
+
+    def walk(self, longest: Mapping[Request, int], ranks: Ranks) -> Iterator[tuple[str, Request]]:
+        """Yield all jobs in order with their requests, without taking them out.
+
+        `longest` says of a request how long a job may be that is still worth a look; the caller lowers it as it goes. Leaves
+        are ranked again after each job, as those rank lower for which something starts.
+        """
+        for tier in sorted(self._tiers):
+            leaves = self._tiers[tier]
+            if len(leaves) == 1:
+                (lines,) = leaves.values()
+                yield from _merged(lines, longest)
+            else:
+                yield from _by_rank(leaves, longest, ranks.rank)
+
+
+def _by_rank(
+    leaves: dict[str, dict[Request, Line]], longest: Mapping[Request, int], rank: Callable[[str], Rank]
+) -> Iterator[tuple[str, Request]]:
+    frontier = [(rank(leaf), number, leaf, _merged(lines, longest)) for number, (leaf, lines) in enumerate(leaves.items())]
+    heapq.heapify(frontier)
+    while frontier:
+        ranked, number, leaf, jobs = frontier[0]
+        now_ranked = rank(leaf)
+        if now_ranked != ranked:  # something of a leaf beside it has started meanwhile
+            heapq.heapreplace(frontier, (now_ranked, number, leaf, jobs))
+            continue
+        found = next(jobs, None)
+        if found is None:
+            heapq.heappop(frontier)
+            continue
+        yield found
+
+
+def _merged(lines: dict[Request, Line], longest: Mapping[Request, int]) -> Iterator[tuple[str, Request]]:
+    frontier: list[tuple[Entry, Iterator[Entry], Request]] = []
+    for request, line in lines.items():
+        entries = line.within(longest)
+        first = next(entries, None)
+        if first is not None:
+            frontier.append((first, entries, request))
+    heapq.heapify(frontier)
+    while frontier:
+        entry, entries, request = frontier[0]
+        if entry[3] <= longest.get(request, ANY_LENGTH):
+            yield entry[2], request
+        following = next(entries, None)
+        if following is None:
+            heapq.heappop(frontier)
+        else:
+            heapq.heapreplace(frontier, (following, entries, request))

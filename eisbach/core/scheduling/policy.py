@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from eisbach.core.vocabulary.quantities import HOUR_MS
+
 
 class Order(Enum):
     """Who stands before whom within a capacity class."""
@@ -27,9 +29,9 @@ class Backfill(Enum):
 class Policy:
     """A policy of the scheduler; `fifo`, `easy` and `default` are three such values.
 
-    At most `promises_max` jobs of a pool have a promised start, of those that need `promised_nodes` nodes or more; the
-    head of a capacity class has one whatever its size. A job is served as if it had been submitted
-    `runtime_weight_permille` thousandths of its predicted runtime later.
+    At most `promises_max` jobs of a pool have a promised start: the head of a capacity class, and whoever needs
+    `promised_nodes` nodes or more (0: nobody). Every `again_ms` a promise is looked at again, whether it can be an earlier one.
+    A job is served as if it had been submitted `runtime_weight_permille` thousandths of its predicted runtime later.
     """
 
     name: str
@@ -37,17 +39,19 @@ class Policy:
     backfill: Backfill
     promises_max: int = 0
     promised_nodes: int = 0
+    again_ms: int = 0
     runtime_weight_permille: int = 0
 
 
 FIFO = Policy(name="fifo", order=Order.FIRST_COME, backfill=Backfill.NONE)
-EASY = Policy(name="easy", order=Order.FIRST_COME, backfill=Backfill.EASY)
+EASY = Policy(name="easy", order=Order.FIRST_COME, backfill=Backfill.EASY, promises_max=1)
 DEFAULT = Policy(
     name="default",
     order=Order.FAIR,
     backfill=Backfill.PROMISES,
     promises_max=8,
     promised_nodes=64,
+    again_ms=HOUR_MS,
     runtime_weight_permille=1000,
 )
 POLICIES = {policy.name: policy for policy in (FIFO, EASY, DEFAULT)}

@@ -1,0 +1,73 @@
+"""Promises that need a part of their nodes: what others may hold there beyond the promised start."""
+
+from collections.abc import Sequence
+
+from eisbach.core.admission.state import SchedulerState
+from eisbach.core.capacity.calendar import Entry
+from eisbach.core.capacity.fleet import Share
+from eisbach.core.capacity.inventory import is_flavour
+from eisbach.core.scheduling.backfill import Release
+
+Amounts = list[int]
+"""Thousandths of a core, MiB, GPUs."""
+
+
+class Guards:
+    """What is left beside each promise that shares its nodes, from its start on, if everything ends at its limit."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, state: SchedulerState, now: int, releases: Sequence[Release]) -> None:
+        self._left: list[tuple[Entry, dict[str, Amounts]]] = []
+        for job, entry in state.calendar.promises.items():
+            if entry.is_shared:
+                self._left.append((entry, _beside(state, job, entry, releases)))
+
+    def admit(self, shares: Sequence[Share], ends_by: int) -> bool:
+        """Return whether work that holds these shares until then leaves every promise its part."""
+        for entry, left in self._left:
+            if ends_by <= entry.from_ms:
+                continue
+            wanted: dict[str, Amounts] = {}
+            for share in shares:
+                if share.node in left:
+                    _add(wanted.setdefault(share.node, [0, 0, 0]), share)
+            if any(amount > has for node, of in wanted.items() for amount, has in zip(of, left[node], strict=True)):
+                return False
+        return True
+
+    def take(self, shares: Sequence[Share], ends_by: int) -> None:
+        """Work holds these shares until then."""
+        for entry, left in self._left:
+            if ends_by > entry.from_ms:
+                for share in shares:
+                    if share.node in left:
+                        _add(left[share.node], share, -1)
+
+
+def _beside(state: SchedulerState, job: str, entry: Entry, releases: Sequence[Release]) -> dict[str, Amounts]:
+    nodes = state.fleet.nodes
+    left = {
+        name: [nodes[name].free_cpu_milli, nodes[name].free_memory_mib, len(nodes[name].free_gpus)] for name in entry.nodes
+    }
+    for at_ms, shares in releases:
+        if at_ms > entry.from_ms:
+            break
+        for share in shares:
+            if share.node in left:
+                _add(left[share.node], share)
+    waiting = state.jobs[job]
+    flavour = nodes[entry.nodes[0]].flavour
+    shape = next(one for one in waiting.shapes if one.flavour is None or is_flavour(flavour, one.flavour))
+    needs, missing = (shape.cpu_milli, shape.memory_mib, shape.gpus), waiting.nodes
+    for name in entry.nodes:
+        tasks = min(missing, *(has // need for has, need in zip(left[name], needs, strict=True) if need))
+        missing -= tasks
+        left[name] = [has - tasks * need for has, need in zip(left[name], needs, strict=True)]
+    return left
+
+
+def _add(amounts: Amounts, share: Share, times: int = 1) -> None:
+    amounts[0] += times * share.cpu_milli
+    amounts[1] += times * share.memory_mib
+    amounts[2] += times * len(share.gpus)

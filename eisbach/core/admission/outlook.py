@@ -1,0 +1,68 @@
+"""When a job would start: asked by somebody, decided by the same cycle, and nothing is changed by it."""
+
+from dataclasses import dataclass
+
+from eisbach.core.admission.cycle import decide
+from eisbach.core.admission.state import ActiveJob, SchedulerState
+from eisbach.core.capacity.topology import Level, domain_of
+from eisbach.core.jobs.request import NodeShape
+from eisbach.core.scheduling.backfill import Gang, Slot, earliest, how_many
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a job that is not submitted yet could expect now.
+
+    It starts at once, or would be promised a start, or there is an estimate; nothing where nobody can say.
+    """
+
+    starts_at_once: bool = False
+    promised_ms: int | None = None
+    estimated_ms: int | None = None
+
+
+def outlook(state: SchedulerState, job: ActiveJob, now: int) -> Outlook:
+    """Return what the next cycle would decide about a job if it were submitted; the state is left as it was."""
+    state.add(job)
+    try:
+        plan = decide(state, now)
+        if any(start.job == job.job for start in plan.starts):
+            return Outlook(starts_at_once=True)
+        promised = next((given.from_ms for given in plan.given if given.job == job.job), None)
+        slot = estimate(state, job, now) if promised is None else None
+        return Outlook(promised_ms=promised, estimated_ms=slot.at_ms if slot is not None else None)
+    finally:
+        state.forget(job)
+
+
+def estimate(state: SchedulerState, job: ActiveJob, now: int) -> Slot | None:
+    """Return when a waiting job could start if everything that holds capacity ran to its limit and nobody else waited."""
+    gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
+    releases = [(at_ms, held.shares) for at_ms, _, held in state.releases]
+    return earliest(state.fleet, state.calendar, releases, gang, now)
+
+
+def best_domain(state: SchedulerState, job: ActiveJob, now: int) -> tuple[int, int | None]:
+    """Return how many tasks of a gang the best domain of its level holds now, and until when at least all of them.
+
+    None where nothing in the calendar takes any of that away while the gang would run.
+    """
+    if job.within is None:
+        return 0, None
+    level = job.within.level
+
+    def room(ends_by: int) -> int:
+        return max(_best_room(state, shape, job, level, ends_by) for shape in job.shapes)
+
+    free = room(0)
+    starts = [at_ms for at_ms in state.calendar.starts(now, now + job.length_ms) if room(at_ms + 1) < free]
+    return free, starts[0] if starts else None
+
+
+def _best_room(state: SchedulerState, shape: NodeShape, job: ActiveJob, level: Level, ends_by: int) -> int:
+    rooms: dict[str, int] = {}
+    for node in state.fleet.usable(shape, job.where):
+        if job.where.may_join(node) and (node.dated_ms is None or ends_by <= node.dated_ms):
+            name = domain_of(node, level)
+            rooms[name] = rooms.get(name, 0) + how_many((node.free_cpu_milli, node.free_memory_mib, len(node.free_gpus)), shape)
+    return max(rooms.values(), default=0)

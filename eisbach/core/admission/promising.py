@@ -1,0 +1,137 @@
+"""Promised starts while a plan is made: who gets one, whether it can be earlier, and what breaks it."""
+
+from collections import Counter
+
+from eisbach.core.admission.placing import Placing
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.capacity.calendar import Entry, EntryKind
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.backfill import Gang, Slot, earliest
+from eisbach.core.scheduling.policy import Backfill
+from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause, Broken, Given
+
+
+class Promising:
+    """The promises of one cycle, given and to be given."""
+
+    def __init__(self, placing: Placing) -> None:
+        self._placing, self._state, self._now = placing, placing.state, placing.now
+        self.given: dict[str, Given] = {}
+        self.broken: list[Broken] = []
+        self.looked: list[str] = []
+
+    def begin(self) -> None:
+        """Break what cannot be kept, start whose time has come, and bring other promises nearer where that is possible."""
+        promises = sorted(self._state.calendar.promises.values(), key=lambda entry: (entry.from_ms, entry.id))
+        for entry in promises:
+            if self._is_unkept(entry):
+                self._break(entry, self._cause(entry))
+        for entry in promises:
+            job = self._state.jobs[entry.id]
+            if entry.id not in self._state.calendar.promises:
+                continue
+            if entry.from_ms <= self._now:
+                self.start(job)
+            elif self._is_due(entry):
+                self._bring_nearer(job, entry)
+
+    def may_have(self, job: ActiveJob, *, is_head: bool) -> bool:
+        """Return whether a job that has to wait is one of those that get a promise, as long as their pool carries one more."""
+        policy = self._state.policy
+        if policy.promises_max == 0 or job.capacity_class is not CapacityClass.ON_DEMAND:
+            return False
+        return is_head or 0 < policy.promised_nodes <= job.nodes
+
+    def give(self, job: ActiveJob) -> bool:
+        """Promise a job the earliest start that limits allow; return whether its pool carries one more."""
+        at_most = self._state.policy.promises_max
+        if len(self._state.calendar.promises) >= at_most and not self._has_pool_left(job):
+            return False
+        slot = self._earliest(job)
+        if slot is None or self._in_pool(self._pool(slot.nodes)) >= at_most:
+            return False
+        self._enter(job, slot, None)
+        return True
+
+    # One promise.
+
+    def has(self, job: ActiveJob) -> bool:
+        """Return whether a job has a promise."""
+        return job.job in self._state.calendar.promises
+
+    def start(self, job: ActiveJob) -> bool:
+        """Start a promised job where it fits, on the nodes that were named or earlier on others; return whether it does."""
+        placing = self._placing
+        entry = self._state.calendar.promises[job.job]
+        if entry.from_ms > self._now and not placing.could_now(job):
+            return False
+        placing.strike(entry)
+        has_started = placing.start(job)
+        if has_started:
+            self.given.pop(job.job, None)
+        else:
+            placing.enter(entry)
+        return has_started
+
+    def _bring_nearer(self, job: ActiveJob, entry: Entry) -> None:
+        placing = self._placing
+        self.looked.append(job.job)
+        placing.strike(entry)
+        slot = self._earliest(job)
+        # What fits now starts in its turn: others may stand before it.
+        if slot is not None and self._now < slot.at_ms <= entry.from_ms and (slot.at_ms, slot.nodes) != (entry.from_ms, entry.nodes):
+            self._enter(job, slot, entry.from_ms)
+        else:
+            placing.enter(entry)
+
+    def _break(self, entry: Entry, cause: BreakCause) -> None:
+        self._placing.strike(entry)
+        self.broken.append(Broken(entry.id, entry.from_ms, cause))
+
+    def _enter(self, job: ActiveJob, slot: Slot, earlier_than_ms: int | None) -> None:
+        until_ms = slot.at_ms + job.length_ms
+        self._placing.enter(Entry(EntryKind.PROMISE, job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared))
+        self.given.pop(job.job, None)
+        self.given[job.job] = Given(job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared, earlier_than_ms)
+
+    def _earliest(self, job: ActiveJob) -> Slot | None:
+        gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
+        return earliest(self._state.fleet, self._state.calendar, self._placing.releases(), gang, self._now)
+
+    # What holds for it.
+
+    def _is_due(self, entry: Entry) -> bool:
+        policy = self._state.policy
+        if policy.backfill is Backfill.EASY:
+            return True
+        return self._now - self._state.seen.looked_ms.get(entry.id, 0) >= policy.again_ms
+
+    def _is_unkept(self, entry: Entry) -> bool:
+        if self._now > entry.from_ms + TOLERANCE_MS or entry.id not in self._state.queue:
+            return True
+        nodes = self._state.fleet.nodes
+        return any(nodes[name].drained or nodes[name].removed for name in entry.nodes)
+
+    def _cause(self, entry: Entry) -> BreakCause:
+        if entry.id not in self._state.queue:
+            return BreakCause.TENANT
+        if self._placing.power_head == entry.id:
+            return BreakCause.POWER_CAP
+        nodes = [self._state.fleet.nodes[name] for name in entry.nodes]
+        if any(node.drained or node.removed for node in nodes):
+            return BreakCause.OPERATOR if any(node.drained_by for node in nodes) else BreakCause.HARDWARE
+        return BreakCause.LATE_RELEASE
+
+    def _in_pool(self, pool: str) -> int:
+        return sum(1 for entry in self._state.calendar.promises.values() if self._pool(entry.nodes) == pool)
+
+    def _has_pool_left(self, job: ActiveJob) -> bool:
+        """Return whether a pool that a job could be in carries one more promise."""
+        counts = Counter(self._pool(entry.nodes) for entry in self._state.calendar.promises.values())
+        fleet = self._state.fleet
+        return any(
+            counts[node.pool] < self._state.policy.promises_max for shape in job.shapes for node in fleet.usable(shape, job.where)
+        )
+
+    def _pool(self, nodes: tuple[str, ...]) -> str:
+        return self._state.fleet.nodes[nodes[0]].pool

@@ -1,0 +1,59 @@
+"""What becomes of a job that cannot start now: it takes from spot, keeps power, gets a promise, or just waits."""
+
+from eisbach.core.admission.placing import NOT_AT_ALL, Placing
+from eisbach.core.admission.promising import Promising
+from eisbach.core.admission.state import ActiveJob
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.order import Request
+from eisbach.core.scheduling.policy import Backfill
+
+
+class Waiting:
+    """The jobs of one cycle that have to wait, as they are met in the order of the queue.
+
+    `longest` says of requests that were met how long a job may be that is still worth a look.
+    """
+
+    def __init__(self, placing: Placing, promising: Promising, *, known: tuple[str, ...] = ()) -> None:
+        self._placing, self._promising, self._state = placing, promising, placing.state
+        self.longest: dict[Request, int] = {}
+        jobs = placing.state.jobs
+        self._heads: dict[CapacityClass, str] = {jobs[name].capacity_class: name for name in known}
+
+    def heads(self) -> tuple[str, ...]:
+        """Return the first of each class that had to wait, the class with the most rights first."""
+        return tuple(self._heads[one] for one in CapacityClass if one in self._heads)
+
+    def may_pass(self, job: ActiveJob) -> bool:
+        """Return whether a job may start if it fits: some policies let nothing pass the first that waits."""
+        if self._state.policy.backfill is not Backfill.NONE or not self._heads:
+            return True
+        queue, ranks = self._state.queue, self._state.fair_share
+        return not any(queue.precedes(head, job.job, ranks) for head in self._heads.values())
+
+    def stays(self, job: ActiveJob, request: Request) -> bool:
+        """Note that a job has to wait; return whether what stands behind it may be looked at."""
+        is_head = self._is_head(job)
+        if self._state.policy.backfill is Backfill.NONE:
+            return not self._heads  # who waits for drained nodes keeps nobody from starting
+        if self._promising.has(job):
+            return True
+        self._placing.preempt_for(job)
+        if self._placing.keep_power_for(job):
+            self.longest[request] = NOT_AT_ALL
+        elif not (self._promising.may_have(job, is_head=is_head) and self._promising.give(job)):
+            self.longest[request] = self._placing.longest(job)
+        return True
+
+    def _is_head(self, job: ActiveJob) -> bool:
+        known = self._heads.get(job.capacity_class)
+        if known is not None and known != job.job:
+            if known not in self._state.queue or not self._state.seen.is_whole:
+                return False
+            if not self._state.queue.precedes(job.job, known, self._state.fair_share):
+                return False
+        fleet = self._state.fleet
+        if not any(fleet.could_without_drained(one, job.nodes, job.where, within=job.within) for one in job.shapes):
+            return False
+        self._heads[job.capacity_class] = job.job
+        return True
