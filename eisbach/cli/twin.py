@@ -11,6 +11,7 @@ import typer
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.output import Format, Output, pairs, show
+from eisbach.cli.terminal import say
 
 if TYPE_CHECKING:
     from eisbach.app.site_facts import SiteFacts
@@ -34,6 +35,7 @@ WithinLevel = Annotated[str, typer.Option("--within", help="Where gangs want to 
 Flavour = Annotated[str, typer.Option("--flavour", help="The flavour a trace runs on; else the one with most GPUs.")]
 Seed = Annotated[int, typer.Option("--seed", help="All chance comes from it.")]
 Log = Annotated[bool, typer.Option("--log", help="Hash every event into the log's tree, as a live factory does.")]
+Report = Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Write the report, one HTML page, and the result there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
 
 
@@ -48,6 +50,7 @@ def run(
     flavour: Flavour = "",
     seed: Seed = 1,
     log: Log = False,
+    report: Report = None,
     as_json: AsJson = False,
     output_format: Output = Format.TABLE,
 ) -> None:
@@ -68,7 +71,7 @@ def run(
     scenario = Scenario(
         sites=(facts,), workload=workload, policy=_policy(policy), acts=acts, seed=seed, days=days, has_log=log
     )
-    _play(scenario, Format.JSON if as_json else output_format)
+    _play(scenario, report, Format.JSON if as_json else output_format)
 
 
 def replay(
@@ -78,6 +81,7 @@ def replay(
     policy: PolicyName = "default",
     within: WithinLevel = "",
     log: Log = False,
+    report: Report = None,
     as_json: AsJson = False,
     output_format: Output = Format.TABLE,
 ) -> None:
@@ -88,14 +92,28 @@ def replay(
     facts = equal_nodes(nodes, gpus_per_node)
     with _told():
         workload = _trace(jobs, facts, "", _within(within))
-    _play(Scenario(sites=(facts,), workload=workload, policy=_policy(policy), has_log=log), Format.JSON if as_json else output_format)
+    _play(Scenario(sites=(facts,), workload=workload, policy=_policy(policy), has_log=log), report, Format.JSON if as_json else output_format)
 
 
-def _play(scenario: "Scenario", chosen: Format) -> None:
-    with _progress(len(scenario.workload)) as shown:
-        result = scenario.play(scenario.world(), after_instant=shown)
-    doc = scenario.document(result)
+def _play(scenario: "Scenario", report: Path | None, chosen: Format) -> None:
+    with _progress(len(scenario.workload)) as look:
+        if report is None:
+            doc = scenario.document(scenario.play(scenario.world(), look=look))
+        else:
+            doc = _reported(scenario, report, look)
     show(doc, chosen, lambda is_wide: _print_result(doc))
+
+
+def _reported(scenario: "Scenario", folder: Path, look: "Callable[[World], object] | None") -> Json:
+    from eisbach.twin.reported import play_reported
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        doc, page = play_reported(scenario, folder, look=look)
+    except OSError as error:
+        raise CliError(f"The report cannot be written to {folder}: {error.strerror}", "Name a folder that can be written") from error
+    say(f"report: {page}")
+    return doc
 
 
 def _print_result(doc: Json) -> None:
@@ -199,10 +217,10 @@ def _told() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(jobs: int) -> "Iterator[Callable[[World], object]]":
+def _progress(jobs: int) -> "Iterator[Callable[[World], object] | None]":
     """Yield what looks at a world after each instant: a progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda world: None
+        yield None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

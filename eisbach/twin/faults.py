@@ -183,9 +183,9 @@ def _lose(world: World, nodes: Sequence[str]) -> None:
     for node in nodes:
         world.engine.lose_node(node)
     for attempt, job in list(world.state.scheduler.holding.items()):
-        node = next((share.node for share in job.shares if share.node in gone), None)
-        if node is not None:
-            world.engine.lose(attempt, node)
+        hit = next((share.node for share in job.shares if share.node in gone), None)
+        if hit is not None:
+            world.engine.lose(attempt, hit)
     world.rest()
     watch_nodes(world.application)
     world.rest()

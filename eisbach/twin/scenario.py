@@ -1,7 +1,7 @@
 """What is played in the twin: a site, a workload, faults, a policy and a seed. The same scenario gives the same result."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
 
@@ -11,6 +11,7 @@ from eisbach.core.vocabulary.quantities import DAY_MS
 from eisbach.stores.totals import TotalsStore
 from eisbach.twin.result import Result
 from eisbach.twin.run import Act, run
+from eisbach.twin.stranded import Stranded
 from eisbach.twin.workload import Work, Workload
 from eisbach.twin.world import World
 
@@ -38,10 +39,20 @@ class Scenario:
             world.add_customer(customer.name, customer.segment)
         return world
 
-    def play(self, world: World, *, after_instant: Callable[[World], object] = lambda world: None) -> Result:
-        """Play it in a world of its own and return what came of it."""
+    def play(
+        self, world: World, *, look: Callable[[World], object] | None = None, stranded: Stranded | None = None
+    ) -> Result:
+        """Play it in a world of its own and return what came of it; `look` may look at the world after each instant."""
         until_ms = None if self.days is None else int(world.now) + self.days * DAY_MS
-        return run(world, self._works(), acts=self.acts, until_ms=until_ms, after_instant=after_instant)
+        counted = stranded if stranded is not None else Stranded(world)
+
+        def after_instant(world: World) -> None:
+            counted.look(world)
+            if look is not None:
+                look(world)
+
+        result = run(world, self._works(), acts=self.acts, until_ms=until_ms, after_instant=after_instant)
+        return replace(result, stranded_gpu_h=counted.gpu_h)
 
     def document(self, result: Result) -> dict[str, Any]:
         """Return the result with what was played, for programs."""

@@ -1,0 +1,93 @@
+"""The report: one page that needs nothing else, says that it is simulated, and lets no tenant write into it."""
+
+import json
+import re
+
+import pytest
+
+from eisbach.twin import report_plots
+from eisbach.twin.curve import Curve
+from eisbach.twin.recorder import Entry, size_of
+from eisbach.twin.report import page_of
+from tests.faces.chromium import chromium_path
+from tests.faces.cli_tools import run_cli
+from tests.twin.traces import WEEK, written
+
+ROWS = f"{WEEK}a,0,2,9000,20000\nb,10,3,5000,10000\nc,20,1,6000,8000\n"
+EVIL = '</script><script>alert("x")</script>'
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    trace = written(folder, ROWS, "<b>week.csv")
+    ran = run_cli("twin", "replay", "--jobs", str(trace), "--nodes", "4", "--report", str(folder / "out"), "--json")
+    return folder / "out", ran
+
+
+def test_page_and_result_are_written(reported):
+    folder, ran = reported
+    assert ran.code == 0, ran.err
+    assert "report.html" in ran.err
+    assert json.loads((folder / "result.json").read_text()) == ran.document()
+    page = (folder / "report.html").read_text()
+    assert "<title>Twin of bench, simulated</title>" in page
+    assert all(f">{title} <small" in page for title in ("Utilisation", "Waits by class and size", "Calendar", "Halls and racks", "Fragmentation"))
+    assert "&lt;b&gt;week.csv" in page
+    assert "<b>week.csv" not in page
+
+
+def test_the_page_fetches_nothing(reported):
+    page = (reported[0] / "report.html").read_text()
+    own = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
+    assert "default-src 'none'" in own
+    assert not re.search(r"(src|href)\s*=", own)
+
+
+def test_the_page_draws_its_plots_in_a_browser_that_reaches_nothing(reported):
+    sync_api = pytest.importorskip("playwright.sync_api")
+    wrong: list[str] = []
+    asked: list[str] = []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        page = browser.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((reported[0] / "report.html").as_uri())
+        page.wait_for_selector("#waits .main-svg")
+        drawn = page.locator(".plot .main-svg").count()
+        browser.close()
+    assert wrong == []
+    assert len(asked) == 1
+    assert drawn >= 3
+
+
+def test_no_tenant_writes_into_the_page():
+    entry = Entry(kind="booking", whose=EVIL, from_ms=0, until_ms=3_600_000, nodes=4)
+    document = {"sites": [EVIL], "workload": EVIL, "policy": "default", "seed": 1, "label": "simulated"}
+    page = page_of(document, [report_plots.calendar([entry])])
+    assert EVIL not in page
+    assert "<script>alert" not in page
+    assert "</script><script>alert" not in page.replace("\\u003c", "<")  # nor once plotly has read its texts
+
+
+def test_a_curve_has_the_means_of_what_was_held():
+    curve = Curve(1000, 100)
+    curve.add(1000, 1250, 4)
+    curve.add(1110, 1120, 10)
+    assert curve.means(4) == [4.0, 5.0, 2.0, 0.0]
+
+
+def test_sizes_have_classes():
+    sizes = [size_of(gpus) for gpus in (500, 1000, 8000, 9000, 64_000, 511_000, 512_000)]
+    assert sizes == ["part of a GPU", "1 GPU", "2 to 8", "9 to 64", "9 to 64", "65 to 511", "512 and more"]
+
+
+def test_a_report_that_cannot_be_written_is_told(tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    trace = str(written(tmp_path, ROWS))
+    ran = run_cli("twin", "replay", "--jobs", trace, "--nodes", "4", "--report", str(blocked / "out"))
+    assert ran.code == 1
+    assert "The report cannot be written" in ran.err
