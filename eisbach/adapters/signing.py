@@ -86,6 +86,11 @@ def create_key_file(path: Path, name: str) -> Ed25519Signer:
     return signer
 
 
+def signer_from(name: str, seed: bytes) -> Ed25519Signer:
+    """The signer whose private key are these 32 bytes: for worlds that are repeated, never for a factory."""
+    return Ed25519Signer(name, Ed25519PrivateKey.from_private_bytes(seed))
+
+
 def load_key_file(path: Path) -> Ed25519Signer:
     """The signer behind a key file.
 

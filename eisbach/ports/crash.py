@@ -1,10 +1,13 @@
 """Named places between two durable steps where a test may kill the process, so that each gap is tried.
 
-`reached(name)` does nothing unless that name was armed through `arm`; only the mains arm (from EISBACH_CRASH_AT).
+`reached(name)` does nothing unless that name was armed through `arm`; only the mains arm (from EISBACH_CRASH_AT), and the
+twin's explorer, where a world ends in place of the process.
 """
 
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import dataclass
 
 ENVIRONMENT_VARIABLE = "EISBACH_CRASH_AT"
 
@@ -55,30 +58,62 @@ POINTS: dict[str, str] = {
 }
 """Every crash point and what lies between its two steps."""
 
-_armed: dict[str, int] = {}
+
+def _kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(slots=True)
+class _Armed:
+    """How many times a point is still passed before its effect, and that."""
+
+    count: int
+    effect: Callable[[], object]
+
+
+_armed: dict[str, _Armed] = {}
 
 
 class UnknownPoint(ValueError):
     """There is no crash point of this name; the message names those there are."""
 
 
-def arm(text: str) -> None:
-    """Arm one point, written `name` or `name:count` (the count-th time in one process); raise UnknownPoint."""
+class Crashed(BaseException):
+    """A world has ended at a crash point; what it held in memory is gone. No handler of errors ever sees to it."""
+
+
+def crash_world() -> None:
+    """End the world that reached the point, in place of the process."""
+    raise Crashed
+
+
+def arm(text: str, effect: Callable[[], object] = _kill) -> None:
+    """Arm one point, written `name` or `name:count` (the count-th time in one process); raise UnknownPoint.
+
+    `effect` is what happens there.
+    """
     name, _, count = text.partition(":")
     if name not in POINTS or not (count or "1").isdecimal():
         raise UnknownPoint(f"{text!r} is not a crash point; there are {', '.join(sorted(POINTS))}")
-    _armed[name] = int(count or 1)
+    _armed[name] = _Armed(int(count or 1), effect)
+
+
+def disarm() -> None:
+    """Have nothing armed any more."""
+    _armed.clear()
 
 
 def armed() -> str:
     """Return what is armed, written as for `arm`, or nothing: a program that starts another one passes it on."""
-    return next((f"{name}:{count}" for name, count in _armed.items()), "") if _armed else ""
+    return next((f"{name}:{one.count}" for name, one in _armed.items()), "") if _armed else ""
 
 
 def reached(name: str) -> None:
-    """Kill this very process with SIGKILL if `name` is armed and was reached often enough."""
+    """Kill this very process with SIGKILL, or do what it was armed with, if `name` was reached often enough."""
     if not _armed or name not in _armed:
         return
-    _armed[name] -= 1
-    if _armed[name] <= 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+    one = _armed[name]
+    one.count -= 1
+    if one.count <= 0:
+        del _armed[name]
+        one.effect()

@@ -22,7 +22,9 @@ from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import Instant
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated.courses import CourseEngine
+from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.engines.simulated.script import Course
+from eisbach.ports.clock import Clock
 from eisbach.ports.signer import Signer
 from eisbach.ports.store import Store
 from eisbach.stores.totals import TotalsStore
@@ -35,6 +37,8 @@ START_MS = 1_767_571_200_000
 """2026-01-05T00:00Z, a Monday: where a run's virtual time begins unless it says otherwise."""
 BUDGET_EUR = 10_000_000_000
 """What a customer of a world may spend in a month: enough that no trace is ever held up by money."""
+SEEDS_APART = 1_000_003
+"""Between the seeds of two lives of one world: an id that was given is not given again."""
 STEPS_MAX = 10_000
 """Batches at one instant after which a world is said never to come to rest."""
 
@@ -62,28 +66,51 @@ class World:
         starting_ms: int = 0,
         prices: Sequence[TariffFacts] = (PRICES,),
         signer: Signer | None = None,
+        engine: Callable[[Clock], SimulatedEngine] | None = None,
     ) -> None:
         """`starting_ms` is what the engine needs between an order and all tasks running; `signer` signs heads where the
-        store keeps them."""
-        self.sites = tuple(sites)
+        store keeps them. `engine` makes another engine than the one that knows courses."""
+        self.sites, self.prices = tuple(sites), tuple(prices)
         self.courses: dict[str, Course] = {}
         self.clock = VirtualClock(start_ms)
-        self.engine = CourseEngine(self.clock, self.courses, start_ms=starting_ms)
+        self.engine = CourseEngine(self.clock, self.courses, start_ms=starting_ms) if engine is None else engine(self.clock)
         self.store: Store = store if store is not None else TotalsStore()
-        self.application = Application(
+        self._signer: Signer = signer if signer is not None else Unsigned(ORIGIN)
+        self._seed = seed
+        self.projects: dict[str, str] = {}
+        """name of a customer -> its project"""
+        self.application = self._application()
+        self._open()
+
+    def stop(self) -> None:
+        """Decide what waits and take a snapshot, as a process does that is told to end; `restart` goes on from there."""
+        self.application.applier.stop()
+
+    def restart(self) -> None:
+        """Begin anew on what the store and the engine hold, as a process does that was killed.
+
+        A crash while it begins leaves it to be begun once more.
+        """
+        self.engine.close()
+        self._seed += SEEDS_APART
+        self.application = self._application()
+        self._open()
+
+    def _application(self) -> Application:
+        return Application(
             store=self.store,
             engine=self.engine,
             clock=self.clock,
-            ids=SeededIds(seed),
-            signer=signer if signer is not None else Unsigned(ORIGIN),
+            ids=SeededIds(self._seed),
+            signer=self._signer,
             faces=_nobody(),
             keepers=_nothing(),
             isolation=self.engine.isolation,
             is_inline=True,
         )
-        self.projects: dict[str, str] = {}
-        """name of a customer -> its project"""
-        open_factory(self.application, origin=ORIGIN, software=__version__, sites=self.sites, prices=tuple(prices))
+
+    def _open(self) -> None:
+        open_factory(self.application, origin=ORIGIN, software=__version__, sites=self.sites, prices=self.prices)
 
     @property
     def state(self) -> FactoryState:

@@ -1,0 +1,232 @@
+"""The books that a checker keeps of its own: what events alone say of who holds what and who paid for it.
+
+Nothing here asks the state or uses what decides: a mistake there shows because the two accounts differ.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from eisbach.app.events import (
+    AttemptEnded,
+    AttemptPlanned,
+    AttemptRunning,
+    Body,
+    JobEnded,
+    JobStopping,
+    JobSubmitted,
+    NodeChanged,
+    NodeDeclared,
+    NodeDrained,
+    UsageSettled,
+)
+from eisbach.core.jobs.lifecycle import TRANSITIONS, Fault, JobState, StopCause
+from eisbach.core.ledger.account import may_be_negative
+from eisbach.core.ledger.transfer import TransferKind
+from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.core.vocabulary.reasons import Reason
+
+WHOLE_GPU = 1000
+"""Thousandths of a GPU."""
+
+
+@dataclass(slots=True)
+class NodeBook:
+    """A node as its events say it, and what of it is held: milli-cores, MiB, thousandths of each GPU."""
+
+    site: str
+    cpu_milli: int
+    memory_mib: int
+    gpus: int
+    from_ms: int
+    is_usable: bool = True
+    held_cpu_milli: int = 0
+    held_memory_mib: int = 0
+    held_gpu_milli: Counter[int] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class JobBook:
+    """A job as its events say it. `weight` is the sum of price x charged milliseconds of its attempts that have ended."""
+
+    submitted: JobSubmitted
+    state: JobState = JobState.WAITING
+    attempt: str = ""
+    shape: int = 0
+    weight: int = 0
+    charged: int = 0
+    paid: int = 0
+    """what transfers charged it for"""
+    is_clipped: bool = False
+    """its money ran out, so that it was charged less than it held"""
+
+
+class Books:
+    """Takes events in their order and yields in words what each of them breaks."""
+
+    def __init__(self) -> None:
+        self.nodes: dict[str, NodeBook] = {}
+        self.jobs: dict[str, JobBook] = {}
+        self.held: dict[str, tuple[tuple[str, int, int, tuple[int, ...], int], ...]] = {}
+        """attempt -> of each task node, milli-cores, MiB, GPUs and thousandths of each"""
+        self.ended_attempts: set[str] = set()
+        self.balances: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.transitions: set[tuple[JobState, JobState]] = set()
+        self.reasons: set[Reason] = set()
+
+    def take(self, at_ms: int, body: Body) -> Iterator[str]:
+        """Take an event; yield every invariant that it breaks."""
+        yield from self._transfers(body)
+        if isinstance(body, AttemptPlanned):
+            yield from self._planned(at_ms, body)
+        elif isinstance(body, AttemptEnded):
+            yield from self._ended(body)
+        elif isinstance(body, JobSubmitted):
+            if body.job in self.jobs:
+                yield f"2: {body.job} is accepted twice"
+            self.jobs[body.job] = JobBook(body)
+        elif isinstance(body, AttemptRunning):
+            yield from self._step(body.job, JobState.STOPPING if body.is_stopping else JobState.RUNNING)
+        elif isinstance(body, JobStopping):
+            yield from self._step(body.job, JobState.STOPPING)
+            if StopCause(body.cause) is StopCause.BUDGET:
+                self.jobs[body.job].is_clipped = True
+        elif isinstance(body, JobEnded):
+            yield from self._step(body.job, JobState.ENDED)
+            self.outcomes[body.outcome] += 1
+            self._noted(body.reason)
+        elif isinstance(body, UsageSettled):
+            yield from self._settled(body)
+        else:
+            self._node(body)
+
+    def _node(self, body: Body) -> None:
+        if isinstance(body, NodeDeclared):
+            self.nodes[body.node] = NodeBook(body.site, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms)
+        elif isinstance(body, NodeChanged):
+            site = body.site or self.nodes[body.node].site
+            self.nodes[body.node] = NodeBook(
+                site, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms, is_usable=not body.drained
+            )
+        elif isinstance(body, NodeDrained):
+            self.nodes[body.node].is_usable = not (body.drained or body.removed)
+
+    def _step(self, job: str, after: JobState) -> Iterator[str]:
+        known = self.jobs.get(job)
+        if known is None:
+            yield f"2: {job} goes on and was never accepted"
+            return
+        self.transitions.add((known.state, after))
+        is_same = after is known.state is JobState.STOPPING  # asked again, for a graver cause
+        if after not in TRANSITIONS[known.state] and not is_same:
+            yield f"2: {job} goes from {known.state.value} to {after.value}"
+        known.state = after
+
+    def _planned(self, at_ms: int, body: AttemptPlanned) -> Iterator[str]:
+        yield from self._step(body.job, JobState.STARTING)
+        job = self.jobs.get(body.job)
+        if job is None:
+            return
+        if body.attempt in self.held or body.attempt in self.ended_attempts:
+            yield f"2: {body.attempt} is planned twice"
+        if [task[0] for task in body.tasks] != list(range(job.submitted.nodes)):
+            yield f"3: {body.attempt} starts {len(body.tasks)} of {job.submitted.nodes} tasks"
+        if len({self.nodes[task[1]].site for task in body.tasks}) > 1:
+            yield f"3: {body.attempt} is at several sites"
+        job.attempt, job.shape = body.attempt, body.shape
+        cpu, memory, gpus, _ = job.submitted.shapes[body.shape]
+        milli = job.submitted.parts[body.shape][0] if job.submitted.parts else WHOLE_GPU
+        tasks = tuple((task[1], task[2], task[3], tuple(task[4]), milli) for task in body.tasks)
+        for node, task_cpu, task_memory, task_gpus, _ in tasks:
+            if (task_cpu, task_memory, len(task_gpus)) != (cpu, memory, gpus):
+                yield f"3: {body.attempt} holds on {node} what it did not ask for"
+            yield from self._take(at_ms, body.attempt, node, task_cpu, task_memory, task_gpus, milli)
+        self.held[body.attempt] = tasks
+
+    def _take(
+        self, at_ms: int, attempt: str, name: str, cpu: int, memory: int, gpus: tuple[int, ...], milli: int
+    ) -> Iterator[str]:
+        node = self.nodes[name]
+        if not node.is_usable or at_ms < node.from_ms:
+            yield f"1: {attempt} starts on {name}, which takes no work now"
+        node.held_cpu_milli += cpu
+        node.held_memory_mib += memory
+        if node.held_cpu_milli > node.cpu_milli or node.held_memory_mib > node.memory_mib:
+            yield f"1: {name} is held twice: {node.held_cpu_milli} of {node.cpu_milli}, {node.held_memory_mib} of {node.memory_mib} MiB"
+        if len(set(gpus)) != len(gpus):
+            yield f"1: {attempt} holds a GPU of {name} twice"
+        for gpu in gpus:
+            node.held_gpu_milli[gpu] += milli
+            if not 0 <= gpu < node.gpus or node.held_gpu_milli[gpu] > WHOLE_GPU:
+                yield f"1: GPU {gpu} of {name} is held {node.held_gpu_milli[gpu]} thousandths"
+
+    def _ended(self, body: AttemptEnded) -> Iterator[str]:
+        tasks = self.held.pop(body.attempt, None)
+        if tasks is None:
+            yield f"2: {body.attempt} ends, and holds nothing"
+            return
+        self.ended_attempts.add(body.attempt)
+        for name, cpu, memory, gpus, milli in tasks:
+            node = self.nodes[name]
+            node.held_cpu_milli -= cpu
+            node.held_memory_mib -= memory
+            for gpu in gpus:
+                node.held_gpu_milli[gpu] -= milli
+        job = self.jobs[body.job]
+        if not 0 <= body.charged_ms <= max(0, body.held_ms):
+            yield f"4: {body.attempt} is charged for {body.charged_ms} ms and held {body.held_ms}"
+        if Fault(body.fault).is_ours and (body.charged or body.charged_ms):
+            yield f"4: {body.attempt} is charged {body.charged} for a fault of ours ({body.fault})"
+        job.weight += job.submitted.prices[job.shape] * body.charged_ms
+        yield from self._charged(job, body.job_charged)
+        due = job.weight // HOUR_MS
+        if body.job_charged > due or (body.job_charged < due and not job.is_clipped):
+            yield f"4: {body.job} is charged {body.job_charged}, and {due} follows from the time it held"
+        yield from self._step(body.job, JobState(body.next))
+        job.attempt = ""
+        self._noted(body.reason)
+        if job.state is JobState.ENDED:
+            self.outcomes[body.job_outcome] += 1
+            if not body.job_outcome:
+                yield f"2: {body.job} ends without an outcome"
+
+    def _noted(self, reason: str) -> None:
+        if reason:
+            self.reasons.add(Reason(reason))
+
+    def _settled(self, body: UsageSettled) -> Iterator[str]:
+        job = self.jobs[body.job]
+        if job.attempt != body.attempt:
+            yield f"4: {body.attempt} is settled and does not hold"
+        if body.next_period != body.period:
+            kept = sum(amount for _, _, amount, kind in body.transfers if kind == TransferKind.RESERVE.value)
+            if kept < job.submitted.cap - body.job_charged:
+                job.is_clipped = True  # the new month's budget did not reach
+        weight = job.weight + job.submitted.prices[job.shape] * body.charged_ms
+        if body.job_charged > weight // HOUR_MS:
+            yield f"4: {body.job} is charged {body.job_charged} meanwhile, and {weight // HOUR_MS} follows from the time it held"
+        yield from self._charged(job, body.job_charged)
+
+    def _charged(self, job: JobBook, charged: int) -> Iterator[str]:
+        name = job.submitted.job
+        if job.paid != charged:
+            yield f"4: transfers charge {name} with {job.paid}, and its events say {charged}"
+        if charged > job.submitted.cap:
+            yield f"4: {name} is charged {charged}, above its ceiling of {job.submitted.cap}"
+        job.charged = charged
+
+    def _transfers(self, body: Body) -> Iterator[str]:
+        transfers = getattr(body, "transfers", ())
+        if not transfers:
+            return
+        job = self.jobs.get(getattr(body, "job", ""))
+        for debit, credit, amount, _ in transfers:
+            if amount <= 0:
+                yield f"4: a transfer from {debit} to {credit} moves {amount}"
+            self.balances[debit] -= amount
+            self.balances[credit] += amount
+            if self.balances[debit] < 0 and not may_be_negative(debit):
+                yield f"4: {debit} is overspent: {self.balances[debit]}"
+            if job is not None:
+                job.paid += amount * (credit.endswith("/charged") - debit.endswith("/charged"))

@@ -1,0 +1,49 @@
+"""A simulated engine with the faults of a real one: no answer now and then, reports that get lost, tasks that need their grace."""
+
+import heapq
+from collections import Counter
+from random import Random
+
+from eisbach.engines.simulated.engine import SimulatedEngine
+from eisbach.ports.clock import Clock
+from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
+
+
+class FrailEngine(SimulatedEngine):
+    """`trouble` is the chance that an order or a report is lost. `began` counts how often each attempt's tasks were begun."""
+
+    def __init__(self, clock: Clock, *, start_ms: int = 0, chance: Random | None = None, trouble: float = 0.0) -> None:
+        super().__init__(clock, start_ms=start_ms)
+        self.chance, self.trouble = chance if chance is not None else Random(0), trouble
+        self.began: Counter[str] = Counter()
+
+    def start(self, order: StartOrder) -> None:
+        """Begin an attempt, unless the engine cannot be reached."""
+        self._or_no_answer()
+        if order.attempt_id not in self._attempts and order.epoch >= self._epoch:
+            self.began[order.attempt_id] += 1
+        super().start(order)
+
+    def stop(self, order: StopOrder) -> None:
+        """Ask an attempt to stop; it may take its grace."""
+        self._or_no_answer()
+        attempt = self._attempts.get(order.attempt_id)
+        if attempt is None or attempt.ended_ms is not None or self.chance.random() < 0.5:
+            super().stop(order)
+            return
+        self._check(order.epoch)
+        attempt.ends_ms = min(attempt.ends_ms, self._clock.now() + order.grace_ms)
+        attempt.ending, attempt.exit_code = Ending.STOPPED, 143
+        heapq.heappush(self._due, (attempt.ends_ms, order.attempt_id))
+
+    def going(self) -> set[str]:
+        """Return the attempts that run or will, as this engine knows it."""
+        return {name for name, attempt in self._attempts.items() if attempt.ended_ms is None and attempt.ranks}
+
+    def _or_no_answer(self) -> None:
+        if self.chance.random() < self.trouble:
+            raise EngineUnavailable("no answer")
+
+    def _tell(self, name: str) -> None:
+        if self.chance.random() >= self.trouble:
+            super()._tell(name)
