@@ -18,14 +18,22 @@ from eisbach.app.events import (
     NodeChanged,
     NodeDeclared,
     NodeDrained,
+    SiteChanged,
+    SiteDeclared,
     UsageSettled,
 )
-from eisbach.core.jobs.lifecycle import TRANSITIONS, Fault, JobState, StopCause
+from eisbach.app.events_health import ClosureAnnounced, ClosureBegun, ClosureEnded, NodeMarked
+from eisbach.app.events_policy import RuleSet
+from eisbach.app.events_usage import UsageSettledTogether, entries_of
+from eisbach.core.capacity.health import ClosureEnd, Health
+from eisbach.core.jobs.lifecycle import TRANSITIONS, JobState, StopCause
 from eisbach.core.ledger.account import may_be_negative
 from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Reason
 
+OURS = ("operator", "hardware", "preemption")
+"""Whose faults cost the customer nothing (DESIGN, life of a job)."""
 WHOLE_GPU = 1000
 """Thousandths of a GPU."""
 
@@ -39,10 +47,17 @@ class NodeBook:
     memory_mib: int
     gpus: int
     from_ms: int
-    is_usable: bool = True
+    is_drained: bool = False
+    is_healthy: bool = True
+    closures: set[str] = field(default_factory=set)
+    """those that have begun"""
     held_cpu_milli: int = 0
     held_memory_mib: int = 0
     held_gpu_milli: Counter[int] = field(default_factory=Counter)
+
+    def takes_work(self, at_ms: int) -> bool:
+        """Return whether something may start on it."""
+        return not self.is_drained and self.is_healthy and not self.closures and at_ms >= self.from_ms
 
 
 @dataclass(slots=True)
@@ -70,13 +85,17 @@ class Books:
         self.held: dict[str, tuple[tuple[str, int, int, tuple[int, ...], int], ...]] = {}
         """attempt -> of each task node, milli-cores, MiB, GPUs and thousandths of each"""
         self.ended_attempts: set[str] = set()
+        self.policy_version = -1
+        """where the newest rule, or fact of a site, stands in the log"""
+        self.closures: dict[str, tuple[str, ...]] = {}
+        """announced and not over -> its nodes"""
         self.balances: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.transitions: set[tuple[JobState, JobState]] = set()
         self.reasons: set[Reason] = set()
 
-    def take(self, at_ms: int, body: Body) -> Iterator[str]:
-        """Take an event; yield every invariant that it breaks."""
+    def take(self, seq: int, at_ms: int, body: Body) -> Iterator[str]:
+        """Take an event and where it stands in the log; yield every invariant that it breaks."""
         yield from self._transfers(body)
         if isinstance(body, AttemptPlanned):
             yield from self._planned(at_ms, body)
@@ -98,6 +117,10 @@ class Books:
             self._noted(body.reason)
         elif isinstance(body, UsageSettled):
             yield from self._settled(body)
+        elif isinstance(body, UsageSettledTogether):
+            yield from self._settled_together(body)
+        elif isinstance(body, RuleSet | SiteDeclared | SiteChanged):
+            self.policy_version = seq
         else:
             self._node(body)
 
@@ -106,11 +129,24 @@ class Books:
             self.nodes[body.node] = NodeBook(body.site, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms)
         elif isinstance(body, NodeChanged):
             site = body.site or self.nodes[body.node].site
+            before = self.nodes[body.node]
             self.nodes[body.node] = NodeBook(
-                site, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms, is_usable=not body.drained
-            )
+                site, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms,
+                is_drained=body.drained, is_healthy=before.is_healthy, closures=before.closures,
+            )  # fmt: skip
         elif isinstance(body, NodeDrained):
-            self.nodes[body.node].is_usable = not (body.drained or body.removed)
+            self.nodes[body.node].is_drained = body.drained or body.removed
+        elif isinstance(body, NodeMarked):
+            self.nodes[body.node].is_healthy = Health(body.health) is Health.HEALTHY
+        elif isinstance(body, ClosureAnnounced):
+            self.closures[body.closure] = body.nodes
+        elif isinstance(body, ClosureBegun):
+            for name in self.closures[body.closure]:
+                self.nodes[name].closures.add(body.closure)
+        elif isinstance(body, ClosureEnded):
+            for name in self.closures.pop(body.closure):
+                self.nodes[name].closures.discard(body.closure)
+                self.nodes[name].is_drained |= ClosureEnd(body.cause) is ClosureEnd.DRAINED
 
     def _step(self, job: str, after: JobState) -> Iterator[str]:
         known = self.jobs.get(job)
@@ -132,6 +168,8 @@ class Books:
             yield f"2: {body.attempt} is planned twice"
         if [task[0] for task in body.tasks] != list(range(job.submitted.nodes)):
             yield f"3: {body.attempt} starts {len(body.tasks)} of {job.submitted.nodes} tasks"
+        if body.policy_version != self.policy_version:
+            yield f"5: {body.attempt} was planned by the rules at {body.policy_version}, the newest stand at {self.policy_version}"
         if len({self.nodes[task[1]].site for task in body.tasks}) > 1:
             yield f"3: {body.attempt} is at several sites"
         job.attempt, job.shape = body.attempt, body.shape
@@ -148,7 +186,7 @@ class Books:
         self, at_ms: int, attempt: str, name: str, cpu: int, memory: int, gpus: tuple[int, ...], milli: int
     ) -> Iterator[str]:
         node = self.nodes[name]
-        if not node.is_usable or at_ms < node.from_ms:
+        if not node.takes_work(at_ms):
             yield f"1: {attempt} starts on {name}, which takes no work now"
         node.held_cpu_milli += cpu
         node.held_memory_mib += memory
@@ -176,7 +214,7 @@ class Books:
         job = self.jobs[body.job]
         if not 0 <= body.charged_ms <= max(0, body.held_ms):
             yield f"4: {body.attempt} is charged for {body.charged_ms} ms and held {body.held_ms}"
-        if Fault(body.fault).is_ours and (body.charged or body.charged_ms):
+        if body.fault in OURS and (body.charged or body.charged_ms):
             yield f"4: {body.attempt} is charged {body.charged} for a fault of ours ({body.fault})"
         job.weight += job.submitted.prices[job.shape] * body.charged_ms
         yield from self._charged(job, body.job_charged)
@@ -203,10 +241,25 @@ class Books:
             kept = sum(amount for _, _, amount, kind in body.transfers if kind == TransferKind.RESERVE.value)
             if kept < job.submitted.cap - body.job_charged:
                 job.is_clipped = True  # the new month's budget did not reach
-        weight = job.weight + job.submitted.prices[job.shape] * body.charged_ms
-        if body.job_charged > weight // HOUR_MS:
-            yield f"4: {body.job} is charged {body.job_charged} meanwhile, and {weight // HOUR_MS} follows from the time it held"
-        yield from self._charged(job, body.job_charged)
+        yield from self._meanwhile(job, body.charged_ms, body.job_charged)
+
+    def _settled_together(self, body: UsageSettledTogether) -> Iterator[str]:
+        moved = sum(amount for _, _, amount, _ in body.transfers)
+        if moved != sum(body.amounts):
+            yield f"4: a settlement moves {moved} for {sum(body.amounts)}"
+        for attempt, name, _, charged_ms, _, job_charged, _, amount in entries_of(body):
+            job = self.jobs[name]
+            if job.attempt != attempt:
+                yield f"4: {attempt} is settled and does not hold"
+            job.paid += amount
+            yield from self._meanwhile(job, charged_ms, job_charged)
+
+    def _meanwhile(self, job: JobBook, charged_ms: int, job_charged: int) -> Iterator[str]:
+        weight = job.weight + job.submitted.prices[job.shape] * charged_ms
+        if job_charged > weight // HOUR_MS:
+            name = job.submitted.job
+            yield f"4: {name} is charged {job_charged} meanwhile, and {weight // HOUR_MS} follows from the time it held"
+        yield from self._charged(job, job_charged)
 
     def _charged(self, job: JobBook, charged: int) -> Iterator[str]:
         name = job.submitted.job

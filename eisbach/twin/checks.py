@@ -55,7 +55,7 @@ class Checks:
         while self._reads_log and (page := self.world.store.events(after_seq=self.events - 1, limit=1000)):
             for sealed in page:
                 opened = open_event(sealed.data)
-                self._note(opened.at_ms, self.books.take(opened.at_ms, opened.body))
+                self._note(opened.at_ms, self.books.take(opened.seq, opened.at_ms, opened.body))
             self.events += len(page)
 
     def look(self) -> None:
@@ -64,12 +64,13 @@ class Checks:
         world = self.world
         self._note(world.now, invariants.of_state(world.state))
         self._note(world.now, invariants.against_books(world.state, self.books))
-        self._note(world.now, invariants.at_rest(world.state, world.now, self.reasons))
+        self._note(world.now, invariants.at_rest(world.state, world.now))
 
     def look_at_all(self) -> None:
-        """Check everything: the state as the store gives it, every row, the log."""
+        """Check everything: what each job says, the state as the store gives it, every row, the log."""
         self.look()
         self.full_checks += 1
+        self._note(self.world.now, invariants.of_answers(self.world.state, self.world.now, self.reasons))
         self._note(self.world.now, self._rebuilt())
 
     def _committed(self, draft: Draft) -> None:
@@ -78,8 +79,8 @@ class Checks:
         else:
             at_ms = int(draft.context.now)
             for body in draft.bodies:
-                self._note(at_ms, self.books.take(at_ms, body))
-            self.events += len(draft.bodies)
+                self._note(at_ms, self.books.take(self.events, at_ms, body))
+                self.events += 1
         if self._is_thorough:
             self._note(self.world.now, invariants.of_state(self.world.state))
 

@@ -13,6 +13,7 @@ from eisbach.core.jobs.lifecycle import TRANSITIONS, JobState
 from eisbach.core.vocabulary.reasons import Reason
 from eisbach.ports import crash
 from eisbach.stores.memory import MemoryStore
+from eisbach.twin import acts_of_people, acts_of_site, acts_of_time
 from eisbach.twin.checks import Checks, Violation
 from eisbach.twin.frail_engine import FrailEngine
 from eisbach.twin.random_site import random_sites
@@ -21,7 +22,8 @@ from eisbach.twin.world import ORIGIN, START_MS, World
 
 STEPS = 60
 """Things that happen in a story."""
-TRACE_SHOWN = 12
+ALL_EVERY = 20
+"""Steps between two looks at everything; crashes and the end have one too."""
 
 ELSEWHERE = frozenset(
     {
@@ -36,6 +38,7 @@ ELSEWHERE = frozenset(
 )  # fmt: skip
 """Reasons of faces, files, invoices and broken disks: none of them is about who gets which capacity when."""
 
+ACTS = {**acts_of_people.ACTS, **acts_of_site.ACTS, **acts_of_time.ACTS}
 Transition = tuple[JobState, JobState]
 
 
@@ -139,7 +142,9 @@ def _play(told: Told, steps: int) -> None:
         engine=engine_on,
     )
     checks = Checks(world, is_thorough=True)
-    story = Story(world, engines[0], chance)
+    story = Story(world, engines[0], chance, ACTS)
+    for number in range(chance.randint(1, 3)):
+        story.projects.append(acts_of_people.new_customer(story, f"customer {number}"))
     told.trace = story.trace
 
     def begun_anew() -> None:
@@ -148,11 +153,12 @@ def _play(told: Told, steps: int) -> None:
 
     story.on_restart = begun_anew
     try:
-        for _ in range(steps):
+        for number in range(steps):
             story.step()
-            checks.look()
-            if checks.is_full_due():
+            if checks.is_full_due() or not number % ALL_EVERY:
                 checks.look_at_all()
+            else:
+                checks.look()
             if checks.found:
                 return
         is_over = story.finish()
@@ -170,6 +176,6 @@ def _sum_up(told: Told, world: World, checks: Checks, story: Story) -> None:
     books = checks.books
     told.events, told.full_checks = checks.events, checks.full_checks
     told.violations += checks.found
-    told.transitions, told.reasons = books.transitions, books.reasons | story.seen.reasons | checks.reasons
-    told.points, told.outcomes = story.seen.points, books.outcomes
+    told.transitions, told.reasons = books.transitions, books.reasons | story.reasons | checks.reasons
+    told.points, told.outcomes = story.points, books.outcomes
     told.log_root = world.application.applier.frontier.root().hex()

@@ -112,11 +112,15 @@ def against_books(state: FactoryState, books: Books) -> Iterator[str]:
             yield f"4: {name} is {state.ledger.balance(name)}, the transfers leave {books.balances[name]}"
 
 
-def at_rest(state: FactoryState, now: Instant, reasons: set[Reason]) -> Iterator[str]:
-    """Yield what is left to do in a state that says it is at rest, and who waits and cannot say on what; what they say is added."""
+def at_rest(state: FactoryState, now: Instant) -> Iterator[str]:
+    """Yield what is left to do in a state that says it is at rest (2)."""
     plan = decide(state.scheduler, now)
     if plan.starts or plan.stops:
         yield f"2: {len(plan.starts)} could start and {len(plan.stops)} have to give way, and nobody sees to it"
+
+
+def of_answers(state: FactoryState, now: Instant, reasons: set[Reason]) -> Iterator[str]:
+    """Yield who waits and cannot say on what; the reasons that jobs give are added to `reasons`."""
     for name, job in state.scheduler.jobs.items():
         answer = explain_job.question(job=name)(state, now)
         if answer is None or not answer["text"] or (job.state is JobState.WAITING and not answer["reason"]):

@@ -1,0 +1,173 @@
+"""Bugs planted in the real code, each a small patch: what the explorer is proven with."""
+
+from collections.abc import Callable
+
+import pytest
+
+from eisbach.app import (
+    admit_jobs,
+    draft,
+    fold_policy,
+    money,
+    projections,
+    reconcile_engine,
+    record_observation,
+    recover_state,
+    writer,
+)
+from eisbach.app.events import AttemptPlanned, AttemptRunning
+from eisbach.core.admission.placing import Placing
+from eisbach.core.admission.state import SchedulerState
+from eisbach.core.capacity.fleet import Fleet
+from eisbach.core.ledger import account
+from eisbach.core.ledger.post import Ledger
+from eisbach.core.ledger.transfer import TransferKind
+from eisbach.core.reconcile.diff import EngineCommand
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def no_version_check(patch):
+    """Work is planned by rules that have changed since."""
+    patch.setattr(fold_policy, "compile_again", lambda state, position: None)
+
+
+def lost_outbox(patch):
+    """An order that got lost on its way is not sent again."""
+    real = reconcile_engine.diff
+
+    def without_starts(*asked):
+        return [one for one in real(*asked) if one[0] is not EngineCommand.START]
+
+    patch.setattr(reconcile_engine, "diff", without_starts)
+
+
+def double_post(patch):
+    """What is left of a reservation is given back twice."""
+    real = Ledger.post
+
+    def post(self, transfers):
+        moves = list(transfers)
+        real(self, moves)
+        for one in moves:
+            if one.kind is TransferKind.VOID:
+                self.balances[one.debit] -= one.amount
+                self.balances[one.credit] += one.amount
+
+    patch.setattr(Ledger, "post", post)
+
+
+def late_eviction(patch):
+    """What draws above a site's cap stays there."""
+    patch.setattr(Placing, "give_way_to_caps", lambda self: None)
+
+
+def gang_in_part(patch):
+    """A gang starts without its last task."""
+    real = admit_jobs.plan_attempts
+
+    def plan(state, context):
+        events, is_more_due = real(state, context)
+        return [_cut(one) for one in events], is_more_due
+
+    patch.setattr(writer, "plan_attempts", plan)
+    patch.setattr(SchedulerState, "start", _start_whatever)
+
+
+def _cut(body):
+    if not isinstance(body, AttemptPlanned) or len(body.tasks) < 2:
+        return body
+    fields = {name: getattr(body, name) for name in body.__struct_fields__}
+    return AttemptPlanned(**{**fields, "tasks": body.tasks[:-1]})
+
+
+_real_start = SchedulerState.start
+
+
+def _start_whatever(self, job, attempt, shape, shares, now):
+    nodes, job.nodes = job.nodes, len(shares)
+    _real_start(self, job, attempt, shape, shares, now)
+    job.nodes = nodes
+
+
+def share_given_back_twice(patch):
+    """Whatever an attempt held comes back twice."""
+    real = Fleet.give_back
+
+    def give_back(self, shares):
+        real(self, shares)
+        for share in shares:
+            self.nodes[share.node].free_memory_mib += share.memory_mib
+
+    patch.setattr(Fleet, "give_back", give_back)
+
+
+def charge_for_our_fault(patch):
+    """Whose fault it was makes no difference to the bill."""
+    real = money.settle
+
+    def settle(state, job, held_ms, *, is_charged, is_over):
+        return real(state, job, held_ms, is_charged=True, is_over=is_over)
+
+    patch.setattr(record_observation.money, "settle", settle)
+
+
+def budget_overspent(patch):
+    """Jobs are funded whatever is left of the budget."""
+    patch.setattr(money, "available", lambda state, project: 10**15)
+    patch.setattr(account, "may_be_negative", lambda name: True)
+
+
+def node_used_while_drained(patch):
+    """Nodes take new work whatever an operator says."""
+    real = Fleet.set_available
+
+    def set_available(self, node, is_available, *, is_removed=False):
+        real(self, node, True, is_removed=is_removed)
+
+    patch.setattr(Fleet, "set_available", set_available)
+
+
+def row_not_written(patch):
+    """A table does not hear of attempts that run."""
+
+    def rows_of(seq, at_ms, body, texts):
+        return [] if isinstance(body, AttemptRunning) else projections.rows_of(seq, at_ms, body, texts)
+
+    patch.setattr(draft, "rows_of", rows_of)
+
+
+def gpu_held_twice(patch):
+    """GPUs stay free whoever holds them."""
+    real = Fleet.take
+
+    def take(self, shares):
+        before = {share.node: list(self.nodes[share.node].free_gpus) for share in shares}
+        real(self, shares)
+        for node, free in before.items():
+            self.nodes[node].free_gpus = free
+
+    patch.setattr(Fleet, "take", take)
+
+
+def forgotten_at_a_restart(patch):
+    """A restart forgets which nodes an operator has drained."""
+    real = recover_state.recover
+
+    def recover(store, *, from_snapshot=True):
+        recovered = real(store, from_snapshot=from_snapshot)
+        for node in recovered.state.scheduler.fleet.nodes.values():
+            if node.drained:
+                node.drained, node.available = False, True
+        return recovered
+
+    patch.setattr(writer, "recover", recover)
+
+
+PLANTED: dict[str, Plant] = {
+    plant.__name__: plant
+    for plant in (
+        no_version_check, lost_outbox, double_post, late_eviction, gang_in_part, share_given_back_twice, charge_for_our_fault,
+        budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, forgotten_at_a_restart,
+    )
+}  # fmt: skip
