@@ -134,6 +134,7 @@ SECTIONS = (
             Entry("twin run", "twin:run", "Play a site with a trace or imagined demand; simulated."),
             Entry("twin replay", "twin:replay", "Replay a trace on equal nodes; simulated."),
             Entry("twin explore", "explore:explore", "Try random small factories with crashes; check every invariant."),
+            Entry("twin compare", "twin:compare", "Compare two results of the twin; simulated."),
         ),
     ),
     Section("This program", (Entry("version", "version:version", "Print the versions of client and factory."),)),

@@ -10,7 +10,7 @@ import typer
 
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
-from eisbach.cli.output import Format, Output, pairs, show
+from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -93,6 +93,41 @@ def replay(
     with _told():
         workload = _trace(jobs, facts, "", _within(within))
     _play(Scenario(sites=(facts,), workload=workload, policy=_policy(policy), has_log=log), report, Format.JSON if as_json else output_format)
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(metavar="A", help="What --json printed, or the folder of a --report.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The other one.")],
+    output_format: Output = Format.TABLE,
+) -> None:
+    """Compare two results of the twin; simulated."""
+    from dataclasses import asdict
+
+    from eisbach.twin import compare as comparing
+
+    try:
+        first, second = comparing.read_result(a), comparing.read_result(b)
+    except comparing.NoResult as error:
+        raise usage_error(str(error)) from error
+    found, is_same = comparing.differences(first, second), comparing.is_same_plan(first, second)
+    unlike = comparing.unlike(first, second)
+    doc = document("twin-comparison", label="simulated", same_plan=is_same, unlike=unlike, differences=[asdict(one) for one in found])
+
+    def as_text(is_wide: bool) -> None:
+        rows = [[one.key, _figure(one.a), _figure(one.b), _figure(one.change, "+"), one.better.upper()] for one in found]
+        table(["SIMULATED", ">A", ">B", ">B - A", "BETTER"], rows)
+        print()
+        for line in unlike:
+            print(f"played differently: {line}")
+        print("plan: the same decisions" if is_same else "plan: other decisions")
+
+    show(doc, output_format, as_text)
+
+
+def _figure(value: float | None, sign: str = "") -> str:
+    if value is None:
+        return "-"
+    return f"{value:{sign},}" if isinstance(value, int) else f"{value:{sign},.4f}"
 
 
 def _play(scenario: "Scenario", report: Path | None, chosen: Format) -> None:
