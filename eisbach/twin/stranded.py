@@ -3,6 +3,7 @@
 from collections import defaultdict
 from itertools import islice
 
+from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.twin.world import World
 
@@ -39,10 +40,10 @@ class Stranded:
 
 def _smallest_task(world: World) -> dict[str, int]:
     """Return flavour -> the fewest GPUs that a task of a waiting job takes of one node, for those that somebody waits for."""
-    scheduler = world.state.scheduler
+    waiting = (job for job in world.state.scheduler.jobs.values() if job.state is JobState.WAITING)
     found: dict[str, int] = {}
-    for name, _ in islice(scheduler.queue.walk(set()), JOBS_LOOKED_AT):
-        for shape in scheduler.jobs[name].shapes:
+    for job in islice(waiting, JOBS_LOOKED_AT):
+        for shape in job.shapes:
             if shape.gpus and shape.flavour is not None:
                 found[shape.flavour] = min(found.get(shape.flavour, shape.gpus), shape.gpus)
     return found
