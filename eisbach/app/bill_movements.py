@@ -5,9 +5,12 @@ from dataclasses import dataclass, field
 
 from eisbach.app.event_codec import decode
 from eisbach.app.events import AttemptPlanned, JobSubmitted
-from eisbach.core.billing.invoice import Movement, Place, Supply
+from eisbach.app.events_booking import BookingMade
+from eisbach.core.billing.invoice import RESOLD, Movement, Place, Supply
+from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.ledger import account
 from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.ports.store import Reader, Row
 
 PAGE = 1000
@@ -30,12 +33,18 @@ def movements(reader: Reader, projects: Sequence[str], period: str, from_seq: in
     Reads the transfers of the month's accounts and, once for each job, its events: a third of a millisecond a job.
     """
     jobs: dict[str, _Job] = {}
+    bookings: dict[str, BookingMade] = {}
     sites: dict[str, str] = {}
     found: list[Movement] = []
     for project in projects:
         name = account.charged(project, period)
         for side, sign in (("credit", 1), ("debit", -1)):
             for row in _transfers(reader, {side: name}, from_seq, to_seq):
+                if row["booking"] is not None:
+                    booking = bookings.get(row["booking"]) or bookings.setdefault(row["booking"], _read_booking(reader, row["booking"]))
+                    supply = _supply_of_booking(booking, is_taken_back=sign < 0)
+                    found.append(Movement(supply, sign * int(row["amount"]), row["booking"], row["at_ms"]))
+                    continue
                 job = jobs.get(row["job"])
                 if job is None:
                     job = jobs[row["job"]] = _read_job(reader, row["job"])
@@ -81,6 +90,28 @@ def _read_job(reader: Reader, job: str) -> _Job:
     if read is None:
         raise LookupError(f"{job} was charged and never submitted")
     return read
+
+
+def _read_booking(reader: Reader, booking: str) -> BookingMade:
+    """Return how a booking was made: what is billed for it later has the price of its first window."""
+    for sealed in reader.events_of(booking, after_seq=-1, limit=1):
+        body = decode(sealed)
+        if isinstance(body, BookingMade):
+            return body
+    raise LookupError(f"{booking} was charged and never made")
+
+
+def _supply_of_booking(made: BookingMade, *, is_taken_back: bool) -> Supply:
+    price = sum(price for _, _, price in made.stretches)
+    return Supply(
+        project=made.project,
+        site=made.site,
+        flavour=made.flavour,
+        capacity_class=RESOLD if is_taken_back else CapacityClass.RESERVED.value,
+        tariff=made.tariff,
+        price=price * HOUR_MS // (made.until_ms - made.from_ms),
+        is_taken_back=is_taken_back,
+    )
 
 
 def _supply(reader: Reader, job: _Job, attempt: str, sites: dict[str, str], *, is_taken_back: bool) -> Supply:

@@ -130,6 +130,8 @@ class TariffPublished(Body, frozen=True):
     gpu_hour: dict[str, int]
     spot_permille: int = 1000
     valid_until_ms: int | None = None
+    booking_rules: dict[str, int] = {}
+    """rules of bookings that are not the program's defaults"""
 
 
 class TariffWithdrawn(Body, frozen=True):
@@ -221,6 +223,8 @@ class JobSubmitted(Body, frozen=True):
     """what each shape takes of its GPUs; none where all take whole ones"""
     within: str = ""
     within_required: bool = False
+    booking: str = ""
+    """the one that it runs inside, at no price of its own"""
     transfers: tuple[TransferTuple, ...] = ()
 
 

@@ -32,6 +32,13 @@ EXPORTED: dict[str, After] = {
     "usage.settled": After.SHOWN,
     "usage.settled_together": After.SHOWN,
     "attempt.ended": After.SHOWN,
+    "booking.made": After.SHOWN,
+    "booking.extended": After.SHOWN,
+    "booking.moved": After.SHOWN,
+    "booking.reduced": After.SHOWN,
+    "booking.settled": After.SHOWN,
+    "booking.ended": After.SHOWN,
+    "booking.closed": After.SHOWN,
     "rule.set": After.CONTINUED,
     "placement.refused": After.SHOWN,
     "violation.found": After.SHOWN,
@@ -75,6 +82,9 @@ LEFT_OUT: dict[str, str] = {
     "closure.ended": "about the factory",
     "tariff.published": "about the factory; each job's prices stand in its own event",
     "tariff.withdrawn": "as tariff.published",
+    "quote.given": "an offer of the factory, which the next one makes anew",
+    "quote.held": "as quote.given",
+    "quote.released": "as quote.given",
     "token.issued": "holds the digest of a secret; who may enter is decided anew in the next factory",
     "token.revoked": "as token.issued",
     "scheduler.set": "about the factory",
@@ -90,6 +100,7 @@ LEFT_OUT: dict[str, str] = {
 TABLES = (
     "organisations", "projects", "archives", "jobs", "attempts", "transfers", "placement_rules", "placement_refusals",
     "violations", "billing_details", "invoices", "data_sets", "share_settings", "start_promises",
+    "bookings",
 )  # fmt: skip
 """Tables whose rows follow from exported events: they leave as CSV, derived again and not copied."""
 
@@ -121,12 +132,13 @@ TABLES_LEFT_OUT: dict[str, str] = {
     "imports": "who was imported here says the event organisation.imported",
 }
 
-OWNER_FIELDS = ("organisation", "project", "job", "data_set", "owner", "violation")
+OWNER_FIELDS = ("organisation", "project", "job", "data_set", "owner", "violation", "booking")
 """Fields by which an event belongs to somebody; those that an event has must all be the organisation's."""
 MAKES: dict[str, str] = {
     "organisation.created": "organisation",
     "project.created": "project",
     "job.submitted": "job",
+    "booking.made": "booking",
     "data_set.announced": "data_set",
     "violation.found": "violation",
 }

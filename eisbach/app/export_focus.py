@@ -9,9 +9,10 @@ from typing import Any
 
 from eisbach.app.bill_movements import movements, places
 from eisbach.app.bill_overview import NO_END
-from eisbach.core.billing.invoice import HOUR_PARTS, Place, Supply
+from eisbach.core.billing.invoice import HOUR_PARTS, RESOLD, Place, Supply
 from eisbach.core.billing.vat import half_up
 from eisbach.core.billing.wording import quantity_text
+from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.interval import date_text, period_bounds
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.core.vocabulary.quantities import DAY_MS
@@ -27,6 +28,8 @@ COLUMNS = (
 )  # fmt: skip
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet run a text as a formula; a tenant's text that begins so gets an apostrophe before it."""
+
+_WHAT = {CapacityClass.RESERVED.value: "booked", RESOLD: "idle time of a booking that was sold as spot"}
 
 _Key = tuple[str, str, Supply]
 
@@ -64,7 +67,6 @@ def _shared(project: Row, organisation: Row, period: str, issuer: str) -> dict[s
         "HostProviderName": _text(issuer),
         "ServiceCategory": "Compute",
         "ServiceName": "Eisbach jobs",
-        "ResourceType": "job",
         "SubAccountId": project["project"],
         "SubAccountName": _text(project["name"]),
     }
@@ -77,7 +79,8 @@ def _row(
     cost = euro_text(amount)
     place = named.get(supply.site)
     first = next(at for at in range(start_ms, end_ms, DAY_MS) if date_text(at) == day)
-    what = "taken back after a fault of the operator's" if supply.is_taken_back else "held"
+    what = _WHAT.get(supply.capacity_class, "taken back after a fault of the operator's" if supply.is_taken_back else "held")
+    is_booked = supply.capacity_class in (RESOLD, CapacityClass.RESERVED.value)
     return {
         "BilledCost": cost,
         "ContractedCost": cost,
@@ -89,10 +92,11 @@ def _row(
         "ChargePeriodEnd": _instant(first + DAY_MS),
         "PricingQuantity": quantity_text(half_up(amount * HOUR_PARTS, supply.price) if supply.price else 0),
         "ListUnitPrice": euro_text(supply.price),
-        "PricingCategory": "Dynamic" if supply.capacity_class == "spot" else "Standard",
+        "PricingCategory": "Committed" if is_booked else "Dynamic" if supply.capacity_class == "spot" else "Standard",
         "RegionId": _text(supply.site),
         "ResourceId": job,
         "ResourceName": _text(name),
+        "ResourceType": "booking" if is_booked else "job",
         "x_CapacityClass": supply.capacity_class,
         "x_Country": place.country if place is not None else "",
         "x_Flavour": supply.flavour,

@@ -23,6 +23,7 @@ from eisbach.app.exit_catalogue import EXPORTED, After
 from eisbach.app.places import compile_again, where_for
 from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, Site, Token
 from eisbach.core.admission.state import ActiveJob
+from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
@@ -54,6 +55,7 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
         change(state, seq, at_ms, body)
     if type(body) in _PRICES_FOLLOW:
         state.priced.clear()
+        state.outlook = None
 
 
 def _apply_told(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
@@ -155,6 +157,7 @@ def _tariff(state: FactoryState, seq: int, at_ms: int, body: e.TariffPublished) 
         memory_gib_hour=body.memory_gib_hour,
         gpu_hour=dict(body.gpu_hour),
         spot_permille=body.spot_permille,
+        booking=BookingRules(**body.booking_rules),
     )
     state.prices.publish(tariff)
 
@@ -217,6 +220,7 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
         within=Within(Level(body.within), body.within_required) if body.within else None,
         predicted_ms=fold_shares.predict(state, body),
         submitter=body.by,
+        booking=body.booking,
     )
     state.accounts[body.job] = JobAccount(
         body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
@@ -286,11 +290,15 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
 
 def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptRunning) -> None:
     job = state.scheduler.jobs[body.job]
+    if job.booking:
+        fold_booking.note_used(state, job, at_ms)
     state.scheduler.run(job, body.since_ms, body.job_since_ms)
 
 
 def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettled) -> None:
     job, account = state.scheduler.jobs[body.job], state.accounts[body.job]
+    if job.capacity_class is CapacityClass.SPOT:
+        fold_booking.note_paid(state, job, body.held_ms, body.charged)
     account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     state.scheduler.fair_share.charge(job.project, job.gpu_milli * (body.held_ms - account.attempt_settled_ms), at_ms)
     account.attempt_settled_ms = body.held_ms
@@ -314,6 +322,8 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
         unsettled_ms = body.held_ms - account.attempt_settled_ms
         scheduler.fair_share.charge(job.project, gpu_milli * unsettled_ms, at_ms)
         fold_promises.hold(state, job.shares, body.held_ms)
+    if job.capacity_class is CapacityClass.SPOT:
+        fold_booking.note_paid(state, job, body.held_ms, body.charged)
     account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     account.reserved += reserved_by(body.transfers)
     job.used_ms += body.charged_ms

@@ -5,14 +5,18 @@ from typing import Any
 
 from eisbach.app.event_body import Body
 from eisbach.app.events_usage import UsageSettledTogether
+from eisbach.app.fold_booking import note_paid
 from eisbach.app.state import FactoryState
 
 
 def _settled(state: FactoryState, seq: int, at_ms: int, body: UsageSettledTogether) -> None:
     accounts = state.accounts
+    is_booked = bool(state.booking.bookings or state.booking.closing)
     columns = zip(body.jobs, body.held_ms, body.charged_ms, body.charged, body.amounts, strict=True)
     for job, held_ms, charged_ms, charged, amount in columns:
         account = accounts[job]
+        if is_booked:
+            note_paid(state, state.scheduler.jobs[job], held_ms, charged)
         account.attempt_settled_ms = held_ms
         account.attempt_ms = charged_ms
         account.attempt_charged = charged

@@ -39,9 +39,11 @@ def open_period(state: FactoryState, project: str, now: int) -> PeriodOpened | N
     known = state.projects[project]
     if known.period >= period:
         return None
-    return PeriodOpened(
-        project=project, period=period, transfers=as_tuples([transfer.grant(project, period, known.budget)])
-    )
+    # Bookings of this month were granted what they reserved of it before it began.
+    names = (account.available, account.reserved, account.charged)
+    granted = sum(state.ledger.balance(name(project, period)) for name in names)
+    opening = transfer.grant(project, period, max(0, known.budget - granted))
+    return PeriodOpened(project=project, period=period, transfers=as_tuples([opening]))
 
 
 def available(state: FactoryState, project: str) -> int:

@@ -6,6 +6,7 @@ from eisbach.app.as_told import as_told
 from eisbach.app.event_body import Body
 from eisbach.app.event_codec import OpenedEvent, open_event
 from eisbach.app.events import KIND_OF, AttemptEnded, JobEnded, JobSubmitted
+from eisbach.app.events_booking import BookingClosed, BookingMade
 from eisbach.app.events_data import (
     DataSetAbandoned,
     DataSetAnnounced,
@@ -95,6 +96,10 @@ class OwnedLog:
                 self.unfinished[told.job] = "the job has not ended"
             case JobEnded():
                 self.unfinished.pop(told.job, None)
+            case BookingMade():
+                self.unfinished[told.booking] = "the booking is not closed"
+            case BookingClosed():
+                self.unfinished.pop(told.booking, None)
             case DataSetAnnounced():
                 self.unfinished[told.data_set] = "the upload is not whole"
             case DataSetDeleting():

@@ -56,7 +56,7 @@ TEXT_COLUMNS = {
 """table -> its column that shows the text `<primary key>/<column>`, and is emptied when that text is erased"""
 
 
-SUBJECT_FIELDS = ("job", "token", "node", "invoice", "data_set", "upload", "promise", "project", "organisation", "site", "owner")
+SUBJECT_FIELDS = ("job", "booking", "token", "node", "invoice", "data_set", "upload", "promise", "project", "organisation", "site", "owner")
 """What an event can be about, the first one that it names wins: the log of a job is read by the job's id."""
 _WITHOUT_SUBJECT = frozenset({EnergyMetered, PowerCapped})
 """Readings of meters and caps: by far the most that is said of a site, and found by their rows."""
@@ -101,6 +101,7 @@ def rows_of(seq: int, at_ms: int, body: e.Body, texts: Mapping[str, str]) -> lis
             "kind": kind,
             "job": getattr(body, "job", None),
             "attempt": getattr(body, "attempt", None),
+            "booking": getattr(body, "booking", None),
         }
         ops.append(Insert("transfers", row))
     return ops
@@ -256,6 +257,7 @@ def _job(seq: int, at_ms: int, body: e.JobSubmitted, texts: Mapping[str, str]) -
         "last_attempt": None,
         "site": "",
         "simulated": False,
+        "booking": body.booking,
     }
     return [Insert("jobs", row)]
 

@@ -1,10 +1,12 @@
 """What the operator's price list says becomes versions of the price book: published, never changed, withdrawn only before they begin."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 from eisbach.app.events import Body, TariffPublished, TariffWithdrawn
 from eisbach.app.site_facts import TariffFacts
 from eisbach.app.state import FactoryState
+from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules
 from eisbach.core.billing.tariff import Tariff
 
 
@@ -46,6 +48,7 @@ def _published(
         memory_gib_hour=facts.memory_gib_hour,
         gpu_hour=facts.gpu_hour,
         spot_permille=facts.spot_permille,
+        booking_rules=_said(facts.booking),
     )
 
 
@@ -60,7 +63,13 @@ def _is_same(published: Tariff, facts: TariffFacts) -> bool:
     return is_version and _prices(published) == _prices(facts)
 
 
-def _prices(tariff: Tariff | TariffFacts) -> tuple[str, int, int, dict[str, int], int, int | None]:
+def _said(rules: BookingRules) -> dict[str, int]:
+    """Return the rules that are not the program's defaults."""
+    defaults = asdict(DEFAULT_RULES)
+    return {name: value for name, value in asdict(rules).items() if value != defaults[name]}
+
+
+def _prices(tariff: Tariff | TariffFacts) -> tuple[str, int, int, dict[str, int], int, int | None, BookingRules]:
     return (
         tariff.label,
         tariff.core_hour,
@@ -68,4 +77,5 @@ def _prices(tariff: Tariff | TariffFacts) -> tuple[str, int, int, dict[str, int]
         dict(tariff.gpu_hour),
         tariff.spot_permille,
         tariff.valid_until_ms,
+        tariff.booking,
     )

@@ -35,6 +35,15 @@ TITLES: Mapping[Reason, str] = {
     Reason.INVALID_PACKAGE: N_("The package is not what its origin signed"),
     Reason.UNTRUSTED_ORIGIN: N_("The package is signed by another key"),
     Reason.IDEMPOTENCY_CONFLICT: N_("Sent before with other content"),
+    Reason.NO_WINDOW: N_("Not free in the time that was searched"),
+    Reason.QUOTE_EXPIRED: N_("The quote has expired"),
+    Reason.OPTION_TAKEN: N_("The option is taken"),
+    Reason.ALREADY_BOOKED: N_("Booked already"),
+    Reason.TOO_MANY_HOLDS: N_("Too many options held"),
+    Reason.BOOKING_OVER: N_("The booking is over"),
+    Reason.BOOKING_TOO_SMALL: N_("The booking is too small"),
+    Reason.BUDGET_BOOKED: N_("Bookings have reserved more"),
+    Reason.BOOKING_NOT_BEGUN: N_("Its booking has not begun"),
     Reason.OVER_QUOTA: N_("More data than the project's quota"),
     Reason.WRONG_OFFSET: N_("Sent for another place than the next one"),
     Reason.WRONG_CHECKSUM: N_("The bytes changed on their way"),
@@ -102,6 +111,15 @@ ADVICE: Mapping[Reason, str] = {
     Reason.INVALID_PACKAGE: N_("Have it exported once more."),
     Reason.UNTRUSTED_ORIGIN: N_("Compare the key with the one that the first factory publishes."),
     Reason.IDEMPOTENCY_CONFLICT: N_("Open the page anew and send the form from there."),
+    Reason.NO_WINDOW: N_("Ask for a later end, a shorter time, fewer nodes or a wider place."),
+    Reason.QUOTE_EXPIRED: N_("Ask for a new quote."),
+    Reason.OPTION_TAKEN: N_("Choose one of the new options."),
+    Reason.ALREADY_BOOKED: N_("Nothing needs to be done."),
+    Reason.TOO_MANY_HOLDS: N_("Book one of them, let one go, or wait until one expires."),
+    Reason.BOOKING_OVER: N_("Ask for a new quote."),
+    Reason.BOOKING_TOO_SMALL: N_("Ask for less, or make a larger booking."),
+    Reason.BUDGET_BOOKED: N_("Cancel bookings first, or leave the budget higher."),
+    Reason.BOOKING_NOT_BEGUN: N_("It starts by itself when the window begins."),
     Reason.OVER_QUOTA: N_("Delete data sets that are no longer needed, or have the quota raised."),
     Reason.WRONG_OFFSET: N_("Go on from the offset that is durable."),
     Reason.WRONG_CHECKSUM: N_("Send this part once more; nothing of it was kept."),
@@ -150,7 +168,26 @@ SENTENCES: Mapping[Reason, tuple[str, ...]] = {
     Reason.OVER_QUOTA: (
         N_("The project holds {held_bytes} and would need {needed_bytes} more; its quota is {quota_bytes}"),
     ),
+    Reason.NO_WINDOW: (
+        N_("{nodes} nodes of {flavour} are not free together for {minutes} minutes in the time that was searched"),
+    ),
+    Reason.QUOTE_EXPIRED: (
+        N_("No quote in force names the option {option}"),
+    ),
+    Reason.BOOKING_OVER: (
+        N_("The booking {booking} is over"),
+    ),
+    Reason.BOOKING_TOO_SMALL: (
+        N_("The task needs more than the {booked} nodes of {flavour} have that are booked"),
+    ),
+    Reason.TOO_MANY_HOLDS: (
+        N_("The project holds {held} options, and {holds_max} are possible at a time"),
+    ),
+    Reason.BUDGET_BOOKED: (
+        N_("Bookings have {reserved_micro_eur} reserved in {period}, and the budget would be {budget_micro_eur}"),
+    ),
     Reason.OVER_BUDGET: (
+        N_("Bookings set {needed_micro_eur} aside in {period}, and {left_micro_eur} of that month's budget are left"),
         N_("The job may cost up to {ceiling_micro_eur}, and the project's budget is {budget_micro_eur} a month"),
     ),
     Reason.LIMIT_ABOVE_MAXIMUM: (

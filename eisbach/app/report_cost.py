@@ -36,7 +36,7 @@ def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
 def of_project(reader: Reader, project: str, period: str, this_month: str) -> dict[str, Any]:
     """Return a month's budget, reservations and charges of a project as the ledger's transfers give them.
 
-    `jobs` has one row for each job that was charged in the month, dearest first. Before a month's first job the ledger
+    `jobs` and `bookings` have one row for each that was charged in the month, dearest first. Before a month's first job the ledger
     knows nothing of it: then the project's budget is what this or a coming month will have.
     """
     names = {
@@ -47,13 +47,15 @@ def of_project(reader: Reader, project: str, period: str, this_month: str) -> di
     balances = {what: _balance(reader, name) for what, name in names.items()}
     if period >= this_month and not any(balances.values()):
         balances["available"] = int((reader.row("projects", project) or {"budget": 0})["budget"])
-    jobs = _charges_by_job(reader, names["charged"])
+    jobs = [{**_job_facts(reader, job), **one} for job, one in _charges_by(reader, "job", names["charged"])]
+    bookings = [{**_booking_facts(reader, name), **one} for name, one in _charges_by(reader, "booking", names["charged"])]
     return {
         "project": project,
         "period": period,
         "budget": sum(balances.values()),
         **balances,
         "jobs": sorted(jobs, key=lambda one: (-one["charged"], one["job"])),
+        "bookings": sorted(bookings, key=lambda one: (-one["charged"], one["booking"])),
     }
 
 
@@ -79,13 +81,19 @@ def _balance(reader: Reader, name: str) -> int:
     return sum(int(one["amount"]) for one in credited) - sum(int(one["amount"]) for one in debited)
 
 
-def _charges_by_job(reader: Reader, name: str) -> list[dict[str, Any]]:
+def _charges_by(reader: Reader, what: str, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """Return the charges on an account by job or by booking."""
     charges: dict[str, int] = {}
-    for row in reader.totals("transfers", ["job"], ["amount"], {"credit": name}):
-        charges[row["job"]] = charges.get(row["job"], 0) + int(row["amount"])
-    for row in reader.totals("transfers", ["job"], ["amount"], {"debit": name}):
-        charges[row["job"]] = charges.get(row["job"], 0) - int(row["amount"])
-    return [{"job": job, **_job_facts(reader, job), "charged": amount} for job, amount in charges.items()]
+    for sign, side in ((1, "credit"), (-1, "debit")):
+        for row in reader.totals("transfers", [what], ["amount"], {side: name}):
+            if row[what] is not None:
+                charges[row[what]] = charges.get(row[what], 0) + sign * int(row["amount"])
+    return [(one, {what: one, "charged": amount}) for one, amount in charges.items()]
+
+
+def _booking_facts(reader: Reader, booking: str) -> dict[str, Any]:
+    row = reader.row("bookings", booking) or {}
+    return {what: row.get(what) for what in ("state", "flavour", "node_count", "from_ms", "until_ms", "price", "site", "simulated")}
 
 
 def _job_facts(reader: Reader, job: str) -> dict[str, Any]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 from eisbach.app import cap_power
 from eisbach.app.audit_places import audit_places
 from eisbach.app.meter_energy import meter_energy
+from eisbach.app.move_bookings import move_bookings
 from eisbach.app.reconcile_engine import reconcile
+from eisbach.app.settle_bookings import settle_bookings
 from eisbach.app.settle_usage import settle_running
 from eisbach.app.watch_nodes import watch_nodes
 from eisbach.core.vocabulary.quantities import SECOND_MS
@@ -45,6 +47,8 @@ ROUNDS: Sequence[Round] = (
     Round("watch-nodes", 5 * SECOND_MS, watch_nodes),
     Round("reconcile", 10 * SECOND_MS, reconcile),
     Round("settle-usage", 30 * SECOND_MS, settle_running),
+    Round("settle-bookings", 10 * SECOND_MS, settle_bookings),
+    Round("move-bookings", 5 * SECOND_MS, move_bookings),
     Round("audit-places", 10 * SECOND_MS, audit_places),
     Round("cap-power", cap_power.PERIOD_MS, cap_power.cap_power),
     Round("meter-energy", 15 * SECOND_MS, meter_energy),

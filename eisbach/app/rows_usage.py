@@ -33,6 +33,7 @@ def _settled(seq: int, at_ms: int, body: UsageSettledTogether, texts: Mapping[st
                 "kind": kind,
                 "job": one.job,
                 "attempt": one.attempt,
+                "booking": None,
             }
             ops.append(Insert("transfers", row))
     return ops

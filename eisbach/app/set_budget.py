@@ -1,12 +1,13 @@
 """The budget of a calendar month is raised or lowered; what it no longer covers waits or stops, newest first."""
 
 from eisbach.app import money
+from eisbach.app.booking_money import reserved_by_bookings
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events import BudgetSet, ReservationMoved
 from eisbach.app.state import FactoryState
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.ledger import account, transfer
-from eisbach.core.vocabulary.money import EURO
+from eisbach.core.vocabulary.money import EURO, euro_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 BUDGET_MAX = 10**12 * EURO
@@ -36,6 +37,9 @@ def command(actor: Actor, *, project: str, budget_micro_eur: int) -> Command:
         opened = money.open_period(state, project, context.now)
         if opened is not None:
             return Decision(events=(opened,), again=True)
+        refusal = _booked(state, project, budget_micro_eur)
+        if refusal is not None:
+            return refusal
         period = state.projects[project].period
         names = (account.available, account.reserved, account.charged)
         free, reserved, charged = (state.ledger.balance(name(project, period)) for name in names)
@@ -49,6 +53,20 @@ def command(actor: Actor, *, project: str, budget_micro_eur: int) -> Command:
         return Decision(events=(event, *released, *stops), reply=reply)
 
     return decide
+
+
+def _booked(state: FactoryState, project: str, budget: int) -> Refusal | None:
+    """Return why a budget cannot be lowered so far: in some month bookings have reserved more."""
+    for period, amount in sorted(reserved_by_bookings(state, project).items()):
+        if amount > budget:
+            return Refusal(
+                Reason.BUDGET_BOOKED,
+                f"Bookings have {euro_text(amount)} EUR reserved in {period}, and the budget would be {euro_text(budget)} EUR",
+                "Cancel bookings first (`eisbach bookings`), or leave the budget higher",
+                "budget",
+                {"period": period, "reserved_micro_eur": amount, "budget_micro_eur": budget},
+            )
+    return None
 
 
 def _releases(state: FactoryState, project: str, missing: int) -> tuple[list[ReservationMoved], int]:

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules
 from eisbach.core.metering.indicators import Carbon
 from eisbach.core.power.budget import Connection, Plant, Quarter, Stream
+from eisbach.core.power.series import Series
 
 BY_SITE_FILE = "site-file"
 """On whose word a node is drained that the site file changes or leaves out."""
@@ -47,7 +49,8 @@ class SiteFacts:
     """A site: a place with a country and an operator, and its nodes.
 
     Countries are ISO 3166-1 alpha-2 codes; `parent_country` is that of the operator's ultimate parent, empty
-    where that is the operator's own. `power`, `stream`, `heat` and `carbon` are the tables of these names.
+    where that is the operator's own. `power`, `stream`, `heat` and `carbon` are the tables of these names; `grid_carbon` is
+    the grid's grams a kWh by the hour, `price` what a booking costs here by the hour, in thousandths of the price list.
     """
 
     site: str
@@ -63,6 +66,8 @@ class SiteFacts:
     stream: Stream | None = None
     heat: Quarter | None = None
     carbon: Carbon | None = None
+    grid_carbon: Series | None = None
+    price: Series | None = None
 
     @property
     def plant(self) -> Plant | None:
@@ -82,5 +87,6 @@ class TariffFacts:
     memory_gib_hour: int
     gpu_hour: dict[str, int]
     spot_permille: int
+    booking: BookingRules = DEFAULT_RULES
     valid_from_ms: int | None = None
     valid_until_ms: int | None = None

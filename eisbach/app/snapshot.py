@@ -4,6 +4,7 @@ from hashlib import sha256
 
 import msgspec
 
+from eisbach.app.fold_booking import enter_all
 from eisbach.app.fold_health import renew_available, restore_agenda
 from eisbach.app.fold_planning import restore_planning, saved_planning
 from eisbach.app.fold_shares import grow_tree
@@ -19,6 +20,7 @@ from eisbach.app.state_policy import PolicyState
 from eisbach.app.state_promises import PromiseState
 from eisbach.app.state_shares import SharesState
 from eisbach.core.admission.state import ActiveJob
+from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.price_book import PriceBook
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
@@ -56,6 +58,7 @@ class TariffRecord(msgspec.Struct, frozen=True):
     gpu_hour: dict[str, int]
     spot_permille: int
     valid_until_ms: int | None
+    booking: BookingRules
 
 
 class Saved(msgspec.Struct, frozen=True):
@@ -177,6 +180,7 @@ def decode_state(data: bytes) -> FactoryState:
     restore_planning(state, saved.planning)
     for job in saved.jobs:
         state.scheduler.add(job)
+    enter_all(state)
     state.scheduler.power_caps = state.energy.lowest_caps()
     return state
 

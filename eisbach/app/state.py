@@ -151,6 +151,8 @@ class FactoryState:
     """memo of app/submit_job.py: emptied whenever the fleet or the tariff changes"""
     turned_to: str = ""
     """memo of app/settle_usage.py: the month in which all accounts of jobs are, as far as it has looked"""
+    outlook: Any = None
+    """memo of app/outlook.py: when which nodes are free; made anew whenever the fleet changes"""
 
     def project_named(self, name: str) -> str | None:
         """Return the id of a project by its name or id, or None."""

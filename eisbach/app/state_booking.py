@@ -1,8 +1,80 @@
 """The part of the factory's state that follows from events about quotes held, bookings and what becomes of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules
+from eisbach.core.booking.quote import Option
+from eisbach.core.booking.settle import Stretch
+
+
+@dataclass(slots=True, kw_only=True)
+class Quote:
+    """A quote that has not expired: its options in order, and which bookings came of them.
+
+    `extends` is the booking that its one option makes longer, empty for a new one.
+    """
+
+    quote: str
+    project: str
+    expires_ms: int
+    tariff: str
+    rules: BookingRules
+    options: tuple[Option, ...]
+    extends: str = ""
+    booked: dict[str, str] = field(default_factory=dict)
+    """option -> booking"""
+
+
+@dataclass(slots=True)
+class Hold:
+    """An option whose nodes are kept for a project until an instant."""
+
+    option: str
+    quote: str
+    project: str
+    until_ms: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Booking:
+    """A booking until it is closed.
+
+    `reserved` is what is set aside for it by month, `charged` the total it was charged up to `settled_ms`, `resold`
+    what spot paid on its nodes inside its window, `credited` the owner's share of that so far. `used_ms` is when
+    the owner's first job ran in it, `ended_ms` when it ended (0: it has not). `energy_wh` and `carbon_g` are modelled.
+    """
+
+    booking: str
+    project: str
+    option: str
+    site: str
+    flavour: str
+    nodes: tuple[str, ...]
+    level: str
+    from_ms: int
+    until_ms: int
+    stretches: tuple[Stretch, ...]
+    tariff: str
+    rules: BookingRules = DEFAULT_RULES
+    settled_ms: int = 0
+    charged: int = 0
+    credited: int = 0
+    resold: int = 0
+    reserved: dict[str, int] = field(default_factory=dict)
+    used_ms: int = 0
+    ended_ms: int = 0
+    energy_wh: int = 0
+    carbon_g: int | None = None
 
 
 @dataclass(slots=True)
 class BookingState:
     """What decisions about quotes held, bookings and what becomes of them read. Saved in snapshots as it stands: plain values, no indexes."""
+
+    quotes: dict[str, Quote] = field(default_factory=dict)
+    holds: dict[str, Hold] = field(default_factory=dict)
+    """option -> the hold on it"""
+    bookings: dict[str, Booking] = field(default_factory=dict)
+    """those that have not ended"""
+    closing: dict[str, Booking] = field(default_factory=dict)
+    """those that have, while spot on their nodes is not settled yet"""

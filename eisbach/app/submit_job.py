@@ -11,6 +11,7 @@ from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events import JobSubmitted, PartTuple
 from eisbach.app.find_data import data_sets_of, missing_data
 from eisbach.app.places import compiled_for, where_for
+from eisbach.app.run_in_booking import shapes_inside
 from eisbach.app.set_shares import price_permille
 from eisbach.app.state import FactoryState
 from eisbach.app.state_shares import FULL_PRICE
@@ -49,7 +50,18 @@ class _Unit(NamedTuple):
 
 
 def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int) -> Priced | Refusal | Forbidden:
-    """Return the price of a task where the rules that hold in a project let it be, or why there is none."""
+    """Return the price of a task where the rules that hold in a project let it be, or why there is none.
+
+    Inside a booking it costs nothing: that is paid already.
+    """
+    priced = _price_where_allowed(state, project, spec, now)
+    if not spec.booking or not isinstance(priced, Priced):
+        return priced
+    shapes = shapes_inside(state, project, spec, priced.shapes)
+    return shapes if isinstance(shapes, Refusal) else Priced(shapes, (0,) * len(shapes), 0, priced.tariff)
+
+
+def _price_where_allowed(state: FactoryState, project: str, spec: JobSpec, now: int) -> Priced | Refusal | Forbidden:
     data = data_sets_of(spec)
     where = where_for(state, project, spec.placement, data)
     permille = price_permille(state, project)
@@ -190,6 +202,7 @@ def _accept(
         parts=_parts(priced.shapes),
         within=spec.within.level.value if spec.within is not None else "",
         within_required=spec.within is not None and spec.within.is_required,
+        booking=spec.booking,
         transfers=transfers if is_funded else (),
     )
     reply = {

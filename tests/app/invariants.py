@@ -15,6 +15,8 @@ from eisbach.app.snapshot import decode_state, encode_state, fingerprint
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
 from eisbach.core.billing.invoice import Document
+from eisbach.core.booking.settle import due_by, price_of
+from eisbach.core.capacity.calendar import EntryKind
 from eisbach.core.capacity.health import Health
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
@@ -33,6 +35,7 @@ def check_step(factory: Factory) -> None:
     check_places(state)
     check_nodes(state, factory.clock.now())
     check_money(state)
+    check_bookings(factory)
     check_jobs(factory)
     plan = decide(state.scheduler, factory.clock.now())
     assert plan.starts == (), "who can start has started"
@@ -131,6 +134,9 @@ def check_money(state: FactoryState) -> None:
         if job.state is JobState.WAITING:
             assert account.reserved == (account.cap - account.charged if job.is_funded else 0), f"{name} may start in full"
         expected[reserved(account.project, account.period)] += account.reserved
+    for booking in state.booking.bookings.values():
+        for period, amount in booking.reserved.items():
+            expected[reserved(booking.project, period)] += amount
     for name, balance in ledger.balances.items():
         if name.endswith("/reserved"):
             assert balance == expected[name], f"{name}: what is reserved is reserved for a job"
@@ -139,6 +145,28 @@ def check_money(state: FactoryState) -> None:
             parts = (available, reserved, charged)
             free, kept, spent = (ledger.balance(part(project.project, project.period)) for part in parts)
             assert free + kept + spent == max(project.budget, kept + spent), "a month grants its budget and no more"
+
+
+def check_bookings(factory: Factory) -> None:
+    """A booking is paid for what is past and has the rest set aside; its nodes are in the calendar, and in nobody else's."""
+    state = factory.app.applier.state
+    entries = {entry.id: entry for entry in state.scheduler.calendar if entry.kind is EntryKind.BOOKING}
+    for name, booking in state.booking.bookings.items():
+        assert booking.charged == due_by(booking.stretches, booking.settled_ms)
+        assert booking.charged + sum(booking.reserved.values()) == price_of(booking.stretches)
+        assert 0 <= booking.credited <= booking.resold
+        assert (booking.stretches[0].from_ms, booking.stretches[-1].until_ms) == (booking.from_ms, booking.until_ms)
+        entry = entries.pop(name)
+        assert (entry.from_ms, entry.until_ms, entry.nodes) == (booking.from_ms, booking.until_ms, booking.nodes)
+        row = factory.store.row("bookings", name)
+        assert row is not None
+        assert (row["charged"], row["credited"], row["price"]) == (booking.charged, booking.credited, price_of(booking.stretches))
+        assert (row["nodes"].split(), row["until_ms"]) == (list(booking.nodes), booking.until_ms)
+    assert set(entries) == set(state.booking.holds), "nothing else is entered as booked"
+    for job in state.scheduler.holding.values():
+        if job.booking:
+            booked = state.booking.bookings.get(job.booking)
+            assert booked is None or {share.node for share in job.shares} <= set(booked.nodes), "it runs on its booking's nodes"
 
 
 def check_jobs(factory: Factory) -> None:
@@ -178,6 +206,7 @@ def indexes(state: FactoryState) -> Any:
         dict(scheduler.unfunded),
         sorted(scheduler.holding),
         {name: vars_of(node) for name, node in scheduler.fleet.nodes.items()},
+        sorted((entry.kind.value, entry.id, entry.from_ms, entry.until_ms, entry.nodes) for entry in scheduler.calendar),
     )
 
 

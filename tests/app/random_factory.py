@@ -9,6 +9,8 @@ from pathlib import Path
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.app import (
     announce_data_set,
+    book_capacity,
+    cancel_booking,
     cancel_job,
     cap_power,
     close_nodes,
@@ -17,11 +19,14 @@ from eisbach.app import (
     credit_invoice,
     delete_data_set,
     drain_node,
+    extend_booking,
+    hold_option,
     issue_invoice,
     issue_token,
     keep_secret,
     promise_register,
     prove_residency,
+    quote_capacity,
     receive_archive,
     set_billing,
     set_budget,
@@ -37,11 +42,13 @@ from eisbach.app.commands import SYSTEM, IdempotencyKey
 from eisbach.app.data_shelves import shelf_of
 from eisbach.app.export_organisation import Export
 from eisbach.app.open_factory import apply_site_changes
+from eisbach.app.quote_capacity import Wanted
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts, SiteFacts, TariffFacts
 from eisbach.app.state_data import Stage
 from eisbach.app.tend_data_sets import tend_data_sets
 from eisbach.app.tend_nodes import Act
+from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
@@ -161,6 +168,10 @@ class RandomFactory:
             self.address: 2,
             self.invoice: 4,
             self.credit: 2,
+            self.book: 12,
+            self.hold: 3,
+            self.change_booking: 8,
+            self.run_inside: 5,
             self.shares: 3,
             self.scheduler: 1,
         }
@@ -252,6 +263,73 @@ class RandomFactory:
         now = self.factory.clock.now()
         self.factory.pass_time(month_end(now) - now + self.chance.choice([-HOUR_MS, -1, 0, 1, HOUR_MS, DAY_MS]))
         return self.rounds() if self.chance.random() < 0.6 else "without a round"
+
+    def a_quote(self) -> list[str]:
+        """The options of a new quote for some nodes and hours, soon or later."""
+        chance, app = self.chance, self.factory.app
+        wanted = Wanted(
+            flavour=chance.choice(["cpu", "h200"]),
+            nodes=chance.choice([1, 1, 2]),
+            length_ms=chance.choice([10 * MINUTE_MS, 5 * HOUR_MS, 30 * HOUR_MS, 40 * DAY_MS]),
+            from_ms=self.factory.clock.now() + chance.choice([0, 0, 0, HOUR_MS, 20 * DAY_MS]),
+        )
+        project = chance.choice(self.projects)
+        quote = self.factory.perform(quote_capacity.command(SYSTEM, app.sites, project=project, wanted=wanted))
+        return [] if isinstance(quote, Refusal) else [one["option"] for one in quote["options"]]
+
+    def book(self) -> str:
+        """Somebody books what was quoted now or some time ago; sometimes twice."""
+        known = self.factory.app.applier.state.booking.quotes.values()
+        older = [f"{quote.quote}.1" for quote in known if not quote.extends]
+        options = self.a_quote() if not older or self.chance.random() < 0.7 else older
+        if not options:
+            return "no option"
+        option = self.chance.choice(options)
+        for _ in range(self.chance.choice([1, 1, 2])):
+            answer = self.factory.perform(book_capacity.command(SYSTEM, self.factory.app.sites, option=option))
+        if isinstance(answer, Refusal):
+            return answer.reason.value
+        inside = self.run_inside(str(answer["booking"])) if self.chance.random() < 0.5 else "nothing"
+        return f"{answer['booking']}, {inside} inside"
+
+    def hold(self) -> str:
+        options = self.a_quote()
+        if not options:
+            return "no option"
+        self.factory.perform(hold_option.command(SYSTEM, option=options[0]))
+        if self.chance.random() < 0.3:
+            self.factory.perform(hold_option.release(SYSTEM, option=options[0]))
+        return options[0]
+
+    def a_booking(self) -> str:
+        known = sorted(self.factory.app.applier.state.booking.bookings)
+        return self.chance.choice(known) if known else "bkg_none"
+
+    def change_booking(self) -> str:
+        """A booking is cancelled or made longer, or a node of it takes no work any more."""
+        booking, sites = self.a_booking(), self.factory.app.sites
+        known = self.factory.app.applier.state.booking.bookings.get(booking)
+        if known is not None and self.chance.random() < 0.5:
+            node = self.chance.choice(known.nodes)
+            self.factory.perform(drain_node.command(SYSTEM, node=node, drained=True, stop_work=True))
+            self.factory.pass_time(max(0, min(known.from_ms - self.factory.clock.now(), HOUR_MS)) + MINUTE_MS)
+            self.factory.run_rounds()
+            return f"drain {node} of {booking}"
+        if self.chance.random() < 0.4:
+            self.factory.perform(cancel_booking.command(SYSTEM, booking=booking))
+            return f"cancel {booking}"
+        length = self.chance.choice([MINUTE_MS, HOUR_MS, 30 * DAY_MS])
+        quote = self.factory.perform(extend_booking.command(SYSTEM, sites, booking=booking, length_ms=length))
+        if not isinstance(quote, Refusal):
+            self.factory.perform(book_capacity.command(SYSTEM, sites, option=quote["options"][0]["option"]))
+        return f"extend {booking}"
+
+    def run_inside(self, name: str = "") -> str:
+        booking = self.factory.app.applier.state.booking.bookings.get(name or self.a_booking())
+        if booking is None:
+            return "no booking"
+        spec = self.a_spec()._replace(booking=booking.booking, capacity_class=CapacityClass.RESERVED)
+        return self.took(self.factory.perform(submit_job.command(SYSTEM, project=booking.project, spec=spec)))
 
     def an_active(self) -> str | None:
         active = sorted(self.factory.app.applier.state.scheduler.jobs)
@@ -552,7 +630,11 @@ class RandomFactory:
 
     def a_price_list(self) -> tuple[TariffFacts, ...]:
         """The prices of these tests, sometimes dearer, sometimes with a version that is to come, and comes or does not."""
-        prices = replace(TARIFF, core_hour=self.chance.choice([TARIFF.core_hour, TARIFF.core_hour, 40_000]))
+        prices = replace(
+            TARIFF,
+            core_hour=self.chance.choice([TARIFF.core_hour, TARIFF.core_hour, 40_000]),
+            booking=BookingRules(no_show_ms=self.chance.choice([0, 4 * HOUR_MS])),
+        )
         next_month = month_end(self.factory.clock.now())
         later = replace(TARIFF, version="later", core_hour=50_000, valid_from_ms=next_month)
         return (prices, later) if self.chance.random() < 0.5 else (prices,)

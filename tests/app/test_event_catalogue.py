@@ -21,6 +21,7 @@ from eisbach.app import (
 from eisbach.app.commands import SYSTEM
 from eisbach.app.event_codec import open_event
 from eisbach.app.events import KIND_OF, KINDS, Body
+from eisbach.app.events_booking import HoldReleased, OptionHeld, QuoteGiven
 from eisbach.app.events_policy import PlacementRefused, ResidencyStated
 from eisbach.app.rounds import Round
 from eisbach.core.vocabulary.money import EURO
@@ -46,6 +47,9 @@ MAKE_NO_ROWS = {
     events.ServerStarted: "read in the log alone",
     events.ClockJumped: "read in the log alone",
     events.SecretSet: "names of secrets stand in no table",
+    QuoteGiven: "forgotten when it expires; what is booked of it tells all of it again",
+    OptionHeld: "as QuoteGiven",
+    HoldReleased: "as QuoteGiven",
     events.PeriodOpened: "its transfers are its rows",
     events.TariffWithdrawn: "its row stays: no other version gets its name",
     ResidencyStated: "read in the log and in proofs alone",
@@ -93,6 +97,7 @@ def test_every_body_with_transfers_names_them_so():
     assert carriers == {
         "attempt.ended", "budget.set", "job.ended", "job.funded", "job.reservation_moved", "job.submitted", "period.opened", "usage.settled",
         "usage.settled_together",
+        "booking.made", "booking.extended", "booking.reduced", "booking.settled", "booking.ended", "booking.closed",
     }  # fmt: skip
 
 

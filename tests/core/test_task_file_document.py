@@ -68,4 +68,4 @@ def test_the_example_is_a_task() -> None:
     example = yaml.safe_load(TEXT.split("```yaml\n", 1)[1].split("```", 1)[0])
     spec = parse_task({**example, "workdir": "sha256:" + "0" * 64}, defaults=TaskDefaults())
     assert isinstance(spec, JobSpec)
-    assert set(example) | {"class"} == TASK_KEYS
+    assert set(example) | {"class", "booking"} == TASK_KEYS

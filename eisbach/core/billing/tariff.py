@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 
 ANY_GPU = "*"
@@ -15,7 +16,7 @@ class Tariff:
 
     `label` says what the list is (the shipped one is an example price list). `spot_permille` is the share of the
     price that spot capacity costs, in thousandths. It is valid from `valid_from_ms` until the next version begins, or until
-    `valid_until_ms` (not included).
+    `valid_until_ms` (not included). `booking` are the rules of bookings that are quoted by it.
     """
 
     version: str
@@ -26,6 +27,7 @@ class Tariff:
     gpu_hour: Mapping[str, int]
     spot_permille: int = 1000
     valid_until_ms: int | None = None
+    booking: BookingRules = DEFAULT_RULES
 
     def price(self, shape: NodeShape, nodes: int, capacity_class: CapacityClass) -> int | None:
         """Return the micro-euro an hour that `nodes` of this shape cost, rounded down once; None without a price."""

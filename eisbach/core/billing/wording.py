@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eisbach.core.billing.invoice import HOUR_PARTS, Document, DocumentKind, Line
+from eisbach.core.billing.invoice import HOUR_PARTS, RESOLD, Document, DocumentKind, Line
 from eisbach.core.billing.vat import half_up
 from eisbach.core.vocabulary.interval import calendar_date, date_text
 from eisbach.core.vocabulary.money import euro_text
@@ -27,6 +27,7 @@ _WORDS = {
         "credit-note": "Gutschrift (Rechnungskorrektur)",
         "capacity": "Rechenkapazität",
         "taken_back": "Zurückgenommen (Störung auf unserer Seite): Rechenkapazität",
+        "resold": "Gutschrift für ungenutzte Zeit einer Buchung, die als Spot verkauft wurde:",
         "place": "Projekt {project}, Standort {site} ({country}), Tarif {tariff}, {price} EUR je Stunde",
         "simulated": "SIMULIERTER Standort",
         "correction": "Gutschrift zur Rechnung {invoice}",
@@ -47,6 +48,7 @@ _WORDS = {
         "credit-note": "Credit note",
         "capacity": "Computing capacity",
         "taken_back": "Taken back (a fault on our side): computing capacity",
+        "resold": "Credit for idle time of a booking that was sold as spot:",
         "place": "Project {project}, site {site} ({country}), tariff {tariff}, {price} EUR an hour",
         "simulated": "SIMULATED site",
         "correction": "Credit for invoice {invoice}",
@@ -75,6 +77,8 @@ def line_name(document: Document, line: Line) -> str:
     words, supply = _words(document), line.supply
     if not supply.flavour:
         return words["correction"].format(invoice=_referred(document))
+    if supply.capacity_class == RESOLD:
+        return f"{words['resold']} {supply.flavour}"
     kind = words["taken_back" if supply.is_taken_back else "capacity"]
     return f"{kind} {supply.flavour}, {supply.capacity_class}"
 

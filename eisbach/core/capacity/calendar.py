@@ -57,7 +57,7 @@ Slot = tuple[int, int, str, str]
 class Calendar:
     """All entries, by key and by node. It dates the nodes of its fleet; time passes only by events that remove entries."""
 
-    __slots__ = ("_entries", "_fleet", "_on", "_starts", "freed", "promises")
+    __slots__ = ("_entries", "_fleet", "_on", "_starts", "changed", "freed", "promises")
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -68,6 +68,8 @@ class Calendar:
         """job -> its promise"""
         self.freed = 0
         """how often nodes were let go of: what did not fit may fit since"""
+        self.changed: set[str] = set()
+        """nodes whose entries changed since app/outlook.py looked at them"""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -159,6 +161,7 @@ class Calendar:
         return next((start for start, end, _, _ in self._on.get(node, ()) if end > now), None)
 
     def _date(self, node: str) -> None:
+        self.changed.add(node)
         slots = self._on.get(node, ())
         self._fleet.set_dated(node, next((start for start, _, kind, key in slots if not self._is_shared(kind, key)), None))
 

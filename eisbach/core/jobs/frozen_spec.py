@@ -46,6 +46,7 @@ def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
         "class": spec.capacity_class.value,
         "placement": {key: list(values) for key, values in limits_of(spec.placement)},
         "within": _within_to_mapping(spec.within),
+        "booking": spec.booking,
     }
 
 
@@ -70,6 +71,7 @@ def spec_from_mapping(mapping: Mapping[str, Any]) -> JobSpec:
         # older specifications have none
         placement=rule_of(tuple((key, tuple(values)) for key, values in mapping.get("placement", {}).items())),
         within=_within_from_mapping(mapping.get("within")),
+        booking=mapping.get("booking", ""),
     )
 
 

@@ -61,7 +61,7 @@ class JobSpec(NamedTuple):
     `data` are pairs of a name in the task and the data set behind it.
     `secrets` are names of the project's stored secrets that become environment variables; values never stand here.
     `placement` is the job's own rule; those of its organisation, project and data sets hold as well. `within` is how near to
-    one another its nodes shall be.
+    one another its nodes shall be. `booking` is the one that it runs inside, empty without.
     """
 
     name: str
@@ -80,3 +80,4 @@ class JobSpec(NamedTuple):
     capacity_class: CapacityClass = CapacityClass.ON_DEMAND
     placement: PlacementRule = NO_RULE
     within: Within | None = None
+    booking: str = ""

@@ -20,6 +20,7 @@ NAME_LENGTH_MAX = 63
 COMMAND_BYTES_MAX = 256 * 1024
 CHECKPOINT_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2")
 
+_BOOKING_LENGTH_MAX = 80
 _RETRY_FORM = "a number of further tries such as 3, or {max_attempts: 4}"
 
 
@@ -71,9 +72,10 @@ def parse_task(raw: object, *, defaults: TaskDefaults) -> JobSpec | tuple[Refusa
         checkpoint=_checkpoint(raw.get("checkpoint"), defaults, findings),
         retry=_retry(raw.get("retry"), defaults, findings),
         outputs=parse_outputs(raw.get("outputs"), findings),
-        capacity_class=_capacity_class(raw.get("class"), resources.is_spot, findings),
+        capacity_class=_capacity_class(raw.get("class"), resources.is_spot, "booking" in raw, findings),
         placement=parse_placement(raw.get("placement"), "placement", findings),
         within=parse_within(raw.get("within"), findings),
+        booking=_booking(raw.get("booking"), findings),
     )
     return tuple(findings.refusals) if findings.refusals else spec
 
@@ -251,16 +253,33 @@ def _retry(value: object, defaults: TaskDefaults, findings: Findings) -> RetryRu
     return RetryRule()
 
 
-def _capacity_class(value: object, is_spot: bool | None, findings: Findings) -> CapacityClass:
+def _booking(value: object, findings: Findings) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str) or not _is_booking(value):
+        findings.wrong("booking", value, "the id of a booking such as bkg_01..., as `eisbach bookings` lists it")
+        return ""
+    return value
+
+
+def _is_booking(value: str) -> bool:
+    return value.startswith("bkg_") and value.isascii() and value.replace("_", "").isalnum() and len(value) <= _BOOKING_LENGTH_MAX
+
+
+def _capacity_class(value: object, is_spot: bool | None, is_booked: bool, findings: Findings) -> CapacityClass:
     name = value.strip().lower().replace("_", "-") if isinstance(value, str) else ""
+    if is_booked:
+        if is_spot or name not in ("", "reserved"):
+            findings.invalid("class", "The task runs inside a booking, but asks for another capacity class", "Leave `class` out")
+        return CapacityClass.RESERVED
     if value is None:
         return CapacityClass.SPOT if is_spot else CapacityClass.ON_DEMAND
     if name == "reserved":
         findings.refuse(
             Reason.NOT_SUPPORTED,
             "class",
-            "`class: reserved` is given by a booking, not by a task file",
-            "Write on-demand or spot",
+            "`class: reserved` is given by a booking",
+            "Name it with `booking: bkg_...`, or write on-demand or spot",
         )
     elif name not in ("on-demand", "spot"):
         findings.wrong("class", value, "on-demand or spot")

@@ -10,6 +10,7 @@ TASK_KEYS = frozenset(
     {
         "name", "workdir", "num_nodes", "resources", "envs", "secrets", "setup", "run",
         "time_limit", "checkpoint", "retry", "outputs", "class", "placement", "data", "within",
+        "booking",
     }
 )  # fmt: skip
 RESOURCE_KEYS = frozenset(

@@ -1,0 +1,211 @@
+"""An option becomes a booking: looked at once more, its price set aside, its nodes entered into the calendar, all in one event.
+
+An option that was booked before answers with the booking that came of it. Where others were faster, the answer is a refusal
+with a new quote in it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from eisbach.app import booking_money, money, outlook, quote_capacity
+from eisbach.app.commands import Actor, Command, Context, Decision
+from eisbach.app.events_booking import BookingExtended, BookingMade
+from eisbach.app.fold_booking import option_named
+from eisbach.app.site_facts import SiteFacts
+from eisbach.app.state import FactoryState
+from eisbach.app.state_booking import Booking, Quote
+from eisbach.core.booking.quote import Option
+from eisbach.core.booking.settle import Stretch, by_month, due_by
+from eisbach.core.booking.timetable import LEVELS, Ask
+from eisbach.core.capacity.calendar import Calendar, EntryKind
+from eisbach.core.vocabulary.interval import date_text
+from eisbach.core.vocabulary.quantities import MINUTE_MS
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+
+def command(actor: Actor, sites: Mapping[str, SiteFacts], *, option: str) -> Command:
+    """Return the command that books an option of a quote."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        quote = state.booking.quotes.get(option.rpartition(".")[0])
+        chosen = option_named(state, option)
+        before = (quote.booked.get(option) if quote is not None else None) or _booked_from(state, option)
+        if before is not None:
+            return Decision(reply={"booking": before, "option": option, "again": True})
+        if quote is None or chosen is None or _has_expired(state, quote, option, context.now):
+            return expired(option)
+        opened = money.open_period(state, quote.project, context.now)
+        if opened is not None:
+            return Decision(events=(opened,), again=True)
+        if chosen.from_ms < context.now:
+            return _taken(state, context, actor, sites, quote, chosen, "its window has begun")
+        met = conflict(state, chosen, option, context.now)
+        if met:
+            return _taken(state, context, actor, sites, quote, chosen, met)
+        if quote.extends:
+            return _extend(state, context, actor, quote, option, chosen)
+        wanted = by_month([_stretch(chosen)], chosen.from_ms, chosen.until_ms)
+        refusal = booking_money.lacking(state, quote.project, wanted)
+        if refusal is not None:
+            return refusal
+        made = _made(state, context, actor, quote, option, chosen, wanted)
+        reply = {"booking": made.booking, "option": option, "project": quote.project, "price": chosen.price, "again": False}
+        return Decision(events=(made,), reply=reply, status=201)
+
+    return decide
+
+
+def expired(option: str) -> Refusal:
+    """Return the refusal of an option that no quote names any more."""
+    return Refusal(
+        Reason.QUOTE_EXPIRED,
+        f"No quote in force names the option {option!r}: it has expired, or there was none",
+        "Ask for a new quote (`eisbach quote`)",
+        "option",
+        {"option": option},
+    )
+
+
+def conflict(state: FactoryState, chosen: Option, name: str, now: int) -> str:
+    """Return in words why the nodes of an option cannot be had any more, empty where they can.
+
+    `name` is what it is held or booked by: its own entry is in nobody's way.
+    """
+    calendar, fleet = state.scheduler.calendar, state.scheduler.fleet
+    ready = outlook.ready_minutes(state, now, 0)
+    for node in chosen.nodes:
+        known = fleet.nodes.get(node)
+        if known is None or known.removed or known.drained:
+            return f"the node {node} takes no work"
+        if ready.get(node, 0) * MINUTE_MS > chosen.from_ms:
+            return f"the node {node} is in use beyond the start of the window"
+        if _is_taken(calendar, node, chosen, name):
+            return f"the node {node} was taken"
+    return ""
+
+
+def _is_taken(calendar: Calendar, node: str, chosen: Option, name: str) -> bool:
+    own = (EntryKind.BOOKING, name)
+    return any(entry.key != own for entry in calendar.meeting(node, chosen.from_ms, chosen.until_ms))
+
+
+def _has_expired(state: FactoryState, quote: Quote, option: str, now: int) -> bool:
+    hold = state.booking.holds.get(option)
+    return quote.expires_ms <= now and (hold is None or hold.until_ms <= now)
+
+
+def _booked_from(state: FactoryState, option: str) -> str | None:
+    """Return the booking that came of an option whose quote is forgotten already."""
+    return next((one.booking for one in state.booking.bookings.values() if one.option == option), None)
+
+
+def _stretch(chosen: Option) -> Stretch:
+    return Stretch(chosen.from_ms, chosen.until_ms, chosen.price)
+
+
+def _made(
+    state: FactoryState, context: Context, actor: Actor, quote: Quote, name: str, chosen: Option, wanted: Mapping[str, int]
+) -> BookingMade:
+    return BookingMade(
+        booking=context.ids.new("bkg", context.now),
+        project=quote.project,
+        option=name,
+        site=chosen.site,
+        simulated=state.sites[chosen.site].is_simulated,
+        flavour=chosen.flavour,
+        nodes=chosen.nodes,
+        level=chosen.level,
+        domain=chosen.domain,
+        from_ms=chosen.from_ms,
+        until_ms=chosen.until_ms,
+        stretches=((chosen.from_ms, chosen.until_ms, chosen.price),),
+        tariff=quote.tariff,
+        rules=asdict(quote.rules),
+        energy_wh=chosen.energy_wh,
+        carbon_g=chosen.carbon_g,
+        by=actor.token,
+        transfers=booking_money.tuples(booking_money.reservations(state, quote.project, wanted)),
+    )
+
+
+def _extend(
+    state: FactoryState, context: Context, actor: Actor, quote: Quote, name: str, chosen: Option
+) -> Decision | Refusal:
+    booking = state.booking.bookings.get(quote.extends)
+    if booking is None:
+        return over(quote.extends)
+    if booking.until_ms != chosen.from_ms or booking.nodes != chosen.nodes:
+        return Refusal(
+            Reason.OPTION_TAKEN,
+            f"The booking {booking.booking} has changed since this extension was quoted",
+            f"Ask again with `eisbach booking extend {booking.booking}`",
+            "option",
+        )
+    stretches = (*booking.stretches, _stretch(chosen))
+    wanted = by_month([_stretch(chosen)], chosen.from_ms, chosen.until_ms)
+    refusal = booking_money.lacking(state, quote.project, wanted)
+    if refusal is not None:
+        return refusal
+    now = max(booking.settled_ms, min(context.now, booking.until_ms))
+    event = BookingExtended(
+        booking=booking.booking,
+        project=booking.project,
+        option=name,
+        until_ms=chosen.until_ms,
+        stretches=tuple((one.from_ms, one.until_ms, one.price) for one in stretches),
+        settled_ms=now,
+        charged=due_by(stretches, now),
+        energy_wh=booking.energy_wh + chosen.energy_wh,
+        carbon_g=_sum(booking.carbon_g, chosen.carbon_g),
+        by=actor.token,
+        transfers=booking_money.tuples(booking_money.changed(state, booking, stretches, now)),
+    )
+    reply = {"booking": booking.booking, "option": name, "project": booking.project, "price": chosen.price, "again": False}
+    return Decision(events=(event,), reply=reply, status=201)
+
+
+def _sum(before: int | None, added: int | None) -> int | None:
+    return before + added if before is not None and added is not None else None
+
+
+def over(booking: str) -> Refusal:
+    """Return the refusal of what is no longer possible with a booking that has ended."""
+    return Refusal(
+        Reason.BOOKING_OVER, f"The booking {booking} is over", "Ask for a new quote (`eisbach quote`)", "booking", {"booking": booking}
+    )
+
+
+def _taken(
+    state: FactoryState, context: Context, actor: Actor, sites: Mapping[str, SiteFacts], quote: Quote, chosen: Option, why: str
+) -> Decision | Refusal:
+    """Return the refusal of an option that is gone, with a new quote for the same in it where there is one."""
+    what = f"The option for {len(chosen.nodes)} nodes from {date_text(chosen.from_ms)} cannot be booked any more: {why}"
+    tariff = state.prices.at(context.now)
+    if quote.extends or tariff is None:
+        return Refusal(Reason.OPTION_TAKEN, what, "Ask for a new quote (`eisbach quote`)", "option")
+    ask = _same(chosen, tariff.booking.lead_ms, context.now)
+    found = quote_capacity.search(state, sites, tariff, quote.project, chosen.flavour, ask, context.now)
+    if isinstance(found, Refusal):
+        return Refusal(Reason.OPTION_TAKEN, what, str(found), "option")
+    event = quote_capacity.given(context, actor, quote.project, tariff, found)
+    refusal = Refusal(
+        Reason.OPTION_TAKEN,
+        what,
+        f"Choose one of the new options of {event.quote}",
+        "option",
+        {"quote": quote_capacity.told(state, event)},
+    )
+    return Decision(events=(event,), refusal=refusal)
+
+
+def _same(chosen: Option, lead_ms: int, now: int) -> Ask:
+    length = (chosen.until_ms - chosen.from_ms) // MINUTE_MS
+    first = max(-(-(now + lead_ms) // MINUTE_MS), chosen.from_ms // MINUTE_MS)
+    within = chosen.level if chosen.level in LEVELS else ""
+    return Ask(nodes=len(chosen.nodes), length=length, first=first, last=first + quote_capacity.SEARCHED_MS // MINUTE_MS, within=within)
+
+
+def booking_of(state: FactoryState, name: str) -> Booking | Refusal:
+    """Return a booking that has not ended, or why there is none."""
+    known = state.booking.bookings.get(name)
+    return known if known is not None else over(name)

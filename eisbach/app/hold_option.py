@@ -1,0 +1,67 @@
+"""An option is held: its nodes are kept for the project for some minutes, at no price; and let go again."""
+
+from eisbach.app.book_capacity import conflict, expired
+from eisbach.app.commands import Actor, Command, Context, Decision
+from eisbach.app.events_booking import HoldReleased, OptionHeld
+from eisbach.app.fold_booking import option_named
+from eisbach.app.state import FactoryState
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+RELEASED, EXPIRED = "released", "expired"
+
+
+def command(actor: Actor, *, option: str) -> Command:
+    """Return the command that holds an option; one that is held already stays held until the same instant."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        expired_holds = releases(state, context.now)
+        if expired_holds:
+            return Decision(events=expired_holds, again=True)
+        quote, chosen = state.booking.quotes.get(option.rpartition(".")[0]), option_named(state, option)
+        known = state.booking.holds.get(option)
+        if known is not None:
+            return Decision(reply={"option": option, "held_until_ms": known.until_ms})
+        if quote is None or chosen is None or quote.expires_ms <= context.now:
+            return expired(option)
+        if option in quote.booked:
+            return Refusal(Reason.ALREADY_BOOKED, f"The option {option} is the booking {quote.booked[option]}", "There is nothing to hold")
+        held = sum(hold.project == quote.project for hold in state.booking.holds.values())
+        if held >= quote.rules.holds_max:
+            return Refusal(
+                Reason.TOO_MANY_HOLDS,
+                f"The project holds {held} options, and more are not possible at a time",
+                "Book one of them, let one go, or wait until one expires",
+                "option",
+                {"held": held, "holds_max": quote.rules.holds_max},
+            )
+        met = conflict(state, chosen, option, context.now)
+        if met or chosen.from_ms < context.now:
+            return Refusal(Reason.OPTION_TAKEN, f"The option cannot be held any more: {met or 'its time has begun'}", "Ask for a new quote", "option")
+        until = min(context.now + quote.rules.hold_ms, chosen.from_ms)
+        event = OptionHeld(quote=quote.quote, option=option, project=quote.project, until_ms=until, by=actor.token)
+        return Decision(events=(event,), reply={"option": option, "held_until_ms": until}, status=201)
+
+    return decide
+
+
+def release(actor: Actor, *, option: str) -> Command:
+    """Return the command that lets a held option go; one that is not held is let go already."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        hold = state.booking.holds.get(option)
+        reply = {"option": option, "held_until_ms": 0}
+        if hold is None:
+            return Decision(reply=reply)
+        event = HoldReleased(quote=hold.quote, option=option, project=hold.project, cause=RELEASED)
+        return Decision(events=(event,), reply=reply)
+
+    return decide
+
+
+def releases(state: FactoryState, now: int) -> tuple[HoldReleased, ...]:
+    """Return the events that end the holds whose time is over."""
+    return tuple(
+        HoldReleased(quote=hold.quote, option=hold.option, project=hold.project, cause=EXPIRED)
+        for hold in state.booking.holds.values()
+        if hold.until_ms <= now
+    )

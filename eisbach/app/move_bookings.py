@@ -1,0 +1,120 @@
+"""The round that keeps bookings on nodes that can be used: they move to equal nodes, and where there are none the price falls.
+
+A node cannot be used when it has left, is lost or takes no work, or when maintenance or a drain is entered for a time inside the
+booking's window. Work of the owner that still runs on a node keeps it until it ends.
+"""
+
+from typing import TYPE_CHECKING
+
+from eisbach.app import booking_money, money, outlook
+from eisbach.app.cancel_booking import LOST, ended
+from eisbach.app.commands import SYSTEM, Context, Decision
+from eisbach.app.event_body import Body
+from eisbach.app.events_booking import BookingMoved, BookingReduced
+from eisbach.app.state import FactoryState
+from eisbach.app.state_booking import Booking
+from eisbach.core.booking.move import moved
+from eisbach.core.booking.settle import due_by, ending_of, price_of, without_nodes
+from eisbach.core.vocabulary.quantities import MINUTE_MS
+from eisbach.core.vocabulary.reasons import Refusal
+
+if TYPE_CHECKING:
+    from eisbach.app.application import Application
+
+CAUSE = "node-unusable"
+
+
+def move_bookings(application: "Application") -> int:
+    """Move or reduce every booking with nodes that cannot be used; return how many steps that took."""
+    steps = 0
+    while application.ask(lambda state, now: bool(_events(state, now))).result():
+        answer = application.perform(_decide).result()
+        if isinstance(answer, Refusal) or not answer["steps"]:
+            break
+        steps += int(answer["steps"])
+    return steps
+
+
+def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
+    events = _events(state, context.now)
+    return Decision(events=tuple(events), reply={"steps": len(events)})
+
+
+def _events(state: FactoryState, now: int) -> list[Body]:
+    """Return the next step for at most one booking of each project, so that the next one sees what this one changed."""
+    events: list[Body] = []
+    seen: set[str] = set()
+    taken: set[str] = set()
+    for booking in state.booking.bookings.values():
+        if booking.project in seen or booking.until_ms <= now:
+            continue
+        bad = unusable(state, booking, now)
+        if not bad:
+            continue
+        step = money.open_period(state, booking.project, now) or _step(state, booking, bad, taken, now)
+        if step is not None:
+            seen.add(booking.project)
+            taken.update(getattr(step, "nodes", ()))
+            events.append(step)
+    return events
+
+
+def unusable(state: FactoryState, booking: Booking, now: int) -> frozenset[str]:
+    """Return the nodes of a booking that it cannot use for the rest of its window."""
+    fleet, calendar = state.scheduler.fleet, state.scheduler.calendar
+    start = max(now, booking.from_ms)
+    own = {share.node for job in state.scheduler.holding.values() if job.booking == booking.booking for share in job.shares}
+    return frozenset(
+        name
+        for name in booking.nodes
+        if fleet.nodes[name].removed
+        or (
+            name not in own
+            and (
+                fleet.nodes[name].drained
+                or any(not entry.kind.is_tenants for entry in calendar.meeting(name, start, booking.until_ms))
+            )
+        )
+    )
+
+
+def _step(state: FactoryState, booking: Booking, bad: frozenset[str], taken: set[str], now: int) -> Body | None:
+    stand = outlook.outlook_of(state).timetable.stands.get((booking.site, booking.flavour))
+    is_begun = booking.from_ms <= now
+    start = max(now, booking.from_ms)
+    nodes: tuple[str, ...] = tuple(name for name in booking.nodes if name not in bad)
+    if stand is not None:
+        nodes = moved(
+            stand,
+            booking.nodes,
+            bad,
+            (start // MINUTE_MS, -(-booking.until_ms // MINUTE_MS)),
+            outlook.ready_minutes(state, now, 0),
+            outlook.closed_nodes(state, stand) | taken,
+            booking.level,
+            is_begun=is_begun,
+        )
+    if len(nodes) == len(booking.nodes):
+        return BookingMoved(booking=booking.booking, project=booking.project, nodes=nodes, cause=CAUSE)
+    if not is_begun:
+        return None  # until the window begins nodes may come back, or others become free
+    return _reduced(state, booking, nodes, now)
+
+
+def _reduced(state: FactoryState, booking: Booking, nodes: tuple[str, ...], now: int) -> Body:
+    if not nodes:
+        return ended(state, booking, LOST, ending_of(booking.stretches, now, 0), SYSTEM.token)
+    lost = len(booking.nodes) - len(nodes)
+    stretches = without_nodes(booking.stretches, now, lost, len(booking.nodes))
+    return BookingReduced(
+        booking=booking.booking,
+        project=booking.project,
+        nodes=nodes,
+        lost=tuple(name for name in booking.nodes if name not in nodes),
+        stretches=tuple((one.from_ms, one.until_ms, one.price) for one in stretches),
+        settled_ms=now,
+        charged=due_by(stretches, now),
+        credit=price_of(booking.stretches) - price_of(stretches),
+        transfers=booking_money.tuples(booking_money.changed(state, booking, stretches, now)),
+    )
+

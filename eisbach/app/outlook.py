@@ -1,0 +1,142 @@
+"""When which nodes are free, and what their hours cost and emit: kept between quotes, and only as new as it has to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from eisbach.app.model_energy import nodes_of
+from eisbach.app.set_shares import price_permille
+from eisbach.app.site_facts import SiteFacts
+from eisbach.app.state import FactoryState
+from eisbach.app.state_shares import FULL_PRICE
+from eisbach.core.billing.tariff import Tariff
+from eisbach.core.booking.quote import PERMILLE, Offer
+from eisbach.core.booking.rates import Rates, flat
+from eisbach.core.booking.timetable import Stand, Timetable
+from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.where import Where
+from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.power.budget import operate
+from eisbach.core.power.draw import rating_of_node
+from eisbach.core.power.series import Series
+from eisbach.core.vocabulary.quantities import MINUTE_MS
+
+NO_PLANT_PERMILLE = 1000
+"""Of a site whose file says nothing of its power only the nodes themselves are counted."""
+
+
+@dataclass(slots=True)
+class Outlook:
+    """The timetable of a fleet, and the rates of its sites beside the series that they were made from."""
+
+    timetable: Timetable
+    prices: dict[str, tuple[Series, Rates]] = field(default_factory=dict)
+    carbon: dict[str, tuple[Series, Rates]] = field(default_factory=dict)
+
+
+def outlook_of(state: FactoryState) -> Outlook:
+    """Return the outlook as the calendar stands now."""
+    calendar = state.scheduler.calendar
+    known: Outlook | None = state.outlook
+    if known is None:
+        nodes = (node for node in state.scheduler.fleet.nodes.values() if not node.removed)
+        known = state.outlook = Outlook(Timetable(nodes, calendar))
+    else:
+        known.timetable.refresh(calendar.changed, calendar)
+    calendar.changed.clear()
+    return known
+
+
+def stands(state: FactoryState, flavour: str, where: Where) -> list[Stand]:
+    """Return the stands of a flavour at the sites where rules let a project be."""
+    return [
+        stand
+        for stand in outlook_of(state).timetable.stands.values()
+        if is_flavour(stand.flavour, flavour) and (where.sites is None or stand.site in where.sites)
+    ]
+
+
+def offer(
+    state: FactoryState, sites: Mapping[str, SiteFacts], tariff: Tariff, project: str, stand: Stand, now: int
+) -> Offer | None:
+    """Return what the time of a stand's nodes costs a project and emits; None where the price list has no price for them."""
+    node = state.scheduler.fleet.nodes[stand.nodes[0]]
+    shape = NodeShape(cpu_milli=node.cpu_milli, memory_mib=node.memory_mib, gpus=node.gpus, flavour=node.flavour)
+    price = tariff.price(shape, 1, CapacityClass.RESERVED)
+    if price is None:
+        return None
+    facts, outlook = sites.get(stand.site), outlook_of(state)
+    return Offer(
+        stand=stand,
+        price_hour=price * price_permille(state, project) // FULL_PRICE,
+        price=_price(outlook, stand.site, facts),
+        draw_mw=rating_of_node(node).busy_mw * pue_permille(state, facts, now) // 1000,
+        carbon=_carbon(outlook, stand.site, facts),
+        nodes_max=_powered(state, stand.site, node),
+    )
+
+
+def pue_permille(state: FactoryState, facts: SiteFacts | None, now: int) -> int:
+    """Return what a site draws for each watt of its racks when all its nodes are busy, in thousandths, as modelled."""
+    if facts is None or facts.plant is None:
+        return NO_PLANT_PERMILLE
+    busy = sum(rating_of_node(node).busy_mw for node in nodes_of(state, facts.site))
+    return -(-operate(facts.plant, busy, now).total_mw * 1000 // busy) if busy else NO_PLANT_PERMILLE
+
+
+def ready_minutes(state: FactoryState, now: int, notice_ms: int) -> dict[str, int]:
+    """Return from which minute nodes are free of the work that runs on them: its limit, or for spot its notice and grace.
+
+    Work inside a booking ends with it, so that the booking's own entry says all.
+    """
+    ready: dict[str, int] = {}
+    for job in state.scheduler.holding.values():
+        if job.capacity_class is CapacityClass.RESERVED:
+            continue
+        until = job.releases_ms
+        if job.capacity_class is CapacityClass.SPOT:
+            until = min(until, now + notice_ms + job.grace_ms)
+        minute = -(-until // MINUTE_MS)
+        for share in job.shares:
+            if minute > ready.get(share.node, 0):
+                ready[share.node] = minute
+    for node in state.scheduler.fleet.nodes.values():
+        if node.from_ms > now:
+            ready[node.node] = max(ready.get(node.node, 0), -(-node.from_ms // MINUTE_MS))
+    return ready
+
+
+def closed_nodes(state: FactoryState, stand: Stand) -> frozenset[str]:
+    """Return the nodes of a stand that take nothing."""
+    nodes = state.scheduler.fleet.nodes
+    return frozenset(name for name in stand.nodes if nodes[name].drained or nodes[name].removed)
+
+
+def _price(outlook: Outlook, site: str, facts: SiteFacts | None) -> Rates:
+    if facts is None or facts.price is None:
+        return flat(PERMILLE)
+    return _rates(outlook.prices, site, facts.price)
+
+
+def _carbon(outlook: Outlook, site: str, facts: SiteFacts | None) -> Rates | None:
+    if facts is None or facts.carbon is None:
+        return None
+    if facts.grid_carbon is None:
+        return flat(facts.carbon.grid_g_per_kwh)
+    return _rates(outlook.carbon, site, facts.grid_carbon)
+
+
+def _rates(known: dict[str, tuple[Series, Rates]], site: str, series: Series) -> Rates:
+    found = known.get(site)
+    if found is None or found[0] is not series:
+        found = known[site] = (series, Rates(series.at))
+    return found[1]
+
+
+def _powered(state: FactoryState, site: str, node: Node) -> int | None:
+    """Return how many of a site's nodes may work at their rating at once under its cap; None where it has none."""
+    cap = state.scheduler.power_caps.get(site)
+    if cap is None:
+        return None
+    idle = sum(rating_of_node(one).idle_mw for one in nodes_of(state, site))
+    rating = rating_of_node(node)
+    return max(0, (cap - idle) // max(1, rating.rated_mw - rating.idle_mw))

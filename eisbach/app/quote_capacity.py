@@ -1,0 +1,228 @@
+"""A quote: up to five options for nodes of a flavour, with prices that hold until it expires. It holds no nodes."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from eisbach.app import outlook
+from eisbach.app.commands import Actor, Command, Context, Decision
+from eisbach.app.events_booking import OptionTuple, QuoteGiven
+from eisbach.app.places import where_for
+from eisbach.app.site_facts import SiteFacts
+from eisbach.app.state import FactoryState
+from eisbach.core.billing.booking_rules import BookingRules
+from eisbach.core.billing.tariff import Tariff
+from eisbach.core.booking.quote import Option, options
+from eisbach.core.booking.timetable import LEVELS, Ask
+from eisbach.core.capacity.inventory import is_flavour
+from eisbach.core.capacity.resolve import flavours_of
+from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+SEARCHED_MS = 92 * DAY_MS
+"""How far ahead a quote looks where nobody says until when."""
+SPOT_NOTICE_MS = 30_000
+"""How long spot is told before its grace begins when a booking's owner wants the nodes."""
+PAST_MS = MINUTE_MS
+"""A start that lies back no further than this is meant as now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What somebody wants to book: whole nodes for a time, begun and ended within a span (None: now, as far as is searched)."""
+
+    flavour: str
+    nodes: int
+    length_ms: int
+    from_ms: int | None = None
+    until_ms: int | None = None
+    within: str = ""
+
+
+def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, wanted: Wanted) -> Command:
+    """Return the command that gives a project a quote, or says why there is none."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        found = quote(state, context, actor, sites, project, wanted)
+        if isinstance(found, Refusal):
+            return found
+        return Decision(events=(found,), reply=told(state, found), status=201)
+
+    return decide
+
+
+def quote(
+    state: FactoryState, context: Context, actor: Actor, sites: Mapping[str, SiteFacts], project: str, wanted: Wanted
+) -> QuoteGiven | Refusal:
+    """Return the event that gives a quote, or why there is none."""
+    if project not in state.projects:
+        return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
+    tariff = state.prices.at(context.now)
+    if tariff is None:
+        return Refusal(Reason.NO_PRICE, "No price list is in force now", "Ask the operator to publish one")
+    ask = _ask(state, wanted, tariff.booking, context.now)
+    if isinstance(ask, Refusal):
+        return ask
+    found = search(state, sites, tariff, project, wanted.flavour, ask, context.now)
+    if isinstance(found, Refusal):
+        return found
+    return given(context, actor, project, tariff, found)
+
+
+def given(
+    context: Context, actor: Actor, project: str, tariff: Tariff, found: tuple[Option, ...], extends: str = ""
+) -> QuoteGiven:
+    """Return the event that gives a quote with these options."""
+    return QuoteGiven(
+        quote=context.ids.new("quo", context.now),
+        project=project,
+        expires_ms=context.now + tariff.booking.quote_ms,
+        tariff=tariff.version,
+        rules=asdict(tariff.booking),
+        options=tuple(as_tuple(option) for option in found),
+        by=actor.token,
+        extends=extends,
+    )
+
+
+def search(
+    state: FactoryState, sites: Mapping[str, SiteFacts], tariff: Tariff, project: str, flavour: str, ask: Ask, now: int
+) -> tuple[Option, ...] | Refusal:
+    """Return the options where the project's rules let it be, or why there are none."""
+    offers = [
+        offer
+        for stand in outlook.stands(state, flavour, where_for(state, project))
+        if (offer := outlook.offer(state, sites, tariff, project, stand, now)) is not None
+    ]
+    if not offers:
+        return Refusal(
+            Reason.NO_PRICE, f"No site where this project may be has {flavour} at a price", "Look at `eisbach offers`", "flavour"
+        )
+    closed = frozenset().union(*(outlook.closed_nodes(state, offer.stand) for offer in offers))
+    found = options(offers, ask, outlook.ready_minutes(state, now, SPOT_NOTICE_MS), closed)
+    return found or _no_window(ask, flavour)
+
+
+def _no_window(ask: Ask, flavour: str) -> Refusal:
+    place = f" in one {ask.within}" if ask.within else ""
+    days = max(1, (ask.last + ask.length - ask.first) // 1440)
+    return Refusal(
+        Reason.NO_WINDOW,
+        f"{ask.nodes} nodes of {flavour}{place} are not free together for {ask.length} minutes within the {days} days that were "
+        "searched: bookings, promised starts, maintenance and running work up to its limit count",
+        "Ask for a later --until, a shorter time, fewer nodes, or leave --within out",
+        "until",
+        {"nodes": ask.nodes, "minutes": ask.length, "within": ask.within, "flavour": flavour},
+    )
+
+
+def _ask(state: FactoryState, wanted: Wanted, rules: BookingRules, now: int) -> Ask | Refusal:
+    """Return the question for the timetable, or what is wrong with what is wanted."""
+    for refusal in (_wrong_nodes(state, wanted), _wrong_span(wanted, rules, now)):
+        if refusal is not None:
+            return refusal
+    earliest = now + rules.lead_ms
+    first = -(-max(earliest, wanted.from_ms or 0) // MINUTE_MS)
+    length = -(-wanted.length_ms // MINUTE_MS)
+    until_ms = wanted.until_ms or min(first * MINUTE_MS + SEARCHED_MS + wanted.length_ms, now + rules.horizon_ms)
+    last = until_ms // MINUTE_MS - length
+    if last < first:
+        return _wrong(
+            "until",
+            "the window is shorter than the time that is wanted, or begins before the earliest possible start "
+            f"({rules.lead_ms // MINUTE_MS} minutes from now)",
+            "Give a later --until or a shorter --for",
+        )
+    return Ask(nodes=wanted.nodes, length=length, first=first, last=last, within=wanted.within)
+
+
+def _wrong_nodes(state: FactoryState, wanted: Wanted) -> Refusal | None:
+    existing = flavours_of(state.scheduler.fleet)
+    having = [node for name, nodes in existing.items() if is_flavour(name, wanted.flavour) for node in nodes]
+    if not having:
+        return Refusal(
+            Reason.NO_SUCH_FLAVOUR,
+            f"This factory has no nodes of the flavour {wanted.flavour!r}",
+            f"It has: {', '.join(existing)}",
+            "flavour",
+            {"wanted": wanted.flavour, "existing": sorted(existing)},
+        )
+    if wanted.nodes < 1:
+        return _wrong("nodes", f"{wanted.nodes} nodes cannot be booked", "Give a whole number from 1")
+    if wanted.nodes > len(having):
+        return Refusal(
+            Reason.MORE_THAN_THE_SITE,
+            f"{wanted.nodes} nodes of {wanted.flavour} are wanted, and there are {len(having)}",
+            "Ask for fewer nodes",
+            "nodes",
+            {"nodes": wanted.nodes},
+        )
+    if wanted.within and wanted.within not in LEVELS:
+        return _wrong("within", f"{wanted.within!r} is no level of the topology", f"Known are {', '.join(LEVELS)}")
+    return None
+
+
+def _wrong_span(wanted: Wanted, rules: BookingRules, now: int) -> Refusal | None:
+    shortest, longest = rules.shortest_ms, rules.longest_ms
+    if not shortest <= wanted.length_ms <= longest:
+        return _wrong(
+            "length",
+            f"A booking of {wanted.length_ms / MINUTE_MS:g} minutes is not possible",
+            f"Give from {shortest // MINUTE_MS} minutes to {longest // DAY_MS} days",
+        )
+    if wanted.from_ms is not None and wanted.from_ms < now - PAST_MS:
+        return _wrong("from", "The window begins in the past", "Give a later --from, or leave it out")
+    if wanted.until_ms is not None and wanted.until_ms > now + rules.horizon_ms:
+        return _wrong("until", f"The window ends more than {rules.horizon_ms // DAY_MS} days ahead", "Give an earlier --until")
+    if wanted.from_ms is not None and wanted.from_ms + wanted.length_ms > now + rules.horizon_ms:
+        return _wrong("from", f"The window ends more than {rules.horizon_ms // DAY_MS} days ahead", "Give an earlier --from")
+    return None
+
+
+def _wrong(where: str, what: str, do: str) -> Refusal:
+    return Refusal(Reason.INVALID_ARGUMENT, what[:1].upper() + what[1:], do, where)
+
+
+def as_tuple(option: Option) -> OptionTuple:
+    """Return an option as an event tells it."""
+    return (
+        tuple(mark.value for mark in option.marks), option.site, option.flavour, option.nodes, option.level, option.domain,
+        option.from_ms, option.until_ms, option.price, option.energy_wh, option.carbon_g,
+    )  # fmt: skip
+
+
+def told(state: FactoryState, event: QuoteGiven) -> dict[str, Any]:
+    """Return a quote as faces show it."""
+    return {
+        "quote": event.quote,
+        "project": event.project,
+        "expires_ms": event.expires_ms,
+        "tariff": event.tariff,
+        "rules": dict(event.rules),
+        "extends": event.extends,
+        "notice_ms": SPOT_NOTICE_MS,
+        "options": [_option(state, event, nth, said) for nth, said in enumerate(event.options, 1)],
+    }
+
+
+def _option(state: FactoryState, event: QuoteGiven, nth: int, said: OptionTuple) -> dict[str, Any]:
+    marks, site, flavour, nodes, level, domain, from_ms, until_ms, price, energy_wh, carbon_g = said
+    place = state.sites[site]
+    return {
+        "option": f"{event.quote}.{nth}",
+        "marks": list(marks),
+        "site": site,
+        "country": place.country,
+        "simulated": place.is_simulated,
+        "flavour": flavour,
+        "nodes": list(nodes),
+        "level": level,
+        "domain": domain,
+        "from_ms": from_ms,
+        "until_ms": until_ms,
+        "price": price,
+        "energy_wh": energy_wh,
+        "carbon_g": carbon_g,
+        "label": "modelled",
+        "cancel_free_until_ms": from_ms - event.rules["free_before_ms"],
+    }

@@ -1,0 +1,50 @@
+"""A job inside a booking: whether it fits on the booking's nodes, and why it waits until the window begins or never runs."""
+
+from collections.abc import Sequence
+
+from eisbach.app.state import FactoryState
+from eisbach.app.state_booking import Booking
+from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.jobs.request import JobSpec, NodeShape
+from eisbach.core.vocabulary.reasons import Reason, Refusal
+
+
+def shapes_inside(
+    state: FactoryState, project: str, spec: JobSpec, shapes: Sequence[NodeShape]
+) -> tuple[NodeShape, ...] | Refusal:
+    """Return the shapes with which a task fits on its booking's nodes when nothing else runs there, or why there are none."""
+    booking = state.booking.bookings.get(spec.booking)
+    if booking is None or booking.project != project:
+        return Refusal(
+            Reason.NOT_FOUND,
+            f"There is no booking {spec.booking!r} in this project, or it is over",
+            "Look at `eisbach bookings`",
+            "booking",
+        )
+    fitting = tuple(shape for shape in shapes if _fits(state, booking, shape, spec.nodes))
+    if fitting:
+        return fitting
+    return Refusal(
+        Reason.BOOKING_TOO_SMALL,
+        f"The task asks for {spec.nodes} nodes' shares that {len(booking.nodes)} nodes of {booking.flavour} do not have",
+        "Lower num_nodes or what each node asks for, or make a larger booking",
+        "booking",
+        {"nodes": spec.nodes, "booked": len(booking.nodes), "flavour": booking.flavour},
+    )
+
+
+def _fits(state: FactoryState, booking: Booking, shape: NodeShape, tasks: int) -> bool:
+    if shape.flavour is not None and not is_flavour(booking.flavour, shape.flavour):
+        return False
+    nodes = state.scheduler.fleet.nodes
+    return sum(_how_many(nodes[name], shape) for name in booking.nodes) >= tasks
+
+
+def _how_many(node: Node, shape: NodeShape) -> int:
+    """Return how many tasks of a shape a whole node holds."""
+    fits = [node.cpu_milli // shape.cpu_milli]
+    if shape.memory_mib:
+        fits.append(node.memory_mib // shape.memory_mib)
+    if shape.gpus:
+        fits.append(node.gpus * 1000 // (shape.gpus * shape.gpu_milli))
+    return min(fits)

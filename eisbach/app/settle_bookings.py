@@ -1,0 +1,121 @@
+"""The round of bookings: holds expire, windows are charged as they pass, what nobody uses is given back, what is over ends.
+
+Each decision takes at most one step of a project, so that the next one sees what this one left of its month.
+"""
+
+from typing import TYPE_CHECKING
+
+from eisbach.app import booking_money, money
+from eisbach.app.cancel_booking import NO_SHOW, OVER, ended
+from eisbach.app.commands import SYSTEM, Context, Decision
+from eisbach.app.event_body import Body
+from eisbach.app.events_booking import BookingClosed, BookingSettled
+from eisbach.app.hold_option import releases
+from eisbach.app.state import FactoryState
+from eisbach.app.state_booking import Booking
+from eisbach.core.booking.settle import Ending, due_by, ending_of, no_show_at, price_of, resale_share, settle_at
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.core.vocabulary.reasons import Refusal
+
+if TYPE_CHECKING:
+    from eisbach.app.application import Application
+
+CLOSED_AFTER_MS = 3 * HOUR_MS
+"""Spot settles hourly: this long after a booking's end nothing that ran inside it can still be unpaid."""
+
+
+def settle_bookings(application: "Application") -> int:
+    """Do whatever is due of holds and bookings now; return how many steps that were."""
+    steps = 0
+    while application.ask(lambda state, now: _is_due(state, now)).result():
+        answer = application.perform(_decide).result()
+        if isinstance(answer, Refusal) or not answer["steps"]:
+            break
+        steps += int(answer["steps"])
+    return steps
+
+
+def _is_due(state: FactoryState, now: int) -> bool:
+    """Return whether anything is due, without a decision: most rounds find nothing."""
+    known = state.booking
+    return (
+        any(hold.until_ms <= now for hold in known.holds.values())
+        or any(_is_step_due(state, booking, now) for booking in known.bookings.values())
+        or any(_is_paid(state, booking, now) for booking in known.closing.values())
+    )
+
+
+def _is_step_due(state: FactoryState, booking: Booking, now: int) -> bool:
+    return booking.until_ms <= now or _is_no_show(state, booking, now) or settle_at(booking.stretches, booking.settled_ms, now) is not None
+
+
+def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
+    now, known = context.now, state.booking
+    events: list[Body] = list(releases(state, now))
+    seen: set[str] = set()
+    for booking in [*known.bookings.values(), *known.closing.values()]:
+        if booking.project in seen:
+            continue
+        opened = money.open_period(state, booking.project, now)
+        step = opened or _step(state, booking, now)
+        if step is not None:
+            seen.add(booking.project)
+            events.append(step)
+    return Decision(events=tuple(events), reply={"steps": len(events)})
+
+
+def _step(state: FactoryState, booking: Booking, now: int) -> Body | None:
+    """Return the next thing that is due with a booking, or None."""
+    if booking.ended_ms:
+        return _closed(state, booking) if _is_paid(state, booking, now) else None
+    if booking.until_ms <= now:
+        return ended(state, booking, OVER, Ending(price_of(booking.stretches), 0), SYSTEM.token)
+    if _is_no_show(state, booking, now):
+        ending = ending_of(booking.stretches, now, booking.rules.no_show_permille)
+        return ended(state, booking, NO_SHOW, ending, SYSTEM.token)
+    at = settle_at(booking.stretches, booking.settled_ms, now)
+    if at is None:
+        return None
+    credit = max(0, resale_share(booking.rules, booking.resold) - booking.credited)
+    return BookingSettled(
+        booking=booking.booking,
+        project=booking.project,
+        settled_ms=at,
+        charged=due_by(booking.stretches, at),
+        credited=booking.credited + credit,
+        transfers=booking_money.tuples(
+            [*booking_money.settled(booking, at), *booking_money.credit(state, booking, credit)]
+        ),
+    )
+
+
+def _is_no_show(state: FactoryState, booking: Booking, now: int) -> bool:
+    if booking.used_ms:
+        return False
+    at = no_show_at(booking.rules, booking.from_ms, booking.until_ms)
+    return at is not None and at <= now and not any(job.booking == booking.booking for job in state.scheduler.holding.values())
+
+
+def _is_paid(state: FactoryState, booking: Booking, now: int) -> bool:
+    """Return whether all spot that ran on its nodes inside its window has been charged for that time."""
+    if now >= booking.ended_ms + CLOSED_AFTER_MS:
+        return True
+    nodes = set(booking.nodes)
+    return not any(
+        job.capacity_class is CapacityClass.SPOT
+        and job.planned_ms < booking.ended_ms
+        and any(share.node in nodes for share in job.shares)
+        and (job.running_ms or 0) + state.accounts[job.job].attempt_settled_ms < booking.ended_ms
+        for job in state.scheduler.holding.values()
+    )
+
+
+def _closed(state: FactoryState, booking: Booking) -> BookingClosed:
+    credit = max(0, resale_share(booking.rules, booking.resold) - booking.credited)
+    return BookingClosed(
+        booking=booking.booking,
+        project=booking.project,
+        credited=booking.credited + credit,
+        transfers=booking_money.tuples(booking_money.credit(state, booking, credit)),
+    )

@@ -1,0 +1,1 @@
+"""The priced calendar: here calendar and money meet."""
