@@ -145,7 +145,7 @@ class Application:
     def observed(self, seen: Observation) -> None:
         """Take what the engine saw; from any thread."""
         reached("observe.before_record")
-        self.applier.note(record_observation.command(seen))
+        self.applier.note(record_observation.command(seen), is_urgent=seen.ending is not None)
 
     def sign_head(self) -> "Future[Answer]":
         """Have a head signed where the log has grown since the last one."""

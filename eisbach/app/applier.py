@@ -114,10 +114,12 @@ class Applier:
             return
         self._put(_Waiting(command, None, key, mailbox, ticket))
 
-    def note(self, command: Command) -> None:
-        """Have a command decided with the next batch; nobody waits for the answer."""
+    def note(self, command: Command, *, is_urgent: bool = True) -> None:
+        """Have a command decided with the next batch; nobody waits for the answer. Inline, only an urgent one is a reason
+        for a batch at this instant (`is_more_due`)."""
         if self._is_inline:
             self._noted.append((command, None))
+            self._is_more_due |= is_urgent
         else:
             self._add(_Waiting(command, None, None, NOBODY, None))
 
@@ -141,8 +143,10 @@ class Applier:
         asked, self._noted = self._noted, []
         noted = len(asked)
         asked += [(command, None) for command in commands]
-        answers, self._is_more_due = self._writer.write(asked)
-        return answers[noted:]
+        self._is_more_due = False
+        answers, is_more_due = self._writer.write(asked)
+        self._is_more_due |= is_more_due
+        return answers[noted:] if noted else answers
 
     def _put(self, item: _Waiting) -> None:
         self._add(item)
@@ -248,7 +252,7 @@ class Applier:
     @property
     def is_more_due(self) -> bool:
         """Return whether the batch of `decide_now` left more to do at this instant."""
-        return self._is_more_due or bool(self._noted)
+        return self._is_more_due
 
     def drain(self) -> None:
         """Run until nothing is due any more: for callers that work inline, without the thread."""

@@ -23,9 +23,12 @@ class Settlement(NamedTuple):
     transfers: tuple[TransferTuple, ...]
 
 
+_WORDS = {kind: kind.value for kind in transfer.TransferKind}
+
+
 def as_tuples(transfers: Sequence[Transfer]) -> tuple[TransferTuple, ...]:
     """Return transfers as they stand in an event; those of nothing are left out."""
-    return tuple(as_tuple(one) for one in transfers if one.amount > 0)
+    return tuple([(one.debit, one.credit, one.amount, _WORDS[one.kind]) for one in transfers if one.amount > 0])
 
 
 def as_tuple(one: Transfer) -> TransferTuple:
@@ -65,8 +68,12 @@ def still_possible(money: JobAccount) -> int:
 def release(state: FactoryState, project: str, period: str, amount: int) -> list[Transfer]:
     """Return the transfers that give a reservation back; what the budget no longer covers leaves the account."""
     transfers = [transfer.void(project, period, amount)]
-    names = (account.available, account.reserved, account.charged)
-    granted = sum(state.ledger.balance(name(project, period)) for name in names)
+    balance = state.ledger.balance
+    granted = (
+        balance(account.available(project, period))
+        + balance(account.reserved(project, period))
+        + balance(account.charged(project, period))
+    )
     excess = min(amount, granted - state.projects[project].budget)
     if excess > 0:
         transfers.append(transfer.withdraw(project, period, excess))
@@ -81,17 +88,13 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     """
     money = state.accounts[job.job]
     charged_ms = min(held_ms, job.remaining_ms + job.grace_ms) if is_charged else 0
-    weight = money.earlier_weight + money.price * charged_ms
-    amount = min(charge_of(weight, money.charged), money.reserved)
+    amount = min(charge_of(money.earlier_weight + money.price * charged_ms, money.charged), money.reserved)
     transfers = _movement(money, amount)
     if is_over:
         transfers += release(state, money.project, money.period, money.reserved - amount)
+    charged = money.attempt_charged + amount
     return Settlement(
-        charged_ms=charged_ms,
-        charged=money.attempt_charged + amount,
-        job_charged=money.charged + amount,
-        job_charged_ms=money.earlier_ms + charged_ms,
-        transfers=as_tuples(transfers),
+        charged_ms, charged, money.earlier_charged + charged, money.earlier_ms + charged_ms, as_tuples(transfers)
     )
 
 

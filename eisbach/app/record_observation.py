@@ -11,6 +11,7 @@ from eisbach.app.texts import commit_where_kept
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome, StopCause
 from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.interval import month_of
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.engine import Ending, Observation
@@ -86,12 +87,13 @@ def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observat
     """Return what the end of an attempt brings, for its money, its job and its nodes; `again` until it is all."""
     require(seen.ending is not None, "only an ended attempt is settled for good")
     ended_ms = min(seen.ended_at_ms or context.now, context.now)
-    opened = money.open_period(state, job.project, ended_ms)
-    if opened is not None:
-        return Decision(events=(opened,), again=True)
-    turned = money.turn_of_month(state, job, seen.held_ms, ended_ms)
-    if turned is not None:
-        return Decision(events=(turned,), again=True)
+    if state.accounts[job.job].period < month_of(ended_ms):
+        opened = money.open_period(state, job.project, ended_ms)
+        if opened is not None:
+            return Decision(events=(opened,), again=True)
+        turned = money.turn_of_month(state, job, seen.held_ms, ended_ms)
+        if turned is not None:
+            return Decision(events=(turned,), again=True)
     verdict = verdict_of(seen.ending or Ending.LOST, job.stop_cause)
     after = _next_state(job, verdict, seen.held_ms)
     is_over = after is JobState.ENDED

@@ -77,6 +77,7 @@ class Figures:
         self.preemptions += body.fault == PREEMPTED
         self.last_ms = now
         if body.next == ENDED:
+            self._world.courses.pop(body.job, None)
             self.finished += 1
             self._waiting.pop(body.job, None)
 

@@ -151,9 +151,12 @@ class World:
         return answers
 
     def rest(self) -> None:
-        """Tell the engine what was decided, and decide what it reports, until nothing is due at this instant."""
+        """Tell the engine what was decided, and decide what it reports, until nothing is due at this instant.
+
+        That work runs is no more than noted: it stands in the log with the next batch, with the instant since when.
+        """
         applier, teller, engine = self.application.applier, self.application.teller, self.engine
-        now = self.now
+        now = self.clock.now()
         for _ in range(STEPS_MAX):
             teller.send_due()
             due = engine.next_instant()

@@ -297,6 +297,12 @@ class SchedulerState:
         begins = self.calendar.next_start(seen.at_ms)
         return begins is None or begins > now
 
+    def is_quiet(self, now: int) -> bool:
+        """Return whether a cycle would find nobody who waits and nothing that is capped or spoken for."""
+        if self.queue or self.power_caps or self.calendar:
+            return False
+        return not self.delayed or self.delayed[0][0] > now
+
     def wake(self, now: int) -> None:
         """Move jobs whose delay is over into the queue."""
         while self.delayed and self.delayed[0][0] <= now:

@@ -54,8 +54,8 @@ class Agenda:
 
     def is_due(self, now: int) -> bool:
         """Return whether anything is."""
-        due = self.next_instant()
-        return due is not None and due <= now
+        instants, leaving = self._instants, self._leaving
+        return bool(instants and instants[0] <= now) or bool(leaving and leaving[0][0] <= now)
 
     def take_due(self, now: int) -> list[str]:
         """Forget all instants that are over, and return the attempts that may have to leave now."""
@@ -68,5 +68,7 @@ class Agenda:
 
     def next_instant(self) -> int | None:
         """Return when something is due next, or None."""
-        heads = [heap[0] for heap in (self._instants,) if heap] + [heap[0][0] for heap in (self._leaving,) if heap]
-        return min(heads) if heads else None
+        if not self._leaving:
+            return self._instants[0] if self._instants else None
+        leaves_ms = self._leaving[0][0]
+        return min(leaves_ms, self._instants[0]) if self._instants else leaves_ms

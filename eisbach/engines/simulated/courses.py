@@ -38,8 +38,20 @@ class CourseEngine(SimulatedEngine):
             ending=ending,
             exit_code=code,
         )
-        heapq.heappush(self._due, (running, attempt_id))
         heapq.heappush(self._due, (ends, attempt_id))
+        if self._start_ms:
+            heapq.heappush(self._due, (running, attempt_id))
+        else:
+            self._tell(attempt_id)
+
+    def next_instant(self) -> int | None:
+        """Return when something is due, or None."""
+        return self._due[0][0] if self._due else None
+
+    def advance(self) -> None:
+        """Make true and report whatever is due by now."""
+        if self._due and self._due[0][0] <= self._clock.now():
+            super().advance()
 
     def held_times(self) -> dict[str, int]:
         """Return the held milliseconds of what runs (ports/engine.TellsHeldTimes)."""
