@@ -26,7 +26,7 @@ def with_data_found(application: "Application", project: str, spec: JobSpec) -> 
 
 def data_sets_of(spec: JobSpec) -> tuple[str, ...]:
     """Return the ids of the data sets that a task reads, each once."""
-    return tuple(dict.fromkeys(data_set for _, data_set in spec.data))
+    return tuple(dict.fromkeys(data_set for _, data_set in spec.data)) if spec.data else ()
 
 
 def missing_data(state: FactoryState, project: str, spec: JobSpec) -> Refusal | None:

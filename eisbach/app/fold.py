@@ -272,7 +272,8 @@ def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> N
 def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptPlanned) -> None:
     job = state.scheduler.jobs[body.job]
     where, nodes = job.where, state.scheduler.fleet.nodes
-    require(body.policy_version in (-1, state.policy.version), "an attempt is planned by the rules that hold")
+    if body.policy_version != state.policy.version and body.policy_version != -1:
+        raise BrokenInvariant("an attempt is planned by the rules that hold")
     if where.sites is not None:
         require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
     shape, slots, tenant = job.shapes[body.shape], body.slots or (0,) * len(body.tasks), where.tenant
@@ -340,7 +341,8 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     scheduler.release(job, after=_STATES[body.next])
     if body.next == _ENDED:
         fold_shares.note_run(state, job, body)
-        require(account.reserved == 0, "a job that has ended holds no reservation")
+        if account.reserved:
+            raise BrokenInvariant("a job that has ended holds no reservation")
         state.accounts.pop(body.job)
         state.data.used_by.pop(body.job, None)
         state.totals[body.job_outcome] = state.totals.get(body.job_outcome, 0) + 1

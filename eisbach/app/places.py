@@ -104,7 +104,15 @@ def where_for(
     state: FactoryState, project: str, placement: PlacementRule = NO_RULE, data: tuple[str, ...] = ()
 ) -> Where:
     """Return where the scheduler may place a job of a project: at a simulated site only where the rules leave no real one."""
-    compiled = compiled_for(state, project, placement, data)
+    question = ("where", project) if placement is NO_RULE and not data else ("where", project, placement, data)
+    known: Where | None = state.compiled.get(question)
+    if known is None:
+        known = _where(state, project, compiled_for(state, project, placement, data))
+        state.compiled[question] = known
+    return known
+
+
+def _where(state: FactoryState, project: str, compiled: Compiled) -> Where:
     sites = _real_first(state, compiled.sites)
     match compiled.dedicated:
         case Dedicated.NO:

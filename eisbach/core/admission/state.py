@@ -184,9 +184,12 @@ class SchedulerState:
 
     def start(self, job: ActiveJob, attempt: str, shape: int, shares: tuple[Share, ...], now: int) -> None:
         """An attempt is planned: it holds its shares from now on."""
-        check_transition(job.state, JobState.STARTING)
-        require(job.is_funded, "nothing starts without its cap reserved")
-        require(len(shares) == job.nodes, "a gang starts whole or not at all")
+        if job.state is not JobState.WAITING:
+            check_transition(job.state, JobState.STARTING)
+        if not job.is_funded:
+            raise BrokenInvariant("nothing starts without its cap reserved")
+        if len(shares) != job.nodes:
+            raise BrokenInvariant("a gang starts whole or not at all")
         nodes = self.fleet.nodes
         site = nodes[shares[0].node].site
         for share in shares:
@@ -221,8 +224,8 @@ class SchedulerState:
 
     def release(self, job: ActiveJob, *, after: JobState) -> None:
         """The attempt is over: its shares are free; the job waits again or has ended."""
-        check_transition(job.state, after)
-        require(job.attempt is not None, "only an attempt can end")
+        if job.state is JobState.WAITING or job.attempt is None:
+            raise BrokenInvariant("only an attempt can end")
         self.fleet.give_back(job.shares)
         self._let_go(job)
         job.attempt, job.shares = None, ()

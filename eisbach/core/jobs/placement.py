@@ -37,6 +37,8 @@ NO_RULE = PlacementRule()
 
 def limits_of(rule: PlacementRule) -> tuple[LimitTuple, ...]:
     """Return a rule as it stands in the log: its keys with what they allow, nothing for those that set no limit."""
+    if rule is NO_RULE:
+        return ()
     limits = tuple((key, getattr(rule, key)) for key in LIMITS if getattr(rule, key))
     return (*limits, ("dedicated", (rule.dedicated.value,))) if rule.dedicated is not Dedicated.NO else limits
 
