@@ -10,8 +10,8 @@ from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_where_kept
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome, StopCause
-from eisbach.core.vocabulary.invariant import require
 from eisbach.core.vocabulary.interval import month_of
+from eisbach.core.vocabulary.invariant import require
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.engine import Ending, Observation
