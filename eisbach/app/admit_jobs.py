@@ -7,7 +7,7 @@ from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
-from eisbach.core.admission.plan import Plan, Stop
+from eisbach.core.admission.plan import NOTHING, Plan, Stop
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Outcome
 from eisbach.core.scheduling.promise import Given
@@ -39,6 +39,8 @@ def fund_next(state: FactoryState, context: Context) -> list[Body]:
 
 def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], Plan]:
     """Return the events of one admission cycle, in the order in which its plan is carried out, and the plan."""
+    if state.scheduler.is_quiet(context.now):
+        return [], NOTHING
     plan = decide(state.scheduler, context.now)
     events: list[Body] = [StartUnpromised(job=one.job, from_ms=one.from_ms, cause=one.cause.value) for one in plan.broken]
     for start in plan.starts:

@@ -47,3 +47,7 @@ class Plan:
     def head(self) -> str | None:
         """Return the first job that had to wait for room, or None."""
         return self.heads[0] if self.heads else None
+
+
+NOTHING = Plan(starts=())
+"""The plan where nobody waits and nothing is spoken for."""
