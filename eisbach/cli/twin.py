@@ -34,6 +34,7 @@ PolicyName = Annotated[str, typer.Option("--policy", help="fifo, easy or default
 WithinLevel = Annotated[str, typer.Option("--within", help="Where gangs want to stay: nvlink, rack, row or hall.")]
 Flavour = Annotated[str, typer.Option("--flavour", help="The flavour a trace runs on; else the one with most GPUs.")]
 Seed = Annotated[int, typer.Option("--seed", help="All chance comes from it.")]
+Check = Annotated[bool, typer.Option("--check", help="Hold the invariants against every event; exit status 1 where one is broken.")]
 Log = Annotated[bool, typer.Option("--log", help="Hash every event into the log's tree, as a live factory does.")]
 Report = Annotated[Path | None, typer.Option("--report", metavar="DIR", help="Write the report, one HTML page, and the result there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The same as -o json.")]
@@ -49,6 +50,7 @@ def run(
     within: WithinLevel = "",
     flavour: Flavour = "",
     seed: Seed = 1,
+    check: Check = False,
     log: Log = False,
     report: Report = None,
     as_json: AsJson = False,
@@ -69,7 +71,7 @@ def run(
             workload = _demand(Path(str(demand)), facts, int(days or 1), seed)
         acts = _faults(faults, facts, days, seed) if faults is not None else ()
     scenario = Scenario(
-        sites=(facts,), workload=workload, policy=_policy(policy), acts=acts, seed=seed, days=days, has_log=log
+        sites=(facts,), workload=workload, policy=_policy(policy), acts=acts, seed=seed, days=days, has_log=log, is_checked=check
     )
     _play(scenario, report, Format.JSON if as_json else output_format)
 
@@ -80,6 +82,7 @@ def replay(
     gpus_per_node: Annotated[int, typer.Option("--gpus-per-node", min=0, max=1024, help="GPUs of each node.")] = 8,
     policy: PolicyName = "default",
     within: WithinLevel = "",
+    check: Check = False,
     log: Log = False,
     report: Report = None,
     as_json: AsJson = False,
@@ -92,7 +95,7 @@ def replay(
     facts = equal_nodes(nodes, gpus_per_node)
     with _told():
         workload = _trace(jobs, facts, "", _within(within))
-    _play(Scenario(sites=(facts,), workload=workload, policy=_policy(policy), has_log=log), report, Format.JSON if as_json else output_format)
+    _play(Scenario(sites=(facts,), workload=workload, policy=_policy(policy), has_log=log, is_checked=check), report, Format.JSON if as_json else output_format)
 
 
 def compare(
@@ -137,6 +140,8 @@ def _play(scenario: "Scenario", report: Path | None, chosen: Format) -> None:
         else:
             doc = _reported(scenario, report, look)
     show(doc, chosen, lambda is_wide: _print_result(doc))
+    if doc["violations"]:
+        raise CliError(f"{doc['violations']} violations of invariants", "This is a bug in Eisbach; the command repeats it")
 
 
 def _reported(scenario: "Scenario", folder: Path, look: "Callable[[World], object] | None") -> Json:

@@ -6,14 +6,17 @@ from typing import Any
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted
+from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.plan_hash import ENDED, PlanHash
 from eisbach.core.jobs.lifecycle import Fault
+from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.twin.result import Result, cpu_seconds, peak_rss_mb
 from eisbach.twin.world import World
 
 PREEMPTED = Fault.PREEMPTION.value
+BY_TENANT = BreakCause.TENANT.value
 
 
 class Figures:
@@ -27,17 +30,22 @@ class Figures:
         self.waits_ms = array("q")
         """one for each job that ran, in the order in which they did"""
         self.submitted = self.finished = self.preemptions = self.gangs = self.gangs_in_rack = 0
+        self.promises = self.promises_broken = 0
         self.first_ms: int | None = None
         self.last_ms = 0
         self.allocated_gpu_ms = self.busy_gpu_ms = self.sold_gpu_ms = 0
         self._waiting: dict[str, int] = {}
         self._held: dict[str, tuple[int, int]] = {}
+        self._promised: dict[str, int] = {}
+        """job -> the start that it was promised"""
         self._take: Mapping[type[Body], Callable[[int, Any], None]] = {
             JobSubmitted: self._job_submitted,
             AttemptPlanned: self._planned,
             AttemptRunning: self._running,
             AttemptEnded: self._ended,
             JobEnded: self._job_ended,
+            StartPromised: self._start_promised,
+            StartUnpromised: self._start_unpromised,
         }
         world.application.listeners.append(self.take)
 
@@ -63,6 +71,16 @@ class Figures:
             rack = self._rack_of[tasks[0][1]]
             self.gangs += 1
             self.gangs_in_rack += all(self._rack_of[task[1]] == rack for task in tasks)
+        if self._promised and self._promised.pop(body.job, now) < now:
+            self.promises_broken += 1
+
+    def _start_promised(self, now: int, body: StartPromised) -> None:
+        self.promises += body.earlier_than_ms is None
+        self._promised[body.job] = body.from_ms
+
+    def _start_unpromised(self, now: int, body: StartUnpromised) -> None:
+        self._promised.pop(body.job, None)
+        self.promises_broken += body.cause != BY_TENANT
 
     def _running(self, now: int, body: AttemptRunning) -> None:
         submitted_ms = self._waiting.pop(body.job, None)
@@ -107,8 +125,8 @@ class Figures:
             busy=self.busy_gpu_ms / capacity,
             stranded_gpu_h=0.0,
             preemptions=self.preemptions,
-            promises=0,
-            promises_broken=0,
+            promises=self.promises,
+            promises_broken=self.promises_broken,
             violations=violations,
             revenue_eur=charged / EURO,
             in_rack=self.gangs_in_rack / self.gangs if self.gangs else None,

@@ -3,25 +3,35 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
+from random import Random
 from typing import Any
 
+from eisbach.adapters.signing import signer_from
+from eisbach.app import set_scheduler
+from eisbach.app.commands import SYSTEM
 from eisbach.app.site_facts import SiteFacts
 from eisbach.core.scheduling.policy import DEFAULT, Policy
 from eisbach.core.vocabulary.quantities import DAY_MS
+from eisbach.ports.store import Store
+from eisbach.stores.memory import MemoryStore
 from eisbach.stores.totals import TotalsStore
+from eisbach.twin.checks import FULL_EVERY, Checks
 from eisbach.twin.result import Result
 from eisbach.twin.run import Act, run
 from eisbach.twin.stranded import Stranded
 from eisbach.twin.workload import Work, Workload
-from eisbach.twin.world import World
+from eisbach.twin.world import ORIGIN, World
 
 DOCUMENT = "eisbach.twin-result/1"
 SIMULATED = "simulated"
+FULL_CHECKS = 10
+"""In a long checked run everything is derived anew after each tenth as many events as there are jobs: some forty times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """`days` ends it after so many virtual days, None when all work is over. `has_log` hashes every event into the log's tree."""
+    """`days` ends it after so many virtual days, None when all work is over. `has_log` hashes every event into the log's tree;
+    `is_checked` keeps that log, holds the invariants against every event, and derives everything from it now and then."""
 
     sites: tuple[SiteFacts, ...]
     workload: Workload
@@ -30,13 +40,17 @@ class Scenario:
     seed: int = 1
     days: int | None = None
     has_log: bool = False
+    is_checked: bool = False
     starting_ms: int = 0
 
     def world(self) -> World:
         """Return a world of its own with all customers in it, at its first instant."""
-        world = World(self.sites, store=TotalsStore(has_log=self.has_log), seed=self.seed, starting_ms=self.starting_ms)
+        store: Store = MemoryStore() if self.is_checked else TotalsStore(has_log=self.has_log)
+        signer = signer_from(ORIGIN, Random(self.seed).randbytes(32))
+        world = World(self.sites, store=store, seed=self.seed, starting_ms=self.starting_ms, signer=signer)
         for customer in self.workload.customers:
             world.add_customer(customer.name, customer.segment)
+        world.perform(set_scheduler.command(SYSTEM, policy=self.policy.name))
         return world
 
     def play(
@@ -45,14 +59,19 @@ class Scenario:
         """Play it in a world of its own and return what came of it; `look` may look at the world after each instant."""
         until_ms = None if self.days is None else int(world.now) + self.days * DAY_MS
         counted = stranded if stranded is not None else Stranded(world)
+        checks = Checks(world, full_every=max(FULL_EVERY, len(self.workload) // FULL_CHECKS)) if self.is_checked else None
 
         def after_instant(world: World) -> None:
             counted.look(world)
             if look is not None:
                 look(world)
+            if checks is not None and checks.is_full_due():
+                checks.look_at_all()
 
         result = run(world, self._works(), acts=self.acts, until_ms=until_ms, after_instant=after_instant)
-        return replace(result, stranded_gpu_h=counted.gpu_h)
+        if checks is not None:
+            checks.look_at_all()
+        return replace(result, stranded_gpu_h=counted.gpu_h, violations=len(checks.found) if checks is not None else 0)
 
     def document(self, result: Result) -> dict[str, Any]:
         """Return the result with what was played, for programs."""

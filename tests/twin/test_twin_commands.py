@@ -43,6 +43,23 @@ def test_the_same_command_gives_the_same_plan_with_and_without_a_log(tmp_path):
     assert other["plan_hash"] != first["plan_hash"]
 
 
+def test_a_check_changes_nothing_and_finds_nothing(tmp_path):
+    files = ["--site", str(written(tmp_path, SITE, "tiny.toml")), "--demand", str(written(tmp_path, DEMAND, "demand.toml"))]
+    faults = '[[node]]\nmtbf = "3d"\nrepair = "2h"\n'
+    files += ["--faults", str(written(tmp_path, faults, "faults.toml")), "--days", "2", "--json"]
+    plain, checked = run_cli("twin", "run", *files), run_cli("twin", "run", *files, "--check")
+    assert checked.code == 0, checked.err
+    assert plain.document()["plan_hash"] == checked.document()["plan_hash"]
+    assert checked.document()["violations"] == 0
+
+
+@pytest.mark.parametrize(("policy", "waits"), [("fifo", (0, 100, 160)), ("easy", (0, 100, 0))])
+def test_a_policy_decides(tmp_path, policy, waits):
+    rows = f"{WEEK}a,0,3,100,110\nb,0,4,60,80\nc,0,1,50,60\n"
+    ran = run_cli("twin", "replay", "--jobs", str(written(tmp_path, rows)), "--nodes", "4", "--policy", policy, "--json")
+    assert ran.document()["mean_wait_s"] == pytest.approx(sum(waits) / 3)
+
+
 def test_people_read_that_it_is_simulated(tmp_path):
     ran = run_cli("twin", "replay", "--jobs", str(written(tmp_path, WEEK_ROWS)), "--nodes", "4")
     assert ran.out.startswith("label ")
