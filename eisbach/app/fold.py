@@ -109,7 +109,7 @@ def _node(state: FactoryState, seq: int, at_ms: int, body: e.NodeDeclared) -> No
     )
     fold_health.note_commissioning(state, body.node, at_ms, body.from_ms)
     fold_promises.commission(state, body.site, fold_health.gpus_there(state, body.node), at_ms)
-    state.scheduler.unsettle()
+    state.scheduler.note_nodes()
 
 
 def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged) -> None:

@@ -28,7 +28,7 @@ def renew_available(state: FactoryState, name: str, *, is_removed: bool | None =
     is_closed = name in health.marks or name in health.closed or name in health.coming
     is_available = not node.drained and not gone and not is_closed
     state.scheduler.fleet.set_available(name, is_available, is_removed=gone)
-    state.scheduler.unsettle()
+    state.scheduler.note_nodes()
 
 
 def note_drain(state: FactoryState, name: str, *, is_cordon: bool, is_removed: bool = False) -> None:

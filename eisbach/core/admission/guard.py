@@ -1,6 +1,6 @@
 """Promises that need a part of their nodes: what others may hold there beyond the promised start."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.capacity.calendar import Entry
@@ -17,11 +17,12 @@ class Guards:
 
     __slots__ = ("_left",)
 
-    def __init__(self, state: SchedulerState, now: int, releases: Sequence[Release]) -> None:
+    def __init__(self, state: SchedulerState, now: int, releases: Iterable[Release]) -> None:
+        known = list(releases)
         self._left: list[tuple[Entry, dict[str, Amounts]]] = []
         for job, entry in state.calendar.promises.items():
             if entry.is_shared:
-                self._left.append((entry, _beside(state, job, entry, releases)))
+                self._left.append((entry, _beside(state, job, entry, known)))
 
     def admit(self, shares: Sequence[Share], ends_by: int) -> bool:
         """Return whether work that holds these shares until then leaves every promise its part."""

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.state import ActiveJob, SchedulerState
-from eisbach.core.capacity.topology import Level, domain_of
-from eisbach.core.jobs.request import NodeShape
-from eisbach.core.scheduling.backfill import Gang, Slot, earliest, how_many
+from eisbach.core.scheduling.backfill import Gang, Slot, earliest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ def outlook(state: SchedulerState, job: ActiveJob, now: int) -> Outlook:
 def estimate(state: SchedulerState, job: ActiveJob, now: int) -> Slot | None:
     """Return when a waiting job could start if everything that holds capacity ran to its limit and nobody else waited."""
     gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
-    releases = [(at_ms, held.shares) for at_ms, _, held in state.releases]
+    releases = ((at_ms, held.shares) for at_ms, _, held in state.releases)
     return earliest(state.fleet, state.calendar, releases, gang, now)
 
 
@@ -52,17 +50,8 @@ def best_domain(state: SchedulerState, job: ActiveJob, now: int) -> tuple[int, i
     level = job.within.level
 
     def room(ends_by: int) -> int:
-        return max(_best_room(state, shape, job, level, ends_by) for shape in job.shapes)
+        return max(state.fleet.best_room(shape, job.where, level=level, ends_by=ends_by)[1] for shape in job.shapes)
 
     free = room(0)
     starts = [at_ms for at_ms in state.calendar.starts(now, now + job.length_ms) if room(at_ms + 1) < free]
     return free, starts[0] if starts else None
-
-
-def _best_room(state: SchedulerState, shape: NodeShape, job: ActiveJob, level: Level, ends_by: int) -> int:
-    rooms: dict[str, int] = {}
-    for node in state.fleet.usable(shape, job.where):
-        if job.where.may_join(node) and (node.dated_ms is None or ends_by <= node.dated_ms):
-            name = domain_of(node, level)
-            rooms[name] = rooms.get(name, 0) + how_many((node.free_cpu_milli, node.free_memory_mib, len(node.free_gpus)), shape)
-    return max(rooms.values(), default=0)

@@ -3,7 +3,8 @@
 Whatever is taken here is given back by `roll_back`: a plan is a value, and the applier makes it true.
 """
 
-from collections.abc import Callable
+import heapq
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from eisbach.core.admission.guard import Guards
@@ -40,6 +41,7 @@ class Placing:
         self._known: list[Running] | None = None
         self._room = PowerRoom(state.power_caps, state.fleet, (job.shares for job in state.holding.values()))
         self._guards: Guards | None = None
+        self._pending: tuple[Share, ...] | None = None
 
     @property
     def stops(self) -> tuple[Stop, ...]:
@@ -60,6 +62,7 @@ class Placing:
         if self._preemptions_left == 0 or right == 0:
             return
         self._preemptions_left -= 1
+        self.take_pending()
         running = self._running()
         if not any(one.right < right and not one.is_leaving for one in running):
             self._preemptions_left = 0  # nobody could make room for anybody: the fleet need not be walked for that
@@ -99,6 +102,7 @@ class Placing:
 
         What it takes must be free again by the next entry of the calendar there. Spot leaves in time when it is told to.
         """
+        self.take_pending()
         among = None
         if job.booking:
             entry = self.state.calendar.get(EntryKind.BOOKING, job.booking)
@@ -114,7 +118,7 @@ class Placing:
                     break
                 lacking = self._room.lacks(shares)
                 if not lacking:
-                    if ends_by and not self._guarding().admit(shares, ends_by):
+                    if self.state.calendar.shared and ends_by and not self._guarding().admit(shares, ends_by):
                         break
                     return index, shares
                 sites = where.sites if where.sites is not None else self.state.fleet.sites()
@@ -123,8 +127,8 @@ class Placing:
 
     def could_now(self, job: ActiveJob) -> bool:
         """Return whether a job would fit now if no entry of the calendar were in its way: what costs least to know."""
-        fleet = self.state.fleet
-        return any(fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=0) is not None for shape in job.shapes)
+        self.take_pending()
+        return self._fits_until(job, 0)
 
     def longest(self, job: ActiveJob) -> int:
         """Return how long a job that asks for the same may hold its nodes so that it fits now; NOT_AT_ALL if it never does.
@@ -133,6 +137,7 @@ class Placing:
         """
         if job.capacity_class is CapacityClass.SPOT or job.booking:
             return NOT_AT_ALL
+        self.take_pending()
         latest = self.now + job.length_ms
         starts = self.state.calendar.starts(self.now, latest)
         low, high = 0, len(starts)
@@ -157,6 +162,7 @@ class Placing:
         """
         if not self.state.power_caps:
             return False
+        self.take_pending()
         for shape in job.shapes:
             shares = self.state.fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=self.now + job.length_ms)
             if shares is not None and self._room.could_ever(shares):
@@ -165,16 +171,17 @@ class Placing:
                 return True
         return False
 
-    def releases(self) -> list[Release]:
-        """Return when whatever is held, and what the plan starts, will be free at the latest; in that order."""
+    def releases(self) -> Iterator[Release]:
+        """Yield when whatever is held, and what the plan starts, will be free at the latest; in that order."""
         state, now, stops = self.state, self.now, self._stops
-        if not self.starts and not stops:
-            return [(at_ms, job.shares) for at_ms, _, job in state.releases]
-        found = [
+        planned = [(now + state.jobs[start.job].length_ms, start.shares) for start in self.starts.values()]
+        if not stops:
+            held: Iterator[Release] = ((at_ms, job.shares) for at_ms, _, job in state.releases)
+            return heapq.merge(held, sorted(planned, key=_instant), key=_instant) if planned else held
+        planned += [
             (min(at_ms, now + job.grace_ms) if job.job in stops else at_ms, job.shares) for at_ms, _, job in state.releases
         ]
-        found += [(now + state.jobs[start.job].length_ms, start.shares) for start in self.starts.values()]
-        return sorted(found, key=lambda release: release[0])
+        return iter(sorted(planned, key=_instant))
 
     # What the plan takes, and gives back in the end.
 
@@ -184,14 +191,23 @@ class Placing:
         if placed is None:
             return False
         index, shares = placed
-        fleet, fair_share, held = self.state.fleet, self.state.fair_share, job.gpu_milli
-        fleet.take(shares)
+        fair_share, held = self.state.fair_share, job.gpu_milli
         fair_share.hold(job.project, held)
-        self._undo += (lambda: fleet.give_back(shares), lambda: fair_share.hold(job.project, -held))
+        self._undo.append(lambda: fair_share.hold(job.project, -held))
+        self._pending = shares
         self._room.take(shares)
-        self._guarding().take(shares, self.now + job.length_ms)
+        if self.state.calendar.shared:
+            self._guarding().take(shares, self.now + job.length_ms)
         self.starts[job.job] = Start(job.job, index, shares)
         return True
+
+    def take_pending(self) -> None:
+        """Take from the fleet what started last: the last start of a plan need not be taken, as nobody looks after it."""
+        shares, fleet = self._pending, self.state.fleet
+        if shares is not None:
+            self._pending = None
+            fleet.take(shares)
+            self._undo.append(lambda: fleet.give_back(shares))
 
     def enter(self, entry: Entry) -> None:
         """Add an entry to the calendar."""
@@ -212,5 +228,10 @@ class Placing:
 
     def _guarding(self) -> Guards:
         if self._guards is None:
+            self.take_pending()
             self._guards = Guards(self.state, self.now, self.releases())
         return self._guards
+
+
+def _instant(release: Release) -> int:
+    return release[0]

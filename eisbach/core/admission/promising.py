@@ -95,6 +95,7 @@ class Promising:
         self.given[job.job] = Given(job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared, earlier_than_ms)
 
     def _earliest(self, job: ActiveJob) -> Slot | None:
+        self._placing.take_pending()
         gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
         return earliest(self._state.fleet, self._state.calendar, self._placing.releases(), gang, self._now)
 
@@ -109,8 +110,10 @@ class Promising:
     def _is_unkept(self, entry: Entry) -> bool:
         if self._now > entry.from_ms + TOLERANCE_MS or entry.id not in self._state.queue:
             return True
+        if self._state.seen.nodes == self._state.node_changes:
+            return False
         nodes = self._state.fleet.nodes
-        return any(nodes[name].drained or nodes[name].removed for name in entry.nodes)
+        return any(not nodes[name].available or nodes[name].removed for name in entry.nodes)
 
     def _cause(self, entry: Entry) -> BreakCause:
         if entry.id not in self._state.queue:
@@ -118,7 +121,7 @@ class Promising:
         if self._placing.power_head == entry.id:
             return BreakCause.POWER_CAP
         nodes = [self._state.fleet.nodes[name] for name in entry.nodes]
-        if any(node.drained or node.removed for node in nodes):
+        if any(not node.available or node.removed for node in nodes):
             return BreakCause.OPERATOR if any(node.drained_by for node in nodes) else BreakCause.HARDWARE
         return BreakCause.LATE_RELEASE
 

@@ -113,6 +113,7 @@ class Seen:
     is_whole: bool = False
     at_ms: int = 0
     freed: int = 0
+    nodes: int = 0
     caps: dict[str, int] = field(default_factory=dict)
     fresh: dict[str, None] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
@@ -147,6 +148,8 @@ class SchedulerState:
     """attempt -> its instant in `releases`"""
     spot: dict[str, ActiveJob] = field(default_factory=dict)
     """job id -> job, for spot that holds shares"""
+    node_changes: int = 0
+    """how often nodes came, went, or changed whether they take work"""
     seen: Seen = field(default_factory=Seen)
     """what the last cycle has left; no part of what follows from the log, as any cycle may look at everything again"""
 
@@ -276,6 +279,11 @@ class SchedulerState:
                 self.queue.remove(job.job)
                 self._push(job)
 
+    def note_nodes(self) -> None:
+        """Nodes came, went, take work again or do not any more: promises on them may have to go elsewhere."""
+        self.node_changes += 1
+        self.seen.is_whole = False
+
     def unsettle(self) -> None:
         """Something changed that may let jobs start which did not fit: the next cycle looks at everything."""
         self.seen.is_whole = False
@@ -284,6 +292,7 @@ class SchedulerState:
         """A cycle has looked at everything, and its plan has just been carried out."""
         seen = self.seen
         seen.is_whole, seen.at_ms, seen.freed, seen.heads = plan.is_whole, now, self.calendar.freed, plan.heads
+        seen.nodes = self.node_changes
         if plan.looked or plan.given:
             looked = dict.fromkeys((*plan.looked, *(given.job for given in plan.given)), now)
             seen.looked_ms = {job: looked.get(job) or seen.looked_ms.get(job, now) for job in self.calendar.promises}

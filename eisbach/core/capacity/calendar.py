@@ -57,7 +57,7 @@ Slot = tuple[int, int, str, str]
 class Calendar:
     """All entries, by key and by node. It dates the nodes of its fleet; time passes only by events that remove entries."""
 
-    __slots__ = ("_entries", "_fleet", "_on", "_starts", "changed", "freed", "promises")
+    __slots__ = ("_entries", "_fleet", "_on", "_starts", "changed", "freed", "promises", "shared")
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
@@ -66,6 +66,8 @@ class Calendar:
         self._starts: list[int] = []
         self.promises: dict[str, Entry] = {}
         """job -> its promise"""
+        self.shared = 0
+        """how many entries share their nodes"""
         self.freed = 0
         """how often nodes were let go of: what did not fit may fit since"""
         self.changed: set[str] = set()
@@ -95,10 +97,14 @@ class Calendar:
         insort(self._starts, entry.from_ms)
         if entry.kind is EntryKind.PROMISE:
             self.promises[entry.id] = entry
+        self.changed.update(entry.nodes)
         slot = _slot(entry)
         for node in entry.nodes:
             insort(self._on.setdefault(node, []), slot)
-            self._date(node)
+        if entry.is_shared:
+            self.shared += 1
+        else:
+            self._date(entry.nodes)
 
     def remove(self, kind: EntryKind, entry_id: str) -> Entry:
         """Take an entry out and return it."""
@@ -107,13 +113,17 @@ class Calendar:
         if kind is EntryKind.PROMISE:
             del self.promises[entry_id]
         self.freed += 1
+        self.changed.update(entry.nodes)
         slot = _slot(entry)
         for node in entry.nodes:
             slots = self._on[node]
             del slots[bisect_left(slots, slot)]
             if not slots:
                 del self._on[node]
-            self._date(node)
+        if entry.is_shared:
+            self.shared -= 1
+        else:
+            self._date(entry.nodes)
         return entry
 
     def move(self, kind: EntryKind, entry_id: str, nodes: tuple[str, ...]) -> None:
@@ -160,10 +170,17 @@ class Calendar:
         """Return the start of a node's earliest entry that is not over at `now`, which may lie in the past; None without one."""
         return next((start for start, end, _, _ in self._on.get(node, ()) if end > now), None)
 
-    def _date(self, node: str) -> None:
-        self.changed.add(node)
-        slots = self._on.get(node, ())
-        self._fleet.set_dated(node, next((start for start, _, kind, key in slots if not self._is_shared(kind, key)), None))
+    def _date(self, nodes: Iterable[str]) -> None:
+        alike: dict[int | None, list[str]] = {}
+        for node in nodes:
+            slots = self._on.get(node, ())
+            if self.shared:
+                date = next((start for start, _, kind, key in slots if not self._is_shared(kind, key)), None)
+            else:
+                date = slots[0][0] if slots else None
+            alike.setdefault(date, []).append(node)
+        for date, dated in alike.items():
+            self._fleet.set_dated_alike(dated, date)
 
     def _is_shared(self, kind: str, entry_id: str) -> bool:
         return self._entries[EntryKind(kind), entry_id].is_shared

@@ -77,6 +77,24 @@ class Fleet:
         if seat is not None:
             seat[0].put((seat[1],))
 
+    def set_dated_alike(self, nodes: Iterable[str], from_ms: int | None) -> None:
+        """Say the same of several nodes at once, each named once."""
+        known = self.nodes
+        of_pool: dict[int, tuple[Pool, list[int]]] = {}
+        for name in nodes:
+            if known[name].dated_ms == from_ms:
+                continue
+            seat = self._seats.get(name)
+            if seat is None:
+                known[name].dated_ms = from_ms
+            else:
+                of_pool.setdefault(id(seat[0]), (seat[0], []))[1].append(seat[1])
+        for pool, numbers in of_pool.values():
+            pool.drop(numbers)
+            for number in numbers:
+                pool.tree.nodes[number].dated_ms = from_ms
+            pool.put(numbers)
+
     def sites(self) -> frozenset[str]:
         """Return the sites at which nodes stand."""
         return frozenset(site for site, _, _ in self._keys)
@@ -84,6 +102,11 @@ class Fleet:
     def pools(self) -> list[Pool]:
         """Return the indexes of all pools, in the order of their first nodes."""
         return [pool for _, pools in self._offered(None) for pool in pools]
+
+    def pool_of(self, node: str) -> Pool | None:
+        """Return the index in which a node stands; None before its pool's index was made."""
+        seat = self._seats.get(node)
+        return seat[0] if seat is not None else None
 
     def free_whole(self, pool: str) -> int:
         """Return how many nodes of a pool take work now and have nothing on them."""

@@ -115,6 +115,19 @@ class Pool:
                 together.add(leaf, bits)
         return together
 
+    def vacant_for(self, ends_by: int, count: int) -> Vacancies | None:
+        """Return idle nodes for work that ends by an instant: those of the soonest date of which there are so many, else all.
+
+        None where they are too few; then nothing was put together.
+        """
+        total = 0
+        for date in self.dates[bisect_left(self.dates, ends_by) :]:
+            vacancies = self.idle[date]
+            if vacancies.total >= count:
+                return vacancies
+            total += vacancies.total
+        return self.vacant(ends_by) if total >= count else None
+
     def vacant_count(self, ends_by: int) -> int:
         """Return how many idle nodes there are for work that ends by an instant."""
         return sum(self.idle[date].total for date in self.dates[bisect_left(self.dates, ends_by) :])

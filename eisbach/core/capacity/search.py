@@ -51,7 +51,10 @@ def find_vacant(pools: Sequence[Pool], ask: Ask) -> list[Found] | None:
     """
     best: tuple[int, Pool, Vacancies, int] | None = None
     for pool in pools:
-        vacancies = pool.vacant(ask.ends_by) if pool.each(ask.shape) else None
+        vacancies = None
+        if pool.each(ask.shape):
+            is_apart = ask.required is None
+            vacancies = pool.vacant_for(ask.ends_by, ask.tasks) if is_apart else pool.vacant(ask.ends_by)
         tier = vacancies.tightest(ask.tasks) if vacancies is not None else None
         if vacancies is None or tier is None or (ask.required is not None and tier > pool.tier_of(ask.required)):
             continue

@@ -5,15 +5,18 @@ A. Mu'alem and D. Feitelson, TPDS 12(6), 2001), with named nodes in place of a c
 """
 
 import heapq
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from eisbach.core.capacity.calendar import Calendar
+from eisbach.core.capacity.fit import how_many
 from eisbach.core.capacity.fleet import Fleet, Share
+from eisbach.core.capacity.holding import give_to
 from eisbach.core.capacity.inventory import Node, is_flavour
-from eisbach.core.capacity.topology import domain_of
+from eisbach.core.capacity.pool import UNDATED, Pool
+from eisbach.core.capacity.topology import Level, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
-from eisbach.core.jobs.request import NodeShape
+from eisbach.core.jobs.request import WHOLE, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 
@@ -46,12 +49,18 @@ class Slot:
     """whether it leaves something of a node to others"""
 
 
-@dataclass(slots=True)
 class _Together:
-    """What is open of one site or domain: tasks that its nodes hold from now on, those that opened last at the end."""
+    """What is open of one site or domain: tasks that nodes hold from now on, those that opened last at the end.
 
-    tasks: dict[str, int] = field(default_factory=dict)
-    count: int = 0
+    Idle nodes that nothing in the calendar speaks for are open from the beginning and stay so: they are only counted.
+    """
+
+    __slots__ = ("count", "idle", "tasks")
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, int] = {}
+        self.idle: list[tuple[Pool, int]] = []
+        self.count = 0
 
     def set(self, node: str, tasks: int) -> None:
         """Say how many tasks a node holds now."""
@@ -59,128 +68,178 @@ class _Together:
         if tasks:
             self.tasks[node] = tasks
 
+    def in_order(self) -> Iterator[tuple[str, int]]:
+        """Yield nodes with their tasks, those that opened last first and those that were always free in the end."""
+        for node in reversed(self.tasks):
+            yield node, self.tasks[node]
+        for pool, each in self.idle:
+            for leaf, bits in sorted(pool.idle[UNDATED].masks.items(), reverse=True):
+                for number in reversed(pool.tree.numbers_in(leaf, bits)):
+                    yield pool.tree.nodes[number].node, each
+
 
 class Sweep:
     """One look along time for a shape: nodes open when they are released and close when their next entry is too near."""
 
     __slots__ = (
-        "_calendar", "_count", "_due", "_fleet", "_freed", "_length", "_level", "_number", "_shape", "_together", "_where",
+        "_calendar", "_count", "_due", "_each", "_fleet", "_freed", "_length", "_level", "_number", "_shape", "_tasks", "_together",
+        "_where",
     )  # fmt: skip
 
     def __init__(self, fleet: Fleet, calendar: Calendar, gang: Gang, shape: NodeShape) -> None:
         self._fleet, self._calendar, self._shape = fleet, calendar, shape
         self._count, self._where, self._length = gang.nodes, gang.where, gang.length_ms
         self._level = gang.within.level if gang.within is not None and gang.within.is_required else None
+        self._each = {
+            pool: pool.each(shape)
+            for pool in fleet.pools()
+            if (gang.where.sites is None or pool.site in gang.where.sites)
+            and (shape.flavour is None or is_flavour(pool.kind.flavour, shape.flavour))
+        }
         self._together: dict[str, _Together] = {}
-        self._freed: dict[str, list[int]] = {}
+        self._freed: dict[str, Node] = {}
+        self._tasks: dict[str, int] = {}
         self._due: list[tuple[int, int, int, str]] = []
         self._number = 0
 
-    def find(self, releases: Iterable[Release], now: int) -> tuple[int, dict[str, int]] | None:
-        """Return the earliest instant at which the gang fits and the tasks that each open node of its site holds then.
+    def find(self, releases: Iterable[Release], now: int) -> tuple[int, _Together] | None:
+        """Return the earliest instant at which the gang fits and what is open of its site or domain then.
 
         `releases` are in the order of their instants.
         """
-        for node in self._fleet.usable(self._shape, self._where):
-            if node.is_idle or node.tenant == self._where.tenant:
-                self._open(node, now, (node.free_cpu_milli, node.free_memory_mib, len(node.free_gpus)))
+        for pool, each in self._each.items():
+            if each:
+                self._open_free(pool, each, now)
         coming = iter(releases)
         release = next(coming, None)
-        at_ms = now
+        at_ms, due = now, self._due
         while True:
-            while self._due and self._due[0][:2] <= (at_ms, _OPENS):
-                self._turn(*heapq.heappop(self._due))
-            while release is not None and self._instant(release, now) <= at_ms:
+            while due and due[0][:2] <= (at_ms, _OPENS):
+                self._turn(*heapq.heappop(due))
+            while release is not None and (release[0] if release[0] > now else now + OVERDUE_MS) <= at_ms:
                 self._release(release[1], at_ms)
                 release = next(coming, None)
-            found = next((one for one in self._together.values() if one.count >= self._count), None)
-            if found is not None:
-                return at_ms, found.tasks
-            while self._due and self._due[0][0] <= at_ms:
-                self._turn(*heapq.heappop(self._due))
-            upcoming = [self._due[0][0]] if self._due else []
+            for together in self._together.values():
+                if together.count >= self._count:
+                    return at_ms, together
+            while due and due[0][0] <= at_ms:
+                self._turn(*heapq.heappop(due))
             if release is not None:
-                upcoming.append(self._instant(release, now))
-            if not upcoming:
+                released_ms = release[0] if release[0] > now else now + OVERDUE_MS
+                at_ms = max(at_ms, min(released_ms, due[0][0]) if due else released_ms)
+            elif due:
+                at_ms = max(at_ms, due[0][0])
+            else:
                 return None
-            at_ms = max(at_ms, min(upcoming))
 
-    def _instant(self, release: Release, now: int) -> int:
-        return release[0] if release[0] > now else now + OVERDUE_MS
+    def _open_free(self, pool: Pool, each: int, now: int) -> None:
+        nodes, are_counted = pool.tree.nodes, self._level is None and not self._calendar.shared
+        for date, vacancies in pool.idle.items():
+            if date == UNDATED and are_counted:
+                together = self._together.setdefault(pool.site, _Together())
+                together.count += vacancies.total * each
+                together.idle.append((pool, each))
+                continue
+            for leaf, bits in vacancies.masks.items():
+                for number in pool.tree.numbers_in(leaf, bits):
+                    self._open(nodes[number], now, each)
+        for _, state, mask in pool.partly_used(self._where.tenant, 0):
+            tasks = how_many(pool.kind, state, self._shape)
+            while tasks and mask:
+                low = mask & -mask
+                self._open(nodes[low.bit_length() - 1], now, tasks)
+                mask ^= low
 
     def _release(self, shares: Sequence[Share], at_ms: int) -> None:
+        nodes, freed, each_of, pool_of = self._fleet.nodes, self._freed, self._each, self._fleet.pool_of
         for share in shares:
-            node = self._fleet.nodes[share.node]
-            if node.drained or node.removed or not self._where.allows(node) or not _is_flavour(node, self._shape):
+            name = share.node
+            node = nodes[name]
+            pool = pool_of(name)
+            each = each_of.get(pool, 0) if pool is not None else 0
+            if not each or not node.available:
                 continue
-            freed = self._freed.get(share.node)
-            if freed is None:
-                freed = self._freed[share.node] = [node.free_cpu_milli, node.free_memory_mib, len(node.free_gpus)]
-            freed[0] += share.cpu_milli
-            freed[1] += share.memory_mib
-            freed[2] += len(share.gpus)
-            is_idle = freed == [node.cpu_milli, node.memory_mib, node.gpus]
-            if is_idle or node.tenant == self._where.tenant:
-                self._open(node, at_ms, (freed[0], freed[1], freed[2]))
+            if name not in freed and _is_idle_without(node, share):
+                self._open(node, at_ms, each)
+                continue
+            if name not in freed:
+                freed[name] = replace(node, parts=dict(node.parts))
+            left = freed[name]
+            give_to(left, share)
+            if left.is_idle or left.tenant == self._where.tenant:
+                self._open(node, at_ms, how_many(left.kind, left.state, self._shape))
 
-    def _open(self, node: Node, at_ms: int, free: tuple[int, int, int]) -> None:
-        """A node has so much free from an instant on; it is open while no entry is nearer than the gang is long."""
-        tasks = how_many(free, self._shape)
+    def _open(self, node: Node, at_ms: int, tasks: int) -> None:
+        """A node holds so many tasks from an instant on; it is open while no entry is nearer than the gang is long."""
         if not tasks:
             return
-        if not self._calendar.has(node.node):
-            self._at(node).set(node.node, tasks)
+        name = node.node
+        together = self._at(node)
+        if not self._calendar.has(name):
+            together.set(name, tasks)
             return
-        for entry in self._calendar.on(node.node):
+        self._tasks[name] = tasks
+        for entry in self._calendar.on(name):
             if entry.until_ms <= at_ms:
                 continue
             if entry.from_ms >= at_ms + self._length:
-                self._at(node).set(node.node, tasks)
-                self._plan(entry.from_ms - self._length, _CLOSES, node.node)
+                together.set(name, tasks)
+                self._plan(entry.from_ms - self._length, _CLOSES, name)
             else:
-                self._at(node).set(node.node, 0)
-                self._freed.setdefault(node.node, list(free))
-                self._plan(entry.until_ms, _OPENS, node.node)
+                together.set(name, 0)
+                self._plan(entry.until_ms, _OPENS, name)
             return
-        self._at(node).set(node.node, tasks)
+        together.set(name, tasks)
 
     def _plan(self, at_ms: int, kind: int, node: str) -> None:
         self._number += 1
         heapq.heappush(self._due, (at_ms, kind, self._number, node))
 
     def _turn(self, at_ms: int, kind: int, _: int, name: str) -> None:
-        node = self._fleet.nodes[name]
-        freed = self._freed.get(name) or [node.free_cpu_milli, node.free_memory_mib, len(node.free_gpus)]
         # A node closes after the last instant at which the gang could still begin there.
-        self._open(node, at_ms if kind == _OPENS else at_ms + 1, (freed[0], freed[1], freed[2]))
+        self._open(self._fleet.nodes[name], at_ms if kind == _OPENS else at_ms + 1, self._tasks[name])
 
     def _at(self, node: Node) -> _Together:
         name = node.site if self._level is None else domain_of(node, self._level)
-        return self._together.setdefault(name, _Together())
+        found = self._together.get(name)
+        if found is None:
+            found = self._together[name] = _Together()
+        return found
 
 
-def earliest(fleet: Fleet, calendar: Calendar, releases: Sequence[Release], gang: Gang, now: int) -> Slot | None:
+def _is_idle_without(node: Node, share: Share) -> bool:
+    """Return whether nothing is on a node but this share."""
+    return (
+        node.free_mask.bit_count() + len(share.gpus) == node.gpus
+        and node.free_cpu_milli + share.cpu_milli == node.cpu_milli
+        and node.free_memory_mib + share.memory_mib == node.memory_mib
+    )
+
+
+def earliest(fleet: Fleet, calendar: Calendar, releases: Iterable[Release], gang: Gang, now: int) -> Slot | None:
     """Return the earliest start of a gang if everything else ends at its limit; None where it never fits.
 
     `releases` are in the order of their instants. Of several nodes it takes those that are released last: those that are
     free already stay free for whoever is short. A gang that wishes to be together takes them domain by domain.
     """
     best: Slot | None = None
+    again = releases if len(gang.shapes) == 1 else list(releases)
     for number, shape in enumerate(gang.shapes):
-        found = Sweep(fleet, calendar, gang, shape).find(releases, now)
+        found = Sweep(fleet, calendar, gang, shape).find(again, now)
         if found is not None and (best is None or found[0] < best.at_ms):
             best = _named(fleet, gang, number, *found)
     return best
 
 
-def _named(fleet: Fleet, gang: Gang, number: int, at_ms: int, tasks: dict[str, int]) -> Slot:
+def _named(fleet: Fleet, gang: Gang, number: int, at_ms: int, together: _Together) -> Slot:
     names: list[str] = []
     missing, is_shared, shape = gang.nodes, False, gang.shapes[number]
-    for name in _preferred(fleet, gang, tasks):
-        node, fitting = fleet.nodes[name], min(missing, tasks[name])
+    for name, tasks in together.in_order() if gang.within is None else _nearest(fleet, gang, gang.within.level, together):
+        node, fitting = fleet.nodes[name], min(missing, tasks)
         names.append(name)
         # A node of which it takes all GPUs, or all cores, is of no use to others.
-        is_whole = fitting * shape.gpus == node.gpus if node.gpus else fitting * shape.cpu_milli == node.cpu_milli
+        taken = fitting * shape.gpus * shape.gpu_milli
+        is_whole = taken == node.gpus * WHOLE if node.gpus else fitting * shape.cpu_milli == node.cpu_milli
         is_shared = is_shared or not is_whole
         missing -= fitting
         if not missing:
@@ -188,30 +247,13 @@ def _named(fleet: Fleet, gang: Gang, number: int, at_ms: int, tasks: dict[str, i
     return Slot(number, at_ms, tuple(names), is_shared)
 
 
-def _preferred(fleet: Fleet, gang: Gang, tasks: dict[str, int]) -> list[str]:
-    """Return the nodes in the order in which a gang takes them: from the tightest domain that holds it, or the fewest."""
-    latest = list(reversed(tasks))
-    if gang.within is None:
-        return latest
-    domains: dict[str, list[str]] = {}
-    for name in latest:
-        domains.setdefault(domain_of(fleet.nodes[name], gang.within.level), []).append(name)
-    sizes = {domain: sum(tasks[name] for name in names) for domain, names in domains.items()}
+def _nearest(fleet: Fleet, gang: Gang, level: Level, together: _Together) -> Iterator[tuple[str, int]]:
+    """Yield nodes as a gang takes them that wishes to be together: of the tightest domain that holds it, or of the fewest."""
+    domains: dict[str, list[tuple[str, int]]] = {}
+    for name, tasks in together.in_order():
+        domains.setdefault(domain_of(fleet.nodes[name], level), []).append((name, tasks))
+    sizes = {domain: sum(tasks for _, tasks in nodes) for domain, nodes in domains.items()}
     holding = [domain for domain, size in sizes.items() if size >= gang.nodes]
-    if holding:
-        return domains[min(holding, key=lambda domain: sizes[domain])]
-    return [name for domain in sorted(domains, key=lambda domain: -sizes[domain]) for name in domains[domain]]
-
-
-def _is_flavour(node: Node, shape: NodeShape) -> bool:
-    return shape.flavour is None or is_flavour(node.flavour, shape.flavour)
-
-
-def how_many(free: tuple[int, int, int], shape: NodeShape) -> int:
-    """Return how many tasks of a shape so much holds: thousandths of a core, MiB, GPUs."""
-    fits = free[0] // shape.cpu_milli
-    if shape.memory_mib:
-        fits = min(fits, free[1] // shape.memory_mib)
-    if shape.gpus:
-        fits = min(fits, free[2] // shape.gpus)
-    return fits
+    in_turn = [min(holding, key=sizes.__getitem__)] if holding else sorted(domains, key=lambda domain: -sizes[domain])
+    for domain in in_turn:
+        yield from domains[domain]

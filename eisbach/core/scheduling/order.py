@@ -8,7 +8,7 @@ usage without being sorted again.
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
@@ -27,15 +27,30 @@ _BLOCK = 128
 ANY_LENGTH = 1 << 62
 
 
-class Request(NamedTuple):
-    """What makes waiting jobs interchangeable for the question whether they fit, but for their length."""
+class Request:
+    """What makes waiting jobs interchangeable for the question whether they fit, but for their length. It knows its hash."""
 
-    shapes: tuple[NodeShape, ...]
-    nodes: int
-    where: Where
-    within: Within | None = None
-    booking: str = ""
-    is_spot: bool = False
+    __slots__ = ("_hash", "_key", "booking", "is_spot", "nodes", "shapes", "where", "within")
+
+    def __init__(
+        self,
+        shapes: tuple[NodeShape, ...],
+        nodes: int,
+        where: Where,
+        within: Within | None = None,
+        booking: str = "",
+        is_spot: bool = False,
+    ) -> None:
+        self.shapes, self.nodes, self.where, self.within = shapes, nodes, where, within
+        self.booking, self.is_spot = booking, is_spot
+        self._key = (shapes, nodes, where, within, booking, is_spot)
+        self._hash = hash(self._key)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Request) and self._key == other._key)
 
 
 class Ranks(Protocol):
@@ -126,9 +141,11 @@ class Line:
         for block, shortest in zip(self._blocks, self._shortest, strict=True):
             if shortest > longest.get(request, ANY_LENGTH):
                 continue
+            at_most = longest.get(request, ANY_LENGTH)
             for entry in block:
-                if entry[3] <= longest.get(request, ANY_LENGTH):
+                if entry[3] <= at_most:
                     yield entry
+                    at_most = longest.get(request, ANY_LENGTH)
 
 
 def _shortest_of(block: list[Entry]) -> int:
@@ -159,11 +176,11 @@ class Queue:
         require(job not in self._members, "a job waits at one place of the queue")
         tier = key[:2]
         entry = (served_ms, key[2], job, length_ms)
-        self._members[job] = (tier, leaf, group, entry)
         lines = self._tiers.setdefault(tier, {}).setdefault(leaf, {})
         line = lines.get(group)
         if line is None:
             line = lines[group] = Line(group)
+        self._members[job] = (tier, leaf, line.request, entry)
         line.add(entry)
 
     def remove(self, job: str) -> None:
