@@ -1,10 +1,16 @@
 """One admission cycle: a plan that can be carried out, in queue order, and a state that is as it was."""
 
-from hypothesis import given
+from dataclasses import replace
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eisbach.core.admission.cycle import STARTS_MAX, decide
+from eisbach.core.capacity.calendar import Entry, EntryKind
+from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.policy import DEFAULT, EASY, POLICIES
+from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active, fleets, free_of, shapes
 from tests.core.weeks import carry_out
@@ -26,6 +32,9 @@ def fingerprint(state):
         [(job.job, job.state, job.attempt, job.shares) for job in state.jobs.values()],
         [job for job, _ in state.queue.walk({}, state.fair_share)],
         sorted(state.holding),
+        sorted(state.calendar.promises.items()),
+        {name: node.dated_ms for name, node in state.fleet.nodes.items()},
+        state.fair_share.held("prj") if "prj" in state.fair_share else 0,
         {project: list(waiting) for project, waiting in state.unfunded.items()},
     )
 
@@ -155,3 +164,134 @@ def test_a_decision_changes_nothing_and_can_be_carried_out(fleet, earlier, later
     assert decide(state, NOW + 1).starts == (), "what one cycle leaves, a second one leaves too"
 
 
+def a_booking(state, start, end, *nodes, name="b1"):
+    state.calendar.add(Entry(EntryKind.BOOKING, name, start, end, nodes))
+
+
+def test_spot_ignores_a_booking_to_come_and_leaves_before_it_begins():
+    state = a_state(a_fleet(a_node("n1")), an_active("spot", 1, capacity_class=CapacityClass.SPOT, grace_ms=MINUTE_MS))
+    a_booking(state, NOW + HOUR_MS, NOW + 2 * HOUR_MS, "n1")
+    state.add(an_active("long", 2, limit_ms=2 * HOUR_MS))
+    plan = decide(state, NOW)
+    assert starts(plan) == ["spot"]
+    carry_out(state, plan, NOW)
+    leaves_ms = NOW + HOUR_MS - MINUTE_MS
+    assert state.next_instant() == leaves_ms
+    assert decide(state, leaves_ms - 1).stops == ()
+    plan = decide(state, leaves_ms)
+    assert [(stop.job, stop.cause) for stop in plan.stops] == [("spot", StopCause.PREEMPTION)]
+
+
+def test_inside_a_booking_its_owner_starts_and_idle_nodes_carry_spot_that_gives_way():
+    state = a_state(a_fleet(a_node("n1"), a_node("n2")))
+    a_booking(state, NOW, NOW + 2 * HOUR_MS, "n1", "n2")
+    state.add(an_active("owner", 1, shapes=(a_shape(8),), booking="b1", capacity_class=CapacityClass.RESERVED))
+    state.add(an_active("other", 2))
+    state.add(an_active("spot", 3, shapes=(a_shape(8),), capacity_class=CapacityClass.SPOT))
+    plan = decide(state, NOW)
+    assert starts(plan) == ["owner", "spot"]
+    carry_out(state, plan, NOW)
+    state.add(an_active("owner-too", 4, shapes=(a_shape(8),), booking="b1", capacity_class=CapacityClass.RESERVED))
+    assert [stop.job for stop in decide(state, NOW + 1).stops] == ["spot"]
+
+
+def test_a_job_inside_a_booking_starts_with_it_and_only_if_it_ends_in_it():
+    state = a_state(a_fleet(a_node("n1")))
+    a_booking(state, NOW + 5, NOW + 5 + HOUR_MS, "n1")
+    for name, seq, limit_ms in (("fits", 1, HOUR_MS), ("too-long", 2, HOUR_MS + 1)):
+        state.add(an_active(name, seq, limit_ms=limit_ms, booking="b1", capacity_class=CapacityClass.RESERVED))
+    plan = decide(state, NOW)
+    carry_out(state, plan, NOW)
+    assert (starts(plan), state.next_instant()) == ([], NOW + 5)
+    assert starts(decide(state, NOW + 5)) == ["fits"]
+
+
+def test_a_gang_behind_the_head_is_promised_a_start_and_small_work_fills_in_around_both():
+    nodes = [a_node(f"n{number}", cores=1) for number in range(6)]
+    policy = replace(DEFAULT, promised_nodes=3, promises_max=2)
+    state = a_state(a_fleet(*nodes))
+    state.set_policy(policy)
+    state.add(an_active("runs", 1, nodes=4, limit_ms=HOUR_MS))
+    carry_out(state, decide(state, NOW), NOW)
+    state.add(an_active("head", 2, nodes=5, limit_ms=HOUR_MS))
+    state.add(an_active("gang", 3, nodes=4, limit_ms=HOUR_MS))
+    state.add(an_active("third", 4, nodes=3, limit_ms=HOUR_MS))
+    state.add(an_active("long", 5, nodes=2, limit_ms=2 * HOUR_MS))
+    state.add(an_active("short", 6, nodes=2, limit_ms=HOUR_MS))
+    plan = decide(state, NOW)
+    assert kept(plan) == {"head": NOW + HOUR_MS, "gang": NOW + 2 * HOUR_MS}
+    assert starts(plan) == ["short"]
+
+
+def test_a_promise_on_a_node_that_fails_goes_elsewhere_or_is_broken_with_its_cause():
+    state = a_state(a_fleet(a_node("n1", cores=1), a_node("n2", cores=1)))
+    state.add(an_active("runs", 1, nodes=2, limit_ms=HOUR_MS))
+    carry_out(state, decide(state, NOW), NOW)
+    state.add(an_active("head", 2, nodes=2, limit_ms=HOUR_MS))
+    carry_out(state, decide(state, NOW), NOW)
+    state.fleet.set_available("n2", is_available=False)
+    state.note_nodes()
+    plan = decide(state, NOW + 1)
+    assert [(broken.job, broken.cause) for broken in plan.broken] == [("head", BreakCause.HARDWARE)]
+    assert plan.given == ()
+    carry_out(state, plan, NOW + 1)
+    assert not state.calendar.promises
+
+
+def test_another_policy_sorts_the_queue_again_and_keeps_the_promises():
+    state = a_state(a_fleet(a_node("n1", cores=1)))
+    state.set_policy(EASY)
+    state.add(an_active("runs", 1))
+    carry_out(state, decide(state, NOW), NOW)
+    for seq, limit_ms in ((2, 5 * HOUR_MS), (3, 4 * HOUR_MS), (4, HOUR_MS)):
+        state.add(an_active(f"j{seq}", seq, limit_ms=limit_ms))
+    carry_out(state, decide(state, NOW), NOW)
+    before = dict(state.calendar.promises)
+    assert list(before) == ["j2"]
+    state.set_policy(DEFAULT)
+    assert [job for job, _ in state.queue.walk({}, state.fair_share)] == ["j4", "j3", "j2"]
+    assert state.calendar.promises == before
+
+
+arrival = st.tuples(st.integers(0, 6), active, st.integers(1, 20), st.sampled_from(["", "", "", "drain", "back"]))
+
+
+def end_what_is_over(state, now, runs_ms):
+    for job in [job for job in state.holding.values() if min(job.releases_ms, job.planned_ms + runs_ms[job.job]) <= now]:
+        state.release(job, after=JobState.ENDED)
+
+
+@settings(max_examples=30, deadline=None)
+@given(fleets, st.sampled_from([*POLICIES.values(), replace(DEFAULT, promised_nodes=2, again_ms=0)]), st.lists(arrival, max_size=25))
+def test_random_weeks_keep_every_promise_and_looking_at_what_changed_is_looking_at_everything(fleet, policy, arrivals):
+    """No promise moves later, none is broken but by a node that leaves; a cycle from scratch decides the same."""
+    state, now, promised, runs_ms = a_state(fleet), NOW, {}, {}
+    state.set_policy(policy)
+    for seq, (gap, drawn, runs, act) in enumerate([*arrivals, *[(30, None, 0, "back")] * 12]):
+        for _ in range(gap + 1):
+            now += 1
+            end_what_is_over(state, now, runs_ms)
+            plan = decide(state, now)
+            before = fingerprint(state)
+            assert decide(state, now) == plan
+            assert fingerprint(state) == before
+            for broken in plan.broken:
+                assert broken.cause in (BreakCause.HARDWARE, BreakCause.OPERATOR)
+                promised.pop(broken.job)
+            for job in starts(plan):
+                assert now <= promised.get(job, now), f"{job} starts at {now}, promised for {promised[job]}"
+            for given_ in plan.given:
+                assert given_.from_ms <= promised.get(given_.job, given_.from_ms)
+                promised[given_.job] = given_.from_ms
+            carry_out(state, plan, now)
+            state.unsettle()
+            again = decide(state, now)
+            assert (again.starts, again.broken) == ((), ()), "what a cycle leaves, one that looks at everything leaves too"
+            state.settle(again, now)
+        if drawn is not None:
+            state.add(a_waiting_job(seq, drawn))
+            runs_ms[f"j{seq:03d}"] = runs
+        name = sorted(state.fleet.nodes)[seq % len(state.fleet.nodes)]
+        if act:
+            state.fleet.set_available(name, is_available=act == "back")
+            state.note_nodes()

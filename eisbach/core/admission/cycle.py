@@ -19,8 +19,9 @@ def decide(state: SchedulerState, now: int) -> Plan:
     state.wake(now)
     placing = Placing(state, now)
     promising = Promising(placing)
-    # 2. What a site draws above its cap gives way, spot first.
+    # 2. What a site draws above its cap gives way, spot first; and spot that holds what a booking or a promise needs soon.
     placing.give_way_to_caps()
+    placing.give_way_to_entries()
     # 3. Where nothing was freed since the last cycle, only new jobs are looked at; else promised jobs come first.
     is_settled = state.is_settled(now)
     waiting = Waiting(placing, promising, known=state.seen.heads if is_settled else ())

@@ -4,7 +4,7 @@ Whatever is taken here is given back by `roll_back`: a plan is a value, and the 
 """
 
 import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from eisbach.core.admission.guard import Guards
@@ -24,6 +24,8 @@ RIGHTS = {CapacityClass.SPOT: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.RESER
 PREEMPTION_TRIES_MAX = 8
 """Kinds of waiting jobs for which one cycle looks whether spot could make room; the first for which it can gets it."""
 
+SPOT_AT_LEAST_MS = 60_000
+"""Spot starts where it may stay so long before it has to leave for an entry of the calendar."""
 NOT_AT_ALL = -1
 Placed = tuple[int, tuple[Share, ...]]
 
@@ -55,6 +57,19 @@ class Placing:
         over = self._room.over()
         if over:
             self._stop(above_caps(self.state.fleet, self._running(), over), StopCause.POWER_CAP)
+
+    def give_way_to_entries(self) -> None:
+        """Spot leaves nodes that a booking or a promise needs soon: so early that all its grace is over by then."""
+        state = self.state
+        soon = self.now + state.spot_lead_ms
+        if not state.spot or not state.calendar.starts(self.now, soon + 1):
+            return
+        nodes = state.fleet.nodes
+        for job in state.spot.values():
+            dates = (nodes[share.node].dated_ms for share in job.shares)
+            if job.state is not JobState.STOPPING and any(date is not None and self.now < date <= soon for date in dates):
+                self._known = None
+                self._stops.setdefault(job.job, Stop(job.job, StopCause.PREEMPTION))
 
     def preempt_for(self, job: ActiveJob) -> None:
         """Choose which spot work stops so that a job fits: for the first one that waits and that this helps."""
@@ -103,13 +118,19 @@ class Placing:
         What it takes must be free again by the next entry of the calendar there. Spot leaves in time when it is told to.
         """
         self.take_pending()
-        among = None
         if job.booking:
             entry = self.state.calendar.get(EntryKind.BOOKING, job.booking)
-            if entry is None or not entry.from_ms <= self.now <= entry.until_ms - job.length_ms:
-                return None
-            among = entry.nodes
-        ends_by = 0 if job.capacity_class is CapacityClass.SPOT else self.now + job.length_ms
+            is_inside = entry is not None and entry.from_ms <= self.now <= entry.until_ms - job.length_ms
+            return self._place(job, self.now + job.length_ms, entry.nodes) if entry is not None and is_inside else None
+        if job.capacity_class is not CapacityClass.SPOT:
+            return self._place(job, self.now + job.length_ms)
+        soonest = self.now + self.state.spot_lead_ms + SPOT_AT_LEAST_MS
+        placed = self._place(job, soonest)
+        if placed is None and (idle := self.state.calendar.booked_now(self.now, soonest)):
+            placed = self._place(job, soonest, idle)
+        return placed
+
+    def _place(self, job: ActiveJob, ends_by: int, among: Sequence[str] | None = None) -> Placed | None:
         for index, shape in enumerate(job.shapes):
             where = job.where
             while True:
@@ -118,7 +139,7 @@ class Placing:
                     break
                 lacking = self._room.lacks(shares)
                 if not lacking:
-                    if self.state.calendar.shared and ends_by and not self._guarding().admit(shares, ends_by):
+                    if self.state.calendar.shared and not self._guarding().admit(shares, ends_by):
                         break
                     return index, shares
                 sites = where.sites if where.sites is not None else self.state.fleet.sites()

@@ -148,6 +148,8 @@ class SchedulerState:
     """attempt -> its instant in `releases`"""
     spot: dict[str, ActiveJob] = field(default_factory=dict)
     """job id -> job, for spot that holds shares"""
+    spot_lead_ms: int = 0
+    """the longest grace of spot so far: so long before an entry of the calendar it has to leave"""
     node_changes: int = 0
     """how often nodes came, went, or changed whether they take work"""
     seen: Seen = field(default_factory=Seen)
@@ -327,7 +329,10 @@ class SchedulerState:
 
     def next_instant(self) -> int | None:
         """Return when something is due without any event, or None: a delay is over, an entry of the calendar begins."""
-        due = (self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(self.seen.at_ms))
+        at_ms = self.seen.at_ms
+        due = [self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(at_ms)]
+        if self.spot and (begins := self.calendar.next_start(at_ms + self.spot_lead_ms)) is not None:
+            due.append(begins - self.spot_lead_ms)
         return min((one for one in due if one is not None), default=None)
 
     def _enqueue(self, job: ActiveJob) -> None:
@@ -360,6 +365,7 @@ class SchedulerState:
         self.fair_share.hold(job.project, job.gpu_milli)
         if job.capacity_class is CapacityClass.SPOT:
             self.spot[job.job] = job
+            self.spot_lead_ms = max(self.spot_lead_ms, job.grace_ms)
         self._expect(job)
 
     def _expect(self, job: ActiveJob) -> None:

@@ -149,6 +149,11 @@ class Calendar:
         at = bisect_right(self._starts, after_ms)
         return self._starts[at] if at < len(self._starts) else None
 
+    def booked_now(self, now: int, until_ms: int) -> list[str]:
+        """Return the nodes inside a booking that has begun and lasts until an instant, and of which nothing else begins by then."""
+        begun = [one for one in self if one.kind is EntryKind.BOOKING and one.from_ms <= now and one.until_ms >= until_ms]
+        return [node for one in begun for node in one.nodes if all(met is one for met in self.meeting(node, now, until_ms))]
+
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""
         for _, _, kind, entry_id in self._on.get(node, ()):
