@@ -135,6 +135,7 @@ SECTIONS = (
             Entry("twin replay", "twin:replay", "Replay a trace on equal nodes; simulated."),
             Entry("twin explore", "explore:explore", "Try random small factories with crashes; check every invariant."),
             Entry("twin compare", "twin:compare", "Compare two results of the twin; simulated."),
+            Entry("twin pack", "twin_pack:pack", "Pack pods that never leave on a list of nodes; simulated."),
         ),
     ),
     Section("This program", (Entry("version", "version:version", "Print the versions of client and factory."),)),
