@@ -31,6 +31,7 @@ TokenPath = Annotated[str, Path(description="The token's id.")]
 JobPath = Annotated[str, Path(description="The job's id.")]
 AttemptPath = Annotated[str, Path(description="The attempt's id.")]
 NodePath = Annotated[str, Path(description="The node's id.")]
+ClosurePath = Annotated[str, Path(description="The closure's id.")]
 SitePath = Annotated[str, Path(description="The site's name.")]
 SecretNamePath = Annotated[str, Path(description="The environment variable's name.")]
 

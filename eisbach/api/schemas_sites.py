@@ -1,14 +1,17 @@
 """Schemas of what the API tells about sites and nodes."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from eisbach.api.schemas import Paged, Told
+from eisbach.api.schemas import Asked, At, Label, Name, Paged, Told
 
 Condition = Literal[
     "lost", "suspect", "maintenance", "planned", "cordoned", "draining", "drained", "full", "busy", "idle"
 ]  # fmt: skip
+
+
+Note = Annotated[str, StringConstraints(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class SiteFlavour(Told):
@@ -64,10 +67,94 @@ class Node(Told):
     free_memory_mib: int
     free_gpus: int
     attempts: list[str] = Field(description="What holds a share of it.")
+    health: Literal["healthy", "suspect", "lost"]
+    health_cause: str = Field(description="Who noticed: operator, engine or failures; empty while it is healthy.")
+    health_since_at: At | None
+    closure: str = Field(description="The maintenance that goes on there, or the next closure; empty without one.")
+    closes_at: At | None = Field(description="When the next closure begins.")
+    is_there_from_at: At | None = Field(description="The day from which it is there, while that lies ahead.")
+
+
+class HistoryOfNode(Told):
+    mark: str
+    node: str
+    at: At
+    what: str = Field(description="cordoned, drained, resumed, suspect, lost or healthy.")
+    cause: str
+    by: str
+    note: str
+
+
+class NodeDetail(Node):
+    history: list[HistoryOfNode] = Field(description="The newest entry first.")
 
 
 class Nodes(Paged):
     items: list[Node]
+
+
+class NodeTargets(Asked):
+    """Nodes that have one of the names (with `*` for anything) and stand at all the places that are said."""
+
+    names: list[Name] = Field(default=[], max_length=1000)
+    site: Label = ""
+    hall: Label = Field(default="", description="Its name, or as people say it: `2` for `hall-02`.")
+    row: Label = ""
+    rack: Label = ""
+    pool: Label = ""
+
+
+class NodeAct(NodeTargets):
+    act: Literal["cordon", "uncordon", "drain", "resume", "lost", "repair"]
+    note: Note = ""
+
+
+class NodesActedOn(Told):
+    act: str
+    nodes: list[str]
+    changed: list[str] = Field(description="Those that were not so before.")
+    attempts_on_them: int
+
+
+class NewClosure(NodeTargets):
+    from_ms: int | None = Field(default=None, description="UTC milliseconds; null: now.")
+    until_ms: int | None = Field(default=None, description="UTC milliseconds; null: a drain, until somebody takes them back.")
+    note: Note = ""
+
+
+class Closure(Told):
+    closure: str
+    kind: Literal["maintenance", "drain"]
+    nodes: list[str]
+    from_at: At
+    until_at: At | None
+
+
+class AnnouncedClosure(Closure):
+    attempts_on_them: int
+    attempts_leaving: int = Field(description="Those that would not end before; they are asked to save in time.")
+    attempts_with_less_grace: int = Field(description="Those of them that have less than the grace of their task.")
+
+
+class ListedClosure(Closure):
+    targets: str = Field(description="What the operator said.")
+    node_count: int
+    state: Literal["announced", "begun", "over", "cancelled", "drained"]
+    by: str
+    announced_at: At
+    ended_at: At | None
+    ended_by: str
+    note: str
+
+
+class Closures(Paged):
+    items: list[ListedClosure]
+
+
+class CancelledClosure(Told):
+    closure: str
+    nodes: list[str]
+    had_begun: bool
 
 
 class Tally(Told):

@@ -23,22 +23,22 @@ def command(
     actor: Actor,
     *,
     targets: Targets,
-    from_ms: int,
+    from_ms: int | None = None,
     until_ms: int | None = None,
     note: str = "",
 ) -> Command:
-    """Return the command that announces a maintenance window, or without `until_ms` a drain with a deadline.
+    """Return the command that announces a maintenance window, or without `until_ms` a drain; without `from_ms` it begins now.
 
     Whatever ends before stays; what would not gets its signal in time. Nothing new is placed over it.
     """
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        begin_ms = context.now if from_ms is None else from_ms
         end_ms = NEVER_MS if until_ms is None else until_ms
-        wrong = _wrong_window(context.now, from_ms, end_ms)
-        nodes = wrong or nodes_meant(state, targets)
+        nodes = _wrong_window(context.now, begin_ms, end_ms) or nodes_meant(state, targets)
         if isinstance(nodes, Refusal):
             return nodes
-        in_the_way = _another(state, nodes, from_ms, end_ms) or _booked(state, nodes, from_ms, end_ms)
+        in_the_way = _another(state, nodes, begin_ms, end_ms) or _booked(state, nodes, begin_ms, end_ms)
         if in_the_way is not None:
             return in_the_way
         closure = context.ids.new("close", context.now)
@@ -49,16 +49,16 @@ def command(
         kind = ClosureKind.DRAIN if until_ms is None else ClosureKind.MAINTENANCE
         names = tuple(node.node for node in nodes)
         announced = ClosureAnnounced(
-            closure=closure, kind=kind.value, targets=str(targets), nodes=names, from_ms=from_ms, until_ms=end_ms,
+            closure=closure, kind=kind.value, targets=str(targets), nodes=names, from_ms=begin_ms, until_ms=end_ms,
             by=actor.token, note=commitment,
         )  # fmt: skip
         reply = {
             "closure": closure,
             "kind": kind.value,
             "nodes": list(names),
-            "from_ms": from_ms,
+            "from_ms": begin_ms,
             "until_ms": until_ms,
-            **_who_leaves(state, names, context.now, from_ms),
+            **_who_leaves(state, names, context.now, begin_ms),
         }
         return Decision(events=(announced,), texts=texts, reply=reply)
 
@@ -71,7 +71,7 @@ def cancel(actor: Actor, *, closure: str) -> Command:
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         known = state.health.closures.get(closure)
         if known is None:
-            return Refusal(Reason.NOT_FOUND, f"There is no closure {closure!r} to come or going on", "Look at `eisbach node maintenance`")
+            return Refusal(Reason.NOT_FOUND, f"There is no closure {closure!r} to come or going on", "Look at `eisbach node maintenance list`")
         ended = ClosureEnded(closure=closure, cause=ClosureEnd.CANCELLED.value, by=actor.token)
         return Decision(events=(ended,), reply={"closure": closure, "nodes": list(known.nodes), "had_begun": known.has_begun})
 

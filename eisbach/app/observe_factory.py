@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from eisbach.app.list_sites import facts_of
 from eisbach.app.map_halls import allocated_permille, attempts_on, condition_of
 from eisbach.app.state import FactoryState
+from eisbach.core.capacity.health import Health
 from eisbach.core.jobs.lifecycle import JobState
 
 if TYPE_CHECKING:
@@ -68,11 +69,28 @@ def loads(names: Sequence[str]) -> Callable[[FactoryState, int], dict[str, dict[
                 "condition": condition_of(state.health, node).value,
                 "attempts": attempts.get(node.node, []),
                 "simulated": state.sites[node.site].is_simulated,
+                **_health(state, node.node),
             }
             for node in (fleet[name] for name in names if name in fleet)
         }
 
     return ask
+
+
+def _health(state: FactoryState, node: str) -> dict[str, Any]:
+    health, closes_ms = state.health, state.scheduler.agenda.next_closing(node)
+    mark, closure = health.marks.get(node), health.closed.get(node, "")
+    if not closure and closes_ms is not None:
+        closures = health.closures.values()
+        closure = next((one.closure for one in closures if one.from_ms == closes_ms and node in one.nodes), "")
+    return {
+        "health": (mark.health if mark is not None else Health.HEALTHY).value,
+        "health_cause": mark.cause.value if mark is not None else "",
+        "health_since_ms": mark.since_ms if mark is not None else None,
+        "closure": closure,
+        "closes_ms": closes_ms,
+        "is_there_from_ms": health.coming.get(node),
+    }
 
 
 def _facts(state: FactoryState, now: int) -> dict[str, Any]:

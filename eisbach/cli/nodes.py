@@ -6,7 +6,7 @@ import typer
 
 from eisbach.cli import figures
 from eisbach.cli.client import segment
-from eisbach.cli.output import Format, Output, document, show, table
+from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.session import Session
 
 Node = Annotated[str, typer.Argument(metavar="NODE", help="The node's id.")]
@@ -49,24 +49,35 @@ def _print_nodes(found: list[dict[str, Any]], is_wide: bool) -> None:
         print("\nNothing is executed on nodes that say simulated.")
 
 
-def drain(node: Node, output_format: Output = Format.TABLE) -> None:
-    """Start nothing more on a node; what runs there moves."""
-    changed = Session().client.post(f"/v1/nodes/{segment(node)}/drain")
-    show(document("node", node=changed), output_format, lambda is_wide: print(_drained(node, changed)))
+def show_node(node: Node, output_format: Output = Format.TABLE) -> None:
+    """Show one node: how it is, what runs there, what happened to it."""
+    found = Session().client.get(f"/v1/nodes/{segment(node)}")
+    show(document("node", node=found), output_format, lambda is_wide: _print_node(found))
 
 
-def resume(node: Node, output_format: Output = Format.TABLE) -> None:
-    """Use a drained node again."""
-    changed = Session().client.post(f"/v1/nodes/{segment(node)}/resume")
-    show(document("node", node=changed), output_format, lambda is_wide: print(f"Node {node} is in use again."))
-
-
-def _drained(node: str, changed: dict[str, Any]) -> str:
-    attempts = changed.get("attempts_on_it")
-    if not attempts:
-        return f"Node {node} is drained; nothing runs there."
-    moves = "1 attempt saves and moves" if attempts == 1 else f"{attempts} attempts save and move"
-    return f"Node {node} is drained: nothing more starts there. {moves} within the grace of the job."
+def _print_node(node: dict[str, Any]) -> None:
+    place = ", ".join(f"{level} {node[level]}" for level in ("hall", "row", "rack") if node[level])
+    since = f", {node['health_cause']}, since {figures.instant(node['health_since_at'])}" if node["health_since_at"] else ""
+    closes = f"from {figures.minute(node['closes_at'])}" if node["closes_at"] else "now"
+    pairs(
+        [
+            ("node", node["node"]),
+            ("pool, site", f"{node['pool']}, {node['site']}" + (f" ({place})" if place else "")),
+            ("flavour", node["flavour"]),
+            ("state", _state(node)),
+            ("health", node["health"] + since),
+            ("there from", figures.minute(node["is_there_from_at"]) if node["is_there_from_at"] else ""),
+            ("closes", f"{closes} ({node['closure']})" if node["closure"] else ""),
+            ("cores", f"{figures.cores(node['cpu_milli'])}, {figures.cores(node['free_cpu_milli'])} free"),
+            ("memory", f"{figures.memory(node['memory_mib'])}, {figures.memory(node['free_memory_mib'])} free"),
+            ("GPUs", f"{node['gpus']}, {node['free_gpus']} free" if node["gpus"] else "none"),
+            ("attempts", " ".join(node["attempts"]) or "none"),
+        ]
+    )
+    if node["history"]:
+        print()
+        rows = [[figures.instant(one["at"]), one["what"], one["cause"], one["by"], one["note"]] for one in node["history"]]
+        table(["WHEN", "WHAT", "NOTICED BY", "~BY", "~NOTE"], rows)
 
 
 def _state(node: dict[str, Any]) -> str:

@@ -135,6 +135,11 @@ CASES = {
     "GET /v1/sites": Case(),
     "GET /v1/sites/{site}": Case(),
     "GET /v1/sites/{site}/map": Case(by="auditor", viewer=403),
+    "GET /v1/nodes/{node}": Case(by="auditor", viewer=404),
+    "POST /v1/node-acts": Case(by="operator", viewer=403, json={"act": "cordon", "site": "here"}),
+    "GET /v1/closures": Case(by="auditor", viewer=403),
+    "POST /v1/closures": Case(by="operator", status=422, viewer=403, json={"from_ms": 1, "site": "here"}),
+    "POST /v1/closures/{closure}/cancel": Case(by="operator", status=404, viewer=403),
     "POST /v1/nodes/{node}/drain": Case(by="operator", viewer=404),
     "POST /v1/nodes/{node}/resume": Case(by="operator", viewer=404),
 }

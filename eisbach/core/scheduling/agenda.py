@@ -45,6 +45,11 @@ class Agenda:
         starts = [closing[share.node][0] for share in shares if share.node in closing]
         return min(starts) if starts else None
 
+    def next_closing(self, node: str) -> int | None:
+        """Return when a node closes next, or None."""
+        starts = self._closing.get(node)
+        return starts[0] if starts else None
+
     def hold(self, attempt: str, shares: Sequence[Share], grace_ms: int) -> None:
         """An attempt holds shares; costs nothing while nothing closes."""
         if self._closing:
