@@ -118,7 +118,7 @@ class NodesActedOn(Told):
 
 class NewClosure(NodeTargets):
     from_ms: int | None = Field(default=None, description="UTC milliseconds; null: now.")
-    until_ms: int | None = Field(default=None, description="UTC milliseconds; null: a drain, until somebody takes them back.")
+    length_ms: int | None = Field(default=None, description="Null: a drain, until somebody takes them back.")
     note: Note = ""
 
 

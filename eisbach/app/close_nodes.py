@@ -24,18 +24,18 @@ def command(
     *,
     targets: Targets,
     from_ms: int | None = None,
-    until_ms: int | None = None,
+    length_ms: int | None = None,
     note: str = "",
 ) -> Command:
-    """Return the command that announces a maintenance window, or without `until_ms` a drain; without `from_ms` it begins now.
+    """Return the command that announces a maintenance window, or without a length a drain; without `from_ms` it begins now.
 
     Whatever ends before stays; what would not gets its signal in time. Nothing new is placed over it.
     """
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         begin_ms = context.now if from_ms is None else from_ms
-        end_ms = NEVER_MS if until_ms is None else until_ms
-        nodes = _wrong_window(context.now, begin_ms, end_ms) or nodes_meant(state, targets)
+        end_ms = NEVER_MS if length_ms is None else begin_ms + length_ms
+        nodes = _wrong_window(context.now, begin_ms, length_ms) or nodes_meant(state, targets)
         if isinstance(nodes, Refusal):
             return nodes
         in_the_way = _another(state, nodes, begin_ms, end_ms) or _booked(state, nodes, begin_ms, end_ms)
@@ -46,7 +46,7 @@ def command(
         if isinstance(noted, Refusal):
             return noted
         commitment, texts = noted
-        kind = ClosureKind.DRAIN if until_ms is None else ClosureKind.MAINTENANCE
+        kind = ClosureKind.DRAIN if length_ms is None else ClosureKind.MAINTENANCE
         names = tuple(node.node for node in nodes)
         announced = ClosureAnnounced(
             closure=closure, kind=kind.value, targets=str(targets), nodes=names, from_ms=begin_ms, until_ms=end_ms,
@@ -57,7 +57,7 @@ def command(
             "kind": kind.value,
             "nodes": list(names),
             "from_ms": begin_ms,
-            "until_ms": until_ms,
+            "until_ms": None if length_ms is None else end_ms,
             **_who_leaves(state, names, context.now, begin_ms),
         }
         return Decision(events=(announced,), texts=texts, reply=reply)
@@ -78,19 +78,16 @@ def cancel(actor: Actor, *, closure: str) -> Command:
     return decide
 
 
-def _wrong_window(now: int, from_ms: int, until_ms: int) -> Refusal | None:
+def _wrong_window(now: int, from_ms: int, length_ms: int | None) -> Refusal | None:
     def refusal(what: str, do: str, where: str) -> Refusal:
-        return Refusal(Reason.INVALID_ARGUMENT, what, do, where, {"from_ms": from_ms, "until_ms": until_ms, "now_ms": now})
+        return Refusal(Reason.INVALID_ARGUMENT, what, do, where, {"from_ms": from_ms, "length_ms": length_ms, "now_ms": now})
 
     if from_ms < now:
         return refusal(f"It begins at {minute_text(from_ms)}, which is past", "Say an instant to come", "from_ms")
     if from_ms - now > AHEAD_MAX_MS:
         return refusal(f"It begins at {minute_text(from_ms)}, years ahead", "Look at the year", "from_ms")
-    if until_ms == from_ms:
-        return refusal(f"It begins and ends at {minute_text(from_ms)}", "Say a window that has a length", "until_ms")
-    if until_ms < from_ms:
-        what = f"It ends at {minute_text(until_ms)}, before it begins at {minute_text(from_ms)}"
-        return refusal(what, "Say its end after its beginning", "until_ms")
+    if length_ms is not None and not 0 < length_ms <= AHEAD_MAX_MS:
+        return refusal(f"It is {length_ms} ms long", "Say a window that has a length, and an end", "length_ms")
     return None
 
 

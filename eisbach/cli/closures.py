@@ -33,8 +33,8 @@ def maintain(
     if length_ms is None:
         what = f"--for is {length!r}, but must be {DURATION}" if length else "It has no end"
         raise usage_error(what, "For example `eisbach node maintain --rack r07 --from 2026-12-01T06:00 --for 4h`")
-    from_ms = instant_ms(begin or "0s", "--from")
-    body = {**meant, "from_ms": from_ms if begin is not None else None, "until_ms": from_ms + length_ms, "note": reason}
+    from_ms = instant_ms(begin, "--from") if begin is not None else None
+    body = {**meant, "from_ms": from_ms, "length_ms": length_ms, "note": reason}
     announced = Session().client.post("/v1/closures", body)
     show(document("closure", closure=announced), output_format, lambda is_wide: print(_announced(announced)))
 
@@ -55,7 +55,7 @@ def cancel(
     """Cancel a maintenance window or a drain, or end it early."""
     cancelled = Session().client.post(f"/v1/closures/{segment(closure)}/cancel")
     nodes = figures.counted(len(cancelled["nodes"]), "node")
-    said = f"{closure} has ended: {nodes} in use again." if cancelled["had_begun"] else f"{closure} is cancelled: {nodes} stay in use."
+    said = f"{closure} has ended: {nodes} in use again." if cancelled["had_begun"] else f"{closure} is cancelled: nothing changes for {nodes}."
     show(document("closure-cancelled", **cancelled), output_format, lambda is_wide: print(said))
 
 

@@ -38,7 +38,7 @@ SECTIONS = (
             Entry("prices show", "prices:show_prices", "Show a version of the prices."),
             Entry("node list", "nodes:list_nodes", "List the nodes, what of them is free, and what runs there."),
             Entry("node show", "nodes:show_node", "Show one node: how it is, what runs there, what happened to it."),
-            Entry("node cordon", "node_acts:cordon", "Start nothing more on nodes; what runs there stays."),
+            Entry("node cordon", "node_acts:cordon", "Start nothing more on nodes; what runs there stays as long as it likes."),
             Entry("node uncordon", "node_acts:uncordon", "Use cordoned nodes again."),
             Entry("node drain", "node_acts:drain", "Start nothing more on nodes; what runs there moves, now or by a deadline."),
             Entry("node resume", "node_acts:resume", "Use drained nodes again."),

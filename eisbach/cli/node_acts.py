@@ -77,7 +77,7 @@ def lost(
     nodes: Nodes = None, site: Site = "", hall: Hall = "", row: Row = "", rack: Rack = "", pool: Pool = "", reason: Reason = "",
     output_format: Output = Format.TABLE,
 ) -> None:  # fmt: skip
-    """Say that nodes are lost: what ran there ends at once and starts again elsewhere, first in line, at our cost."""
+    """Say that nodes are lost: what ran there starts again elsewhere."""
     _act("lost", targets(nodes, site, hall, row, rack, pool), reason, output_format)
 
 

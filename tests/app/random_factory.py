@@ -382,8 +382,8 @@ class RandomFactory:
         """Some nodes are to be closed for a while, or drained by a deadline; sometimes at a time that cannot be."""
         names = ("*",) if self.chance.random() < 0.2 else (self.a_node(),)
         from_ms = self.factory.clock.now() + self.chance.choice([-1, 0, SECOND_MS, MINUTE_MS, HOUR_MS, HOUR_MS, DAY_MS])
-        until_ms = self.chance.choice([None, from_ms, from_ms + MINUTE_MS, from_ms + HOUR_MS, from_ms + 9 * HOUR_MS])
-        command = close_nodes.command(SYSTEM, targets=Targets(names=names), from_ms=from_ms, until_ms=until_ms)
+        length_ms = self.chance.choice([None, 0, MINUTE_MS, HOUR_MS, 9 * HOUR_MS])
+        command = close_nodes.command(SYSTEM, targets=Targets(names=names), from_ms=from_ms, length_ms=length_ms)
         answer = self.factory.perform(command)
         return answer.reason.value if isinstance(answer, Refusal) else f"{names} {answer['kind']} at {from_ms}"
 

@@ -26,9 +26,8 @@ def two(tmp_path):
 def close(factory, *names, after_ms, length_ms=None, **more):
     """Announce a window, or without a length a drain with a deadline."""
     from_ms = factory.clock.now() + after_ms
-    until_ms = None if length_ms is None else from_ms + length_ms
     targets = Targets(names=names, **{name: more.pop(name) for name in ("hall", "row", "rack", "pool", "site") if name in more})
-    return factory.perform(close_nodes.command(SYSTEM, targets=targets, from_ms=from_ms, until_ms=until_ms, **more))
+    return factory.perform(close_nodes.command(SYSTEM, targets=targets, from_ms=from_ms, length_ms=length_ms, **more))
 
 
 def available(factory):
@@ -179,8 +178,9 @@ def test_cancelled_work_is_not_asked_a_second_time(two):
     [
         (-1, HOUR_MS, "from_ms"),
         (-DAY_MS, None, "from_ms"),
-        (HOUR_MS, 0, "until_ms"),
-        (HOUR_MS, -1, "until_ms"),
+        (HOUR_MS, 0, "length_ms"),
+        (HOUR_MS, -1, "length_ms"),
+        (HOUR_MS, 10 * 366 * DAY_MS, "length_ms"),
         (10 * 366 * DAY_MS, HOUR_MS, "from_ms"),
     ],
 )

@@ -27,6 +27,8 @@ READS = {
     "promises": "eisbach.promises/1",
     "promises exaflops": "eisbach.promise/1",
     "node list": "eisbach.nodes/1",
+    "node show node-a": "eisbach.node/1",
+    "node maintenance list": "eisbach.closures/1",
     "share list": "eisbach.shares/1",
     "quota list": "eisbach.quotas/1",
     "org list": "eisbach.organisations/1",
@@ -250,9 +252,62 @@ def test_a_wrong_key_verifies_nothing(operator, tmp_path):
     assert ran.out.startswith("FAILED: ")
 
 
+def test_nodes_are_cordoned_lost_and_repaired_and_their_history_tells_it(operator):
+    assert run_cli("node", "cordon", "node-*", "--reason", "a look inside").out.startswith("node-a: cordoned")
+    assert "It was so before." in run_cli("node", "cordon", "--site", "here").out
+    assert "cordoned" in run_cli("node", "list").out
+    assert run_cli("node", "uncordon", "node-a").out == "node-a: in use again.\n"
+    assert run_cli("node", "lost", "node-a", "--reason", "no light").out.startswith("node-a: lost")
+    shown = run_cli("node", "show", "node-a").out
+    assert "lost, operator, since" in shown
+    assert "no light" in shown
+    assert run_cli("node", "repair", "node-a").out == "node-a: healthy.\n"
+    assert [one["what"] for one in run_cli("node", "show", "node-a", "-o", "json").document()["node"]["history"]][:2] == ["healthy", "lost"]
+
+
+def test_a_window_is_announced_listed_and_cancelled(operator):
+    announced = run_cli("node", "maintain", "node-a", "--from", "6h", "--for", "2h", "--reason", "fans", "-o", "json").document()["closure"]
+    assert (announced["kind"], announced["nodes"]) == ("maintenance", ["node-a"])
+    listed = run_cli("node", "maintenance", "list").out
+    assert announced["closure"] in listed
+    assert "fans" in listed
+    assert announced["closure"] in run_cli("node", "show", "node-a").out
+    refused = run_cli("node", "drain", "node-a", "--by", "7h")
+    assert refused.code != ExitCode.OK
+    assert announced["closure"] in refused.err
+    assert run_cli("node", "maintenance", "cancel", announced["closure"]).out.endswith("nothing changes for 1 node.\n")
+    assert run_cli("node", "maintenance", "list").out == "No node is to be closed.\n"
+    assert announced["closure"] in run_cli("node", "maintenance", "list", "--all").out
+    drained = run_cli("node", "drain", "node-a", "--by", "7h")
+    assert drained.out.startswith("1 node will be empty by ")
+    closure = drained.out.split("(")[1].split(")")[0]
+    assert run_cli("node", "maintenance", "cancel", closure).code == ExitCode.OK
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "node cordon",
+        "node drain node-9",
+        "node drain node-a --by yesterday",
+        "node drain node-a --by 2020-01-01T00:00",
+        "node maintain node-a",
+        "node maintain node-a --for 0s",
+        "node maintain node-a --for soon",
+        "node maintenance cancel close_none",
+        "node show node-9",
+    ],
+)
+def test_what_cannot_be_done_with_nodes_is_refused_in_a_sentence(operator, words):
+    ran = run_cli(*words.split())
+    assert ran.code not in (ExitCode.OK, 1)
+    assert "Traceback" not in ran.err
+    assert len(ran.err.splitlines()) <= 4
+
+
 def test_a_node_is_drained_and_used_again(operator):
     assert run_cli("node", "drain", "node-a").out.startswith("Node node-a is drained: nothing more starts there. ")
-    assert "drained" in run_cli("node", "list").out
+    assert "drain" in run_cli("node", "list").out
     assert run_cli("node", "resume", "node-a").code == ExitCode.OK
 
 
