@@ -124,7 +124,9 @@ def _done(done: Json) -> str:
     said = f"{which}: {_SAID[done['act']]}."
     if changed < count:
         said += f" {'It was' if count == 1 else f'{count - changed} were'} so before."
-    return said + (f" {figures.counted(done['attempts_on_them'], 'attempt')} there{_MOVES.get(done['act'], '')}." if done["attempts_on_them"] else "")
+    if done["attempts_on_them"] and done["act"] in _MOVES:
+        said += f" {figures.counted(done['attempts_on_them'], 'attempt')} there {_MOVES[done['act']]}."
+    return said
 
 
 _SAID = {
@@ -136,9 +138,9 @@ _SAID = {
     "repair": "healthy",
 }
 _MOVES = {
-    "cordon": " may stay",
-    "drain": " save and move within the grace of their jobs",
-    "lost": " ended; their jobs start again elsewhere, first in line, at no cost to them",
+    "cordon": "may stay",
+    "drain": "save and move within the grace of their jobs",
+    "lost": "ended; their jobs start again elsewhere, first in line, at no cost to them",
 }
 
 
