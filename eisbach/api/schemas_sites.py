@@ -117,6 +117,7 @@ class NodesActedOn(Told):
 
 
 class NewClosure(NodeTargets):
+    force: bool = Field(default=False, description="Over bookings and promises too: they move, or are credited.")
     from_ms: int | None = Field(default=None, description="UTC milliseconds; null: now.")
     length_ms: int | None = Field(default=None, description="Null: a drain, until somebody takes them back.")
     note: Note = ""
@@ -131,6 +132,7 @@ class Closure(Told):
 
 
 class AnnouncedClosure(Closure):
+    moved: list[str] = Field(description="Bookings and promises over which it was forced: they move to equal nodes, or are credited.")
     attempts_on_them: int
     attempts_leaving: int = Field(description="Those that would not end before; they are asked to save in time.")
     attempts_with_less_grace: int = Field(description="Those of them that have less than the grace of their task.")

@@ -26,10 +26,12 @@ def command(
     from_ms: int | None = None,
     length_ms: int | None = None,
     note: str = "",
+    is_forced: bool = False,
 ) -> Command:
     """Return the command that announces a maintenance window, or without a length a drain; without `from_ms` it begins now.
 
-    Whatever ends before stays; what would not gets its signal in time. Nothing new is placed over it.
+    Whatever ends before stays; what would not gets its signal in time. Nothing new is placed over it. What tenants were given
+    of it is refused, or where `is_forced` moves to equal nodes, and where there are none is credited, or a broken promise.
     """
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
@@ -38,7 +40,10 @@ def command(
         nodes = _wrong_window(context.now, begin_ms, length_ms) or nodes_meant(state, targets)
         if isinstance(nodes, Refusal):
             return nodes
-        in_the_way = _another(state, nodes, begin_ms, end_ms) or _booked(state, nodes, begin_ms, end_ms)
+        in_the_way = _another(state, nodes, begin_ms, end_ms)
+        met = entries_met(state, nodes, begin_ms, end_ms)
+        if in_the_way is None and met and not is_forced:
+            in_the_way = _booked(met)
         if in_the_way is not None:
             return in_the_way
         closure = context.ids.new("close", context.now)
@@ -58,6 +63,7 @@ def command(
             "nodes": list(names),
             "from_ms": begin_ms,
             "until_ms": None if length_ms is None else end_ms,
+            "moved": [f"{entry.kind.value} {entry.id}" for entry in met],
             **_who_leaves(state, names, context.now, begin_ms),
         }
         return Decision(events=(announced,), texts=texts, reply=reply)
@@ -113,11 +119,8 @@ def _in(closure: Closure) -> str:
     return f"closes from {minute_text(closure.from_ms)} until {minute_text(closure.until_ms)}"
 
 
-def _booked(state: FactoryState, nodes: Iterable[Node], from_ms: int, until_ms: int) -> Refusal | None:
+def _booked(met: list[Entry]) -> Refusal:
     """Return the refusal for nodes that tenants were given in that time: it says which bookings and promises those are."""
-    met = entries_met(state, nodes, from_ms, until_ms)
-    if not met:
-        return None
     names = [f"{entry.kind.value} {entry.id}" for entry in met]
     more = f" and {len(names) - NAMED_MAX} more" if len(names) > NAMED_MAX else ""
     return Refusal(

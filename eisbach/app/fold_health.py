@@ -29,6 +29,8 @@ def renew_available(state: FactoryState, name: str, *, is_removed: bool | None =
     is_available = not node.drained and not gone and not is_closed
     state.scheduler.fleet.set_available(name, is_available, is_removed=gone)
     state.scheduler.note_nodes()
+    if not is_available:
+        state.scheduler.agenda.is_shaken = True
 
 
 def note_drain(state: FactoryState, name: str, *, is_cordon: bool, is_removed: bool = False) -> None:

@@ -101,6 +101,12 @@ def check_nodes(state: FactoryState, now: int) -> None:
         is_ill = name in health.marks or name in closed or (not node.removed and node.from_ms > now)
         assert node.available is not (node.drained or node.removed or is_ill)
         assert node.drained or name not in health.cordoned
+    for promise in state.scheduler.calendar.promises.values():
+        for name in promise.nodes:
+            node = state.scheduler.fleet.nodes[name]
+            is_bad = name in health.marks or node.drained or node.removed
+            assert not is_bad, "no promise stays on a bad node"
+            assert not any(name in one.nodes and one.meets(promise.from_ms, promise.until_ms) for one in health.closures.values())
     for job in holding:
         if job.state is not JobState.STOPPING:
             nodes = {share.node for share in job.shares}

@@ -383,7 +383,8 @@ class RandomFactory:
         names = ("*",) if self.chance.random() < 0.2 else (self.a_node(),)
         from_ms = self.factory.clock.now() + self.chance.choice([-1, 0, SECOND_MS, MINUTE_MS, HOUR_MS, HOUR_MS, DAY_MS])
         length_ms = self.chance.choice([None, 0, MINUTE_MS, HOUR_MS, 9 * HOUR_MS])
-        command = close_nodes.command(SYSTEM, targets=Targets(names=names), from_ms=from_ms, length_ms=length_ms)
+        targets, is_forced = Targets(names=names), self.chance.random() < 0.5
+        command = close_nodes.command(SYSTEM, targets=targets, from_ms=from_ms, length_ms=length_ms, is_forced=is_forced)
         answer = self.factory.perform(command)
         return answer.reason.value if isinstance(answer, Refusal) else f"{names} {answer['kind']} at {from_ms}"
 

@@ -10,6 +10,7 @@ from eisbach.app.open_factory import apply_site_changes
 from eisbach.app.rounds import Round
 from eisbach.app.tend_nodes import Act
 from eisbach.core.capacity.targets import Targets
+from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.factory import a_job, a_site, new_factory
@@ -243,3 +244,70 @@ def test_a_node_whose_day_moves_comes_on_the_new_one(tmp_path):
     factory.pass_time(2 * DAY_MS)
     assert available(factory) == ["n1", "n2"]
     check_all(factory)
+
+
+# ---- promises ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def promised(tmp_path):
+    """A factory of four nodes where a gang of two is promised to start on two of them in an hour."""
+    factory = new_factory(tmp_path, site=a_site(*some_nodes(4)))
+    for node, hours in (("n1", 1), ("n2", 1), ("n3", 9), ("n4", 1)):
+        busy = factory.submit(a_job("sleep 360000", cpus=4, limit_s=hours * 3600))
+        assert places(factory, busy) == [node]
+    gang = factory.submit(a_job("sleep 600", nodes=2, cpus=4))
+    return factory, gang
+
+
+def promise_of(factory, job):
+    return factory.app.applier.state.scheduler.calendar.promises.get(job)
+
+
+def test_a_promise_moves_off_a_bad_node_to_an_equal_one_and_never_in_time(promised):
+    factory, gang = promised
+    before = promise_of(factory, gang)
+    bad = before.nodes[0]
+    tend(factory, Act.LOST, bad)
+    after = promise_of(factory, gang)
+    assert (after.from_ms, after.until_ms) == (before.from_ms, before.until_ms)
+    assert bad not in after.nodes
+    assert "n3" not in after.nodes, "it is free much later"
+    check_step(factory)
+    factory.pass_time(HOUR_MS)
+    assert factory.attempts(gang)[0]["planned_ms"] <= before.from_ms
+    check_all(factory)
+
+
+def test_a_promise_without_equal_nodes_is_broken_by_hardware_and_given_anew(promised):
+    factory, gang = promised
+    before = promise_of(factory, gang)
+    tend(factory, Act.LOST, "n1")
+    tend(factory, Act.LOST, "n2")
+    broken = [row for row in factory.store.rows("start_promises", {"job": gang}).rows if row["broken_by"]]
+    assert [row["broken_by"] for row in broken] == ["hardware"]
+    after = promise_of(factory, gang)
+    assert after is None or after.from_ms > before.from_ms
+    check_all(factory)
+
+
+def test_a_window_over_a_promise_is_refused_and_forced_it_moves(promised):
+    factory, gang = promised
+    before = promise_of(factory, gang)
+    refused = close(factory, before.nodes[0], after_ms=HOUR_MS, length_ms=HOUR_MS)
+    assert (refused.reason, list(refused.values["bookings"])) == (Reason.WINDOW_TAKEN, [gang])
+    forced = close(factory, before.nodes[0], after_ms=HOUR_MS, length_ms=HOUR_MS, is_forced=True)
+    assert forced["moved"] == [f"promise {gang}"]
+    after = promise_of(factory, gang)
+    assert (after.from_ms, before.nodes[0] in after.nodes) == (before.from_ms, False)
+    check_all(factory)
+
+
+def test_spot_starts_nowhere_that_it_would_have_to_leave_at_once(two):
+    """It would be asked to leave as it begins, and begin again, for ever."""
+    close(two, "n1", after_ms=5 * MINUTE_MS, length_ms=HOUR_MS)
+    jobs = [two.submit(a_job("sleep 600", cpus=4, grace_s=30, capacity_class=CapacityClass.SPOT)) for _ in range(2)]
+    assert [places(two, job) for job in jobs] == [["n2"], []]
+    two.pass_time(2 * HOUR_MS)
+    assert [two.job(job)["outcome"] for job in jobs] == ["succeeded"] * 2
+    check_all(two)

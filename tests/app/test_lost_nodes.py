@@ -48,7 +48,7 @@ def places(factory, job):
 def test_a_gang_on_a_lost_node_ends_at_once_and_starts_again_elsewhere(four, who):
     gang = four.submit(a_job("sleep 600", nodes=2, cpus=4))
     four.pass_time(5 * MINUTE_MS)
-    behind = four.submit(a_job("sleep 600", nodes=3, cpus=4))
+    behind = four.submit(a_job("sleep 600", nodes=4, cpus=4))
     if who == "engine":
         four.engine.lose_node("n2")
         four.settle()

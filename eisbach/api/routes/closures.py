@@ -42,7 +42,7 @@ def list_closures(
 async def announce(call: CallNow, new: schemas_sites.NewClosure) -> Response:
     """Announce a maintenance window, or a drain by a deadline: nothing is placed over it, what would overrun it leaves in time."""
     command = close_nodes.command(
-        call.actor, targets=targets_of(new), from_ms=new.from_ms, length_ms=new.length_ms, note=new.note
+        call.actor, targets=targets_of(new), from_ms=new.from_ms, length_ms=new.length_ms, note=new.note, is_forced=new.force
     )
     return await perform(call, command, 201, show=with_instants)
 

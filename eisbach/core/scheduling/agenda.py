@@ -14,12 +14,14 @@ class Agenda:
     whoever asks (`due`).
     """
 
-    __slots__ = ("_closing", "_instants", "_leaving")
+    __slots__ = ("_closing", "_instants", "_leaving", "is_shaken")
 
     def __init__(self) -> None:
         self._instants: list[int] = []
         self._leaving: list[tuple[int, str]] = []
         self._closing: dict[str, list[int]] = {}
+        self.is_shaken = True
+        """whether a promise may name a node that it cannot have, since somebody looked"""
 
     def note(self, instant: int) -> None:
         """Something is due at an instant; it may turn out later that it is not any more."""
@@ -30,6 +32,7 @@ class Agenda:
         for node in nodes:
             insort(self._closing.setdefault(node, []), from_ms)
         self.note(from_ms)
+        self.is_shaken = True
 
     def reopen(self, nodes: Iterable[str], from_ms: int) -> None:
         """A closure that was announced has begun, or does not come."""

@@ -1,0 +1,46 @@
+"""Promised starts leave nodes that they cannot have: to equal nodes where there are some, else they are broken, with the cause."""
+
+from eisbach.app.events import Body
+from eisbach.app.events_planning import StartPromised, StartUnpromised
+from eisbach.app.state import FactoryState
+from eisbach.core.admission.replacing import replaced
+from eisbach.core.capacity.calendar import Entry
+from eisbach.core.scheduling.promise import BreakCause
+
+
+def move_promises(state: FactoryState) -> list[Body]:
+    """Return the event for the first promise that names nodes which it cannot have; once it is true, ask for the next one.
+
+    It costs nothing while no node has become unusable since.
+    """
+    agenda = state.scheduler.agenda
+    if not agenda.is_shaken:
+        return []
+    for entry in state.scheduler.calendar.promises.values():
+        bad = {name: cause for name in entry.nodes if (cause := _why_not(state, entry, name)) is not None}
+        if bad and entry.id in state.scheduler.queue:
+            return [_moved(state, entry, bad)]
+    agenda.is_shaken = False
+    return []
+
+
+def _moved(state: FactoryState, entry: Entry, bad: dict[str, BreakCause]) -> Body:
+    nodes = replaced(state.scheduler, entry, bad)
+    if nodes is None:
+        causes = frozenset(bad.values())
+        cause = BreakCause.HARDWARE if BreakCause.HARDWARE in causes else BreakCause.OPERATOR
+        return StartUnpromised(job=entry.id, from_ms=entry.from_ms, cause=cause.value)
+    return StartPromised(
+        job=entry.id, from_ms=entry.from_ms, until_ms=entry.until_ms, nodes=nodes, is_shared=entry.is_shared
+    )
+
+
+def _why_not(state: FactoryState, entry: Entry, name: str) -> BreakCause | None:
+    """Return why a promise cannot have a node at its time, or None where it can."""
+    node = state.scheduler.fleet.nodes[name]
+    if name in state.health.marks:
+        return BreakCause.HARDWARE
+    if node.drained or node.removed:
+        return BreakCause.OPERATOR
+    closing = (one for one in state.scheduler.calendar.meeting(name, entry.from_ms, entry.until_ms) if not one.kind.is_tenants)
+    return BreakCause.OPERATOR if next(closing, None) is not None else None
