@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from eisbach.app import booking_money, money, outlook, quote_capacity
+from eisbach.app.bad_nodes import is_bad
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import BookingExtended, BookingMade
 from eisbach.app.fold_booking import option_named
@@ -71,11 +72,10 @@ def conflict(state: FactoryState, chosen: Option, name: str, now: int) -> str:
 
     `name` is what it is held or booked by: its own entry is in nobody's way.
     """
-    calendar, fleet = state.scheduler.calendar, state.scheduler.fleet
+    calendar = state.scheduler.calendar
     ready = outlook.ready_minutes(state, now, 0)
     for node in chosen.nodes:
-        known = fleet.nodes.get(node)
-        if known is None or known.removed or known.drained:
+        if is_bad(state, node):
             return f"the node {node} takes no work"
         if ready.get(node, 0) * MINUTE_MS > chosen.from_ms:
             return f"the node {node} is in use beyond the start of the window"

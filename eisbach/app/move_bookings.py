@@ -7,6 +7,7 @@ booking's window. Work of the owner that still runs on a node keeps it until it 
 from typing import TYPE_CHECKING
 
 from eisbach.app import booking_money, money, outlook
+from eisbach.app.bad_nodes import is_bad
 from eisbach.app.cancel_booking import LOST, ended
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
@@ -61,17 +62,17 @@ def _events(state: FactoryState, now: int) -> list[Body]:
 
 def unusable(state: FactoryState, booking: Booking, now: int) -> frozenset[str]:
     """Return the nodes of a booking that it cannot use for the rest of its window."""
-    fleet, calendar = state.scheduler.fleet, state.scheduler.calendar
+    nodes, calendar = state.scheduler.fleet.nodes, state.scheduler.calendar
     start = max(now, booking.from_ms)
     own = {share.node for job in state.scheduler.holding.values() if job.booking == booking.booking for share in job.shares}
     return frozenset(
         name
         for name in booking.nodes
-        if fleet.nodes[name].removed
+        if nodes[name].removed
         or (
             name not in own
             and (
-                fleet.nodes[name].drained
+                is_bad(state, name)
                 or any(not entry.kind.is_tenants for entry in calendar.meeting(name, start, booking.until_ms))
             )
         )

@@ -1,5 +1,6 @@
 """Promised starts leave nodes that they cannot have: to equal nodes where there are some, else they are broken, with the cause."""
 
+from eisbach.app.bad_nodes import is_bad
 from eisbach.app.events import Body
 from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.state import FactoryState
@@ -37,10 +38,9 @@ def _moved(state: FactoryState, entry: Entry, bad: dict[str, BreakCause]) -> Bod
 
 def _why_not(state: FactoryState, entry: Entry, name: str) -> BreakCause | None:
     """Return why a promise cannot have a node at its time, or None where it can."""
-    node = state.scheduler.fleet.nodes[name]
     if name in state.health.marks:
         return BreakCause.HARDWARE
-    if node.drained or node.removed:
+    if is_bad(state, name):
         return BreakCause.OPERATOR
     closing = (one for one in state.scheduler.calendar.meeting(name, entry.from_ms, entry.until_ms) if not one.kind.is_tenants)
     return BreakCause.OPERATOR if next(closing, None) is not None else None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from eisbach.app.bad_nodes import is_bad
 from eisbach.app.model_energy import nodes_of
 from eisbach.app.set_shares import price_permille
 from eisbach.app.site_facts import SiteFacts
@@ -107,8 +108,7 @@ def ready_minutes(state: FactoryState, now: int, notice_ms: int) -> dict[str, in
 
 def closed_nodes(state: FactoryState, stand: Stand) -> frozenset[str]:
     """Return the nodes of a stand that take nothing."""
-    nodes = state.scheduler.fleet.nodes
-    return frozenset(name for name in stand.nodes if nodes[name].drained or nodes[name].removed)
+    return frozenset(name for name in stand.nodes if is_bad(state, name))
 
 
 def _price(outlook: Outlook, site: str, facts: SiteFacts | None) -> Rates:

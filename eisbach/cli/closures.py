@@ -8,7 +8,7 @@ from eisbach.cli import figures
 from eisbach.cli.client import segment
 from eisbach.cli.errors import usage_error
 from eisbach.cli.instants import instant_ms
-from eisbach.cli.node_acts import Hall, Nodes, Pool, Rack, Reason, Row, Site, targets, who_leaves
+from eisbach.cli.node_acts import Force, Hall, Nodes, Pool, Rack, Reason, Site, moved, targets, who_leaves
 from eisbach.cli.output import Format, Output, document, show, table
 from eisbach.cli.session import Session
 from eisbach.core.jobs.amounts import DURATION, parse_duration_ms
@@ -17,24 +17,25 @@ Json = dict[str, Any]
 
 
 def maintain(
-    nodes: Nodes = None, site: Site = "", hall: Hall = "", row: Row = "", rack: Rack = "", pool: Pool = "", reason: Reason = "",
+    nodes: Nodes = None, site: Site = "", hall: Hall = "", rack: Rack = "", pool: Pool = "", reason: Reason = "",
     begin: Annotated[
         str | None, typer.Option("--from", metavar="INSTANT", help="Such as 2026-12-01T06:00 or 6h (from now); without it, now.")
     ] = None,
     length: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long, such as 4h.")] = "",
+    force: Force = False,
     output_format: Output = Format.TABLE,
 ) -> None:  # fmt: skip
     """Announce a maintenance window: it begins and ends by itself.
 
     Nothing but spot is placed over it; what runs and would not end before it is asked to save in time.
     """
-    meant = targets(nodes, site, hall, row, rack, pool)
+    meant = targets(nodes, site, hall, "", rack, pool)
     length_ms = parse_duration_ms(length)
     if length_ms is None:
         what = f"--for is {length!r}, but must be {DURATION}" if length else "It has no end"
         raise usage_error(what, "For example `eisbach node maintain --rack r07 --from 2026-12-01T06:00 --for 4h`")
     from_ms = instant_ms(begin, "--from") if begin is not None else None
-    body = {**meant, "from_ms": from_ms, "length_ms": length_ms, "note": reason}
+    body = {**meant, "from_ms": from_ms, "length_ms": length_ms, "note": reason, "force": force}
     announced = Session().client.post("/v1/closures", body)
     show(document("closure", closure=announced), output_format, lambda is_wide: print(_announced(announced)))
 
@@ -62,7 +63,7 @@ def cancel(
 def _announced(closure: Json) -> str:
     nodes = figures.counted(len(closure["nodes"]), "node")
     times = f"from {figures.minute(closure['from_at'])} until {figures.minute(closure['until_at'])}"
-    return f"{nodes} closed {times} ({closure['closure']}). {who_leaves(closure)}"
+    return f"{nodes} closed {times} ({closure['closure']}). {who_leaves(closure)}{moved(closure)}"
 
 
 def _print_closures(found: list[Json]) -> None:

@@ -18,6 +18,9 @@ Hall = Annotated[str, typer.Option("--hall", help="All nodes of this hall, such 
 Row = Annotated[str, typer.Option("--row", help="All nodes of this row.")]
 Rack = Annotated[str, typer.Option("--rack", help="All nodes of this rack, such as r07.")]
 Pool = Annotated[str, typer.Option("--pool", help="All nodes of this pool.")]
+Force = Annotated[
+    bool, typer.Option("--force", help="Over bookings and promises too: they move to equal nodes, or are credited.")
+]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the nodes' history.")]
 
 
@@ -42,6 +45,7 @@ def drain(
     by: Annotated[
         str | None, typer.Option("--by", metavar="INSTANT", help="Empty by then, such as 2026-12-01T06:00 or 6h; without it, now.")
     ] = None,
+    force: Force = False,
     output_format: Output = Format.TABLE,
 ) -> None:  # fmt: skip
     """Start nothing more on nodes; what runs there moves, now or by a deadline.
@@ -50,7 +54,7 @@ def drain(
     """
     meant = targets(nodes, site, hall, row, rack, pool)
     if by is not None:
-        body = {**meant, "from_ms": instant_ms(by, "--by"), "note": reason}
+        body = {**meant, "from_ms": instant_ms(by, "--by"), "note": reason, "force": force}
         announced = Session().client.post("/v1/closures", body)
         show(document("closure", closure=announced), output_format, lambda is_wide: print(drained_by(announced)))
     elif not reason and nodes is not None and len(nodes) == 1 and "*" not in nodes[0] and len(meant) == 1:
@@ -101,7 +105,12 @@ def targets(nodes: list[str] | None, site: str, hall: str, row: str, rack: str, 
 def drained_by(closure: Json) -> str:
     """Return what a drain with a deadline means for whoever announced it."""
     nodes = figures.counted(len(closure["nodes"]), "node")
-    return f"{nodes} will be empty by {figures.minute(closure['from_at'])} ({closure['closure']}). {who_leaves(closure)}"
+    return f"{nodes} will be empty by {figures.minute(closure['from_at'])} ({closure['closure']}). {who_leaves(closure)}{moved(closure)}"
+
+
+def moved(closure: Json) -> str:
+    """Return which bookings and promises a forced closure met; empty without one."""
+    return f" It was forced over {', '.join(closure['moved'])}: they move, or are credited." if closure["moved"] else ""
 
 
 def who_leaves(closure: Json) -> str:

@@ -67,9 +67,12 @@ def tend_nodes(story: Story) -> str:
 def close_nodes(story: Story) -> str:
     """Nodes are to close at an instant to come, for a while or until somebody takes them back."""
     from_ms = story.world.now + story.chance.choice([-1, MINUTE_MS, HOUR_MS, DAY_MS])
-    until_ms = from_ms + story.chance.choice([HOUR_MS, 6 * HOUR_MS]) if story.chance.random() < 0.7 else None
-    story.perform(closing.command(SYSTEM, targets=_targets(story), from_ms=from_ms, until_ms=until_ms))
-    return f"{from_ms - START_MS} {until_ms}"
+    length_ms = story.chance.choice([HOUR_MS, 6 * HOUR_MS]) if story.chance.random() < 0.7 else None
+    is_forced = story.chance.random() < 0.3
+    story.perform(
+        closing.command(SYSTEM, targets=_targets(story), from_ms=from_ms, length_ms=length_ms, is_forced=is_forced)
+    )
+    return f"{from_ms - START_MS} {length_ms}"
 
 
 def cancel_closure(story: Story) -> str:

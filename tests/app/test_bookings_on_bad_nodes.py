@@ -1,0 +1,100 @@
+"""Bookings leave bad nodes: their nodes change, their times never; where no equal node is left, the owner is credited."""
+
+import pytest
+
+from eisbach.app import close_nodes
+from eisbach.app.commands import SYSTEM
+from eisbach.app.tend_nodes import Act
+from eisbach.core.capacity.targets import Targets
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
+from eisbach.core.vocabulary.reasons import Reason
+from tests.app.factory import a_job, a_site, new_factory
+from tests.app.invariants import check_all
+from tests.app.test_bookings import a_node, booked, row
+from tests.app.test_lost_nodes import fail, marks, places, tend
+
+
+@pytest.fixture
+def factory(tmp_path):
+    """Four nodes of 4 GPUs in two racks."""
+    return new_factory(tmp_path, site=a_site(*(a_node(f"n{nth}", f"r{nth // 2}") for nth in range(4))), budget_eur=10_000)
+
+
+def booking_of(factory, booking):
+    return factory.app.applier.state.booking.bookings[booking]
+
+
+@pytest.mark.parametrize("act", [Act.LOST, Act.DRAIN, Act.CORDON])
+def test_a_booking_moves_to_an_equal_node_and_keeps_its_times(factory, act):
+    booking, option = booked(factory, from_ms=factory.clock.now() + HOUR_MS)
+    (bad,) = option["nodes"]
+    before = row(factory, booking)
+    tend(factory, act, bad)
+    factory.run_rounds()
+    moved = booking_of(factory, booking)
+    assert bad not in moved.nodes
+    assert (moved.from_ms, moved.until_ms) == (before["from_ms"], before["until_ms"])
+    job = factory.submit(a_job("sleep 600", booking=booking, capacity_class=CapacityClass.RESERVED))
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    assert places(factory, job) == [moved.nodes[0]]
+    factory.run_rounds()
+    check_all(factory)
+
+
+def test_a_node_lost_inside_the_window_is_replaced_and_the_work_goes_on_there(factory):
+    booking, option = booked(factory)
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    job = factory.submit(a_job("sleep 3000", booking=booking, limit_s=3600, capacity_class=CapacityClass.RESERVED))
+    factory.pass_time(10 * MINUTE_MS)
+    (bad,) = places(factory, job)
+    tend(factory, Act.LOST, bad)
+    factory.run_rounds()
+    assert places(factory, job) == [bad, *booking_of(factory, booking).nodes]
+    assert factory.attempts(job)[0]["charged"] == 0
+    check_all(factory)
+
+
+def test_without_an_equal_node_the_owner_is_credited_for_the_rest_by_itself(factory):
+    booking, option = booked(factory, nodes=4)
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    job = factory.submit(a_job("sleep 7000", booking=booking, limit_s=7100, capacity_class=CapacityClass.RESERVED))
+    assert places(factory, job) == ["n0"]
+    factory.pass_time(HOUR_MS)
+    tend(factory, Act.LOST, "n2")
+    factory.run_rounds()
+    assert "n2" not in booking_of(factory, booking).nodes
+    factory.pass_time(HOUR_MS)
+    factory.run_rounds()
+    ended = row(factory, booking)
+    assert ended["charged"] == option["price"] * 7 // 8, "an hour of one node in four"
+    check_all(factory)
+
+
+def test_a_suspect_node_is_in_no_new_booking_and_leaves_the_others(factory):
+    booking, option = booked(factory, from_ms=factory.clock.now() + 2 * HOUR_MS)
+    job = factory.submit(a_job("sleep 360", gpus=4, flavour="h200", limit_s=600))
+    bad = places(factory, job)[0]
+    for _ in range(3):
+        fail(factory, job)
+    assert marks(factory) == {bad: "suspect"}
+    factory.run_rounds()
+    assert bad not in booking_of(factory, booking).nodes
+    _, later = booked(factory, nodes=1, from_ms=factory.clock.now() + 5 * HOUR_MS)
+    assert bad not in later["nodes"]
+
+
+def test_a_window_over_a_booking_is_refused_by_name_and_forced_the_booking_moves(factory):
+    booking, option = booked(factory, from_ms=factory.clock.now() + HOUR_MS)
+    times = {"from_ms": option["from_ms"], "length_ms": MINUTE_MS}
+    targets = Targets(names=tuple(option["nodes"]))
+    refused = factory.perform(close_nodes.command(SYSTEM, targets=targets, **times))
+    assert (refused.reason, refused.values["bookings"]) == (Reason.WINDOW_TAKEN, [booking])
+    assert booking in str(refused)
+    forced = factory.perform(close_nodes.command(SYSTEM, targets=targets, is_forced=True, **times))
+    assert forced["moved"] == [f"booking {booking}"]
+    factory.run_rounds()
+    assert not set(booking_of(factory, booking).nodes) & set(option["nodes"])
+    factory.pass_time(3 * HOUR_MS)
+    factory.run_rounds()
+    check_all(factory)
