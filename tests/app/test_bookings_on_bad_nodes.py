@@ -72,7 +72,7 @@ def test_without_an_equal_node_the_owner_is_credited_for_the_rest_by_itself(fact
 
 
 def test_a_suspect_node_is_in_no_new_booking_and_leaves_the_others(factory):
-    booking, option = booked(factory, from_ms=factory.clock.now() + 2 * HOUR_MS)
+    booking, _ = booked(factory, from_ms=factory.clock.now() + 2 * HOUR_MS)
     job = factory.submit(a_job("sleep 360", gpus=4, flavour="h200", limit_s=600))
     bad = places(factory, job)[0]
     for _ in range(3):
