@@ -305,9 +305,24 @@ def test_a_window_over_a_promise_is_refused_and_forced_it_moves(promised):
 
 def test_spot_starts_nowhere_that_it_would_have_to_leave_at_once(two):
     """It would be asked to leave as it begins, and begin again, for ever."""
-    close(two, "n1", after_ms=5 * MINUTE_MS, length_ms=HOUR_MS)
+    close(two, "n1", after_ms=MINUTE_MS, length_ms=HOUR_MS)
     jobs = [two.submit(a_job("sleep 600", cpus=4, grace_s=30, capacity_class=CapacityClass.SPOT)) for _ in range(2)]
     assert [places(two, job) for job in jobs] == [["n2"], []]
     two.pass_time(2 * HOUR_MS)
     assert [two.job(job)["outcome"] for job in jobs] == ["succeeded"] * 2
     check_all(two)
+
+
+def test_a_promise_outlives_a_window_that_is_over_before_it(promised):
+    factory, gang = promised
+    before = promise_of(factory, gang)
+    assert not isinstance(close(factory, before.nodes[0], after_ms=MINUTE_MS, length_ms=30 * MINUTE_MS), Refusal)
+    factory.pass_time(2 * MINUTE_MS)
+    assert before.nodes[0] not in available(factory)
+    assert promise_of(factory, gang) == before
+    other = next(name for name in ("n1", "n2", "n3", "n4") if name not in before.nodes)
+    tend(factory, Act.CORDON, other)
+    assert promise_of(factory, gang) == before
+    factory.pass_time(HOUR_MS)
+    assert factory.attempts(gang)[0]["planned_ms"] <= before.from_ms
+    check_all(factory)

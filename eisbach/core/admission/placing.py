@@ -124,7 +124,7 @@ class Placing:
             return self._place(job, self.now + job.length_ms, entry.nodes) if entry is not None and is_inside else None
         if job.capacity_class is not CapacityClass.SPOT:
             return self._place(job, self.now + job.length_ms)
-        soonest = self.now + self.state.spot_lead_ms + SPOT_AT_LEAST_MS
+        soonest = self.now + max(self.state.spot_lead_ms, job.grace_ms) + SPOT_AT_LEAST_MS
         placed = self._place(job, soonest)
         if placed is None and (idle := self.state.calendar.booked_now(self.now, soonest)):
             placed = self._place(job, soonest, idle)

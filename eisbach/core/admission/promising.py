@@ -112,8 +112,16 @@ class Promising:
             return True
         if self._state.seen.nodes == self._state.node_changes:
             return False
-        nodes = self._state.fleet.nodes
-        return any(not nodes[name].available or nodes[name].removed for name in entry.nodes)
+        return any(self._is_out(name, entry.from_ms) for name in entry.nodes)
+
+    def _is_out(self, name: str, until_ms: int) -> bool:
+        """Return whether a node takes no work, and nothing says that it will again by an instant: maintenance that is over then."""
+        node = self._state.fleet.nodes[name]
+        if node.available and not node.removed:
+            return False
+        now = self._state.calendar.meeting(name, self._now, self._now + 1)
+        is_maintained = any(not one.kind.is_tenants and one.until_ms <= until_ms for one in now)
+        return node.removed or node.drained or not is_maintained
 
     def _cause(self, entry: Entry) -> BreakCause:
         if entry.id not in self._state.queue:
