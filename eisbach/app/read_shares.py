@@ -9,8 +9,6 @@ from eisbach.core.scheduling.fair_share import HALF_LIFE_HOURS
 
 Json = dict[str, Any]
 
-MILLION = 1_000_000
-
 
 def question(
     *, organisations: tuple[str, ...] | None = None, project: str | None = None
@@ -24,27 +22,22 @@ def question(
     def ask(state: FactoryState, now: int) -> list[Json]:
         tree = state.scheduler.fair_share
         turns = {leaf: turn for turn, leaf in enumerate(sorted(state.projects, key=tree.rank), 1)}
-        total = sum(tree.usage(name, now) for name in tree.children())
         found: list[Json] = []
 
-        def look(parent: str, due: int) -> None:
-            names = tree.children(parent)
-            weights = sum(tree.weight(name) for name in names)
-            for name in names:
-                its_due = due * tree.weight(name) // weights if weights else 0
+        def look(parent: str) -> None:
+            for name in tree.children(parent):
                 if _is_visible(state, name, organisations, project):
-                    found.append(_branch(state, now, name, parent, its_due, total, turns.get(name)))
-                look(name, its_due)
+                    found.append(_branch(state, now, name, parent, turns.get(name)))
+                look(name)
 
-        look("", MILLION)
+        look("")
         return found
 
     return ask
 
 
-def _branch(state: FactoryState, now: int, name: str, parent: str, due: int, total: int, turn: int | None) -> Json:
+def _branch(state: FactoryState, now: int, name: str, parent: str, turn: int | None) -> Json:
     tree, shares = state.scheduler.fair_share, state.shares
-    usage = tree.usage(name, now)
     scope = "segment"
     permille = None
     agreement = shares.agreements.get(name)
@@ -57,9 +50,9 @@ def _branch(state: FactoryState, now: int, name: str, parent: str, due: int, tot
         "scope": scope,
         "parent": parent or None,
         "weight": tree.weight(name),
-        "due_ppm": due,
-        "used_ppm": usage * MILLION // total if total else 0,
-        "usage_gpu_milli_ms": usage,
+        "due_ppm": tree.due_ppm(name),
+        "used_ppm": tree.used_ppm(name),
+        "usage_gpu_milli_ms": tree.usage(name, now),
         "half_life_hours": HALF_LIFE_HOURS,
         "held_gpu_milli": tree.held(name),
         "firm_gpu_milli": tree.firm(name),

@@ -119,6 +119,10 @@ def _shown(translator: Translator, language: str, name: str, value: object) -> s
         return f"{translator.number(language, value / kilo, 2)} {unit}"
     if name.endswith("_bytes"):
         return f"{translator.number(language, value)} {translator.text(language, BYTES)}"
+    if name.endswith("_gpu_milli"):
+        return f"{translator.number(language, value / 1000, 3)} GPUs"
+    if name.endswith("_ppm"):
+        return f"{translator.number(language, value / 10_000, 1)} %"
     if name.endswith("_mib"):
         return f"{translator.number(language, value)} MiB"
     return translator.number(language, value)

@@ -53,6 +53,17 @@ BUSY_TOGETHER_UNTIL = N_(
 LEVELS = (N_("nvlink"), N_("rack"), N_("row"), N_("hall"))
 """Levels of the topology (Level), for translations."""
 BUSY = N_("It needs {count} x ({each}); {free} are free now; {ahead} jobs stand before it")
+QUOTA_OF_PROJECT = N_(
+    "Its project holds {held_gpu_milli} of a quota of {quota_gpu_milli}, and this job would add {more_gpu_milli}: it starts only from what others "
+    "leave idle, and gives it back when they come"
+)
+QUOTA_OF_ORGANISATION = N_(
+    "Its organisation holds {held_gpu_milli} of a quota of {quota_gpu_milli}, and this job would add {more_gpu_milli}: it starts only from what "
+    "others leave idle, and gives it back when they come"
+)
+FAIR_SHARE = N_(
+    "Of the GPU time of late its project had {had_ppm}, and {due_ppm} are its share; {before} other projects that wait come first"
+)
 POWER_LACKS = N_(
     "It has room at {site}, but would add {wanted_mw} to the {reckoned_mw} that its racks may draw already "
     "({rest_mw} of it at rest), and they may draw {cap_mw} (limit: {cause})"
@@ -111,4 +122,8 @@ def _plain(name: str, value: object) -> str:
         return minute_text(value)
     if isinstance(value, int) and name.endswith("_mw"):
         return f"{value / 1_000_000:,.2f} kW" if value >= 1_000_000 else f"{value / 1000:.2f} W"
+    if isinstance(value, int) and name.endswith("_gpu_milli"):
+        return f"{value / 1000:,g} GPUs"
+    if isinstance(value, int) and name.endswith("_ppm"):
+        return f"{value / 10_000:.1f} %"
     return str(value)

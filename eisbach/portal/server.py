@@ -26,6 +26,7 @@ from eisbach.portal.pages import (
     policy,
     projects,
     promises,
+    shares,
     sites,
     start,
 )
@@ -40,6 +41,7 @@ AREAS: Sequence[ModuleType] = (
     projects,
     data,
     policy,
+    shares,
     bill,
     promises,
     package,

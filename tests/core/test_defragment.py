@@ -64,8 +64,8 @@ def test_no_more_move_than_are_allowed_and_none_that_has_just_begun():
 
 def test_the_gain_is_gpu_time_less_what_is_lost():
     gang = Ask(WHOLE_NODE, 4)
-    assert gain_gpu_milli_ms(gang, otherwise_ms=7_200_000, starts_ms=0, lost=1000) == 32_000 * 7_200_000 - 1000
-    assert gain_gpu_milli_ms(gang, otherwise_ms=0, starts_ms=0, lost=1000) < 0
+    assert gain_gpu_milli_ms(gang, earlier_ms=7_200_000, lost=1000) == 32_000 * 7_200_000 - 1000
+    assert gain_gpu_milli_ms(gang, earlier_ms=0, lost=1000) < 0
 
 
 @settings(max_examples=100)

@@ -74,6 +74,7 @@ CASES = {
     "GET /portal/invoices/{invoice}": Case(by="admin", viewer=404),
     "GET /portal/invoices/{invoice}/file": Case(by="admin", viewer=404),
     "POST /portal/invoices/{invoice}/credit": Case(by="operator", status=422, viewer=404),
+    "GET /portal/shares": Case(stranger=None),
     "GET /portal/promises": Case(stranger=None),
     "GET /portal/promises/{promise}": Case(stranger=None, path="/portal/promises/exaflops"),
     "GET /portal/package": Case(by="admin", status=303, stranger=None, viewer=403),

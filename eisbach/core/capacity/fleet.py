@@ -161,6 +161,19 @@ class Fleet:
                     best = (name, count) if count > best[1] else best
         return best
 
+    def room_by_domain(
+        self, shape: NodeShape, where: Where = ANYWHERE, *, level: Level | None, ends_by: int | None = None
+    ) -> dict[str, int]:
+        """Return how many tasks of a shape each domain of a level, or each site, holds now; those that hold none are left out."""
+        ask = Ask(shape, 1, where.tenant, None, UNDATED if ends_by is None else ends_by)
+        found: dict[str, int] = {}
+        for site, pools in self._offered(shape.flavour):
+            if where.sites is None or site in where.sites:
+                for name, (count, _) in rooms(pools, ask, level or Level.HALL).items():
+                    name = site if level is None else name
+                    found[name] = found.get(name, 0) + count
+        return found
+
     def could_ever(
         self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
     ) -> bool:

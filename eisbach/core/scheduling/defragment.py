@@ -82,6 +82,6 @@ def _placed(fleet: Fleet, ask: Ask) -> tuple[Share, ...] | None:
     return fleet.place(ask.shape, ask.nodes, ask.where, within=ask.within, ends_by=ask.ends_by, among=ask.among)
 
 
-def gain_gpu_milli_ms(gang: Ask, otherwise_ms: int, starts_ms: int, lost: int) -> int:
-    """Return what moving brings: GPU-time of the gang between the two starts, less the work that is lost; may be negative."""
-    return gang.nodes * gang.shape.gpus * gang.shape.gpu_milli * (otherwise_ms - starts_ms) - lost
+def gain_gpu_milli_ms(gang: Ask, earlier_ms: int, lost: int) -> int:
+    """Return what moving brings: GPU-time of the gang by which it starts earlier, less the work that is lost; may be negative."""
+    return gang.nodes * gang.shape.gpus * gang.shape.gpu_milli * earlier_ms - lost

@@ -31,6 +31,7 @@ ENTRY_MS = HOUR_MS
 """The held time that counts beyond what was charged: usage is charged at least so often."""
 
 _FRACTION = 32
+_MILLION = 1_000_000
 _REBASE_AFTER = 8
 """Half-lives after which all usage is written down to the present scale, so that numbers stay small."""
 _LAST = 1 << 512
@@ -66,13 +67,13 @@ def _factors(half_life_hours: int) -> tuple[int, ...]:
 class _Branch:
     """A segment, an organisation or a project: its weight, what it used, what it holds (`firm` without spot), and what it may."""
 
-    __slots__ = ("agreed", "firm", "held", "is_parent", "name", "parent", "quota", "usage", "weight")
+    __slots__ = ("agreed", "children", "firm", "held", "name", "parent", "quota", "usage", "weight")
 
     def __init__(self, name: str, parent: "_Branch | None") -> None:
         self.name, self.parent = name, parent
         self.weight, self.usage, self.held, self.firm, self.agreed = WEIGHT, 0, 0, 0, 0
         self.quota: int | None = None
-        self.is_parent = False
+        self.children: list[_Branch] = []
 
 
 class FairShare:
@@ -96,9 +97,9 @@ class FairShare:
         """Add a branch below another one, or at the top. As no branch ever moves, there are no cycles."""
         require(bool(name) and name not in self._branches, f"{name!r} is in the tree once")
         above = self._branches[parent] if parent else self._top
-        require(above is self._top or above.usage == above.held == 0 or above.is_parent, f"{parent!r} is no project")
-        above.is_parent = True
-        self._branches[name] = _Branch(name, above)
+        require(bool(above.children) or above.usage == above.held == 0, f"{parent!r} holds something itself")
+        branch = self._branches[name] = _Branch(name, above)
+        above.children.append(branch)
 
     def set_weight(self, name: str, weight: int) -> None:
         """Give a branch its weight among its siblings; one of nothing comes after all others."""
@@ -197,8 +198,22 @@ class FairShare:
 
     def children(self, name: str = "") -> list[str]:
         """Return the branches below one, or below the top, in the order in which they joined."""
-        above = self._branches[name] if name else self._top
-        return [one.name for one in self._branches.values() if one.parent is above]
+        return [one.name for one in (self._branches[name] if name else self._top).children]
+
+    def used_ppm(self, name: str) -> int:
+        """Return the part of all decayed usage that a branch had, in millionths."""
+        total = self._top.usage
+        return self._branches[name].usage * _MILLION // total if total else 0
+
+    def due_ppm(self, name: str) -> int:
+        """Return the part of everything that a branch is due while all have work, in millionths: its weights from the top on."""
+        due = denominator = 1
+        branch = self._branches[name]
+        while branch.parent is not None:
+            due *= branch.weight
+            denominator *= sum(one.weight for one in branch.parent.children)
+            branch = branch.parent
+        return due * _MILLION // denominator if denominator else 0
 
     def usage(self, name: str, now: int) -> int:
         """Return the decayed usage of a branch: what it used in this hour in full, a half-life ago by half."""
@@ -213,7 +228,7 @@ class FairShare:
 
     def saved(self) -> tuple[int, int, dict[str, str]]:
         """Return what a snapshot keeps: base and hour, and the usage of leaves, which is wider than 64 bits, as text."""
-        leaves = {one.name: str(one.usage) for one in self._branches.values() if one.usage and not one.is_parent}
+        leaves = {one.name: str(one.usage) for one in self._branches.values() if one.usage and not one.children}
         return self._base_hour, self._hour, leaves
 
     def restore(self, saved: tuple[int, int, dict[str, str]]) -> None:
@@ -255,8 +270,8 @@ class FairShare:
         self._base_hour += halvings * self._half_life
         self._top.usage = 0
         for branch in self._branches.values():
-            branch.usage = 0 if branch.is_parent else branch.usage >> halvings
-        for leaf in [one for one in self._branches.values() if not one.is_parent]:
+            branch.usage = 0 if branch.children else branch.usage >> halvings
+        for leaf in [one for one in self._branches.values() if not one.children]:
             above = leaf.parent
             while above is not None:
                 above.usage += leaf.usage

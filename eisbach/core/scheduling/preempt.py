@@ -10,13 +10,13 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from eisbach.core.capacity.fleet import Fleet, Share
-from eisbach.core.capacity.inventory import Node
-from eisbach.core.capacity.topology import domain_of
+from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.topology import Level, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import WHOLE, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.power import PowerRoom, work_mw
-from eisbach.core.scheduling.victims import Amounts, Held, least_cost, tasks_in
+from eisbach.core.scheduling.victims import Amounts, least_cost, tasks_in
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 
 MINIMUM_RUN_MS = 10 * MINUTE_MS
@@ -109,8 +109,8 @@ def for_waiting(
 ) -> list[Running] | None:
     """Return who gives way so that a waiting job with this right fits: nobody where it will when those who leave are gone.
 
-    None where it does not fit even so. `fits` looks at the fleet and at the power as they stand, `asks` are its alternatives; fleet and power are
-    as before when this returns.
+    None where it does not fit even so. It does not fit now: the caller has looked. `fits` looks at the fleet and at the power as they
+    stand, `asks` are its alternatives; fleet and power are as before when this returns.
     """
     leaving = [one for one in running if one.is_leaving]
     below = sorted(
@@ -118,7 +118,7 @@ def for_waiting(
     )
     _give_back(fleet, room, leaving)
     chosen: list[Running] | None = []
-    if not fits():
+    if not leaving or not fits():
         chosen = cheapest(fleet, below, asks)
         if chosen is None or not _suffices(fleet, room, chosen, fits):
             enough = _enough(fleet, room, below, fits)
@@ -154,25 +154,23 @@ def cheapest(fleet: Fleet, below: Sequence[Running], asks: Sequence[Ask]) -> lis
 class _Domain:
     """Where a gang may be as a whole: what is free at the places that somebody could leave, and how much fits there now."""
 
-    __slots__ = ("fitting", "free", "held", "numbers", "place_of")
+    __slots__ = ("fitting", "free", "held", "numbers")
 
-    def __init__(self) -> None:
-        self.fitting = 0
+    def __init__(self, fitting: int) -> None:
+        self.fitting = fitting
         self.free: list[Amounts] = []
-        self.place_of: dict[str, int] = {}
         self.numbers: list[int] = []
-        self.held: list[Held] = []
+        self.held: list[list[tuple[int, int, int, int]]] = []
 
 
 def _for_one(
     fleet: Fleet, candidates: Sequence[Running], weights: Sequence[int], ask: Ask, below: int | None
 ) -> tuple[int, list[int]] | None:
     need = (ask.shape.cpu_milli, ask.shape.memory_mib, ask.shape.gpus)
-    parts_of = _by_domain(fleet, candidates, ask)
     best: tuple[int, list[int]] | None = None
-    for domain in parts_of.values():
+    for domain in _by_domain(fleet, candidates, ask):
         missing = ask.nodes - domain.fitting
-        if missing <= 0 or not domain.numbers:
+        if missing <= 0:
             continue
         costs = [weights[number] for number in domain.numbers]
         found = least_cost(domain.free, costs, domain.held, need, missing, below)
@@ -181,55 +179,86 @@ def _for_one(
     return best
 
 
-def _by_domain(fleet: Fleet, candidates: Sequence[Running], ask: Ask) -> dict[str, _Domain]:
+def _by_domain(fleet: Fleet, candidates: Sequence[Running], ask: Ask) -> Iterable[_Domain]:
     """Return the domains that somebody could make room in, with what is free there and who holds what."""
-    need = (ask.shape.cpu_milli, ask.shape.memory_mib, ask.shape.gpus)
     level = ask.within.level if ask.within is not None and ask.within.is_required else None
-    leaving: dict[str, list[int]] = {}
-    for number, one in enumerate(candidates):
-        for share in one.shares:
-            leaving.setdefault(share.node, []).append(number)
+    fitting = _fitting_now(fleet, ask, level)
     domains: dict[str, _Domain] = {}
-    domain_at: dict[str, _Domain] = {}
-    for node in fleet.usable(ask.shape, ask.where):
-        if not _is_open(node, ask):
-            continue
-        free = (node.free_cpu_milli, node.free_memory_mib, len(node.free_gpus))
-        is_joined = ask.where.may_join(node)
-        fitting = tasks_in(need, *free) if is_joined else 0
-        if not fitting and node.node not in leaving:
-            continue
-        name = node.site if level is None else domain_of(node, level)
-        domain = domains.setdefault(name, _Domain())
-        domain.fitting += fitting
-        if node.node in leaving and is_joined:
-            domain.place_of[node.node] = len(domain.free)
-            domain.free.append(free)
-            domain_at[node.node] = domain
+    seats: dict[str, tuple[_Domain, int] | None] = {}
+    flavours: dict[str, bool] = {}
     for number, one in enumerate(candidates):
-        held: dict[int, dict[int, tuple[int, int, int]]] = {}
-        met: dict[int, _Domain] = {}
-        for share in one.shares:
-            at = domain_at.get(share.node)
-            if at is None:
+        for share in _once_each(one.shares):
+            name = share.node
+            if name not in seats:
+                node = fleet.nodes[name]
+                seats[name] = None
+                if _is_open(node, ask, flavours):
+                    together = node.site if level is None else domain_of(node, level)
+                    domain = domains.get(together)
+                    if domain is None:
+                        domain = domains[together] = _Domain(fitting.get(together, 0))
+                    seats[name] = (domain, len(domain.free))
+                    domain.free.append((node.free_cpu_milli, node.free_memory_mib, node.free_mask.bit_count()))
+            seat = seats[name]
+            if seat is None:
                 continue
-            met[id(at)] = at
-            parts = held.setdefault(id(at), {})
-            place = at.place_of[share.node]
-            cpu_milli, memory_mib, gpus = parts.get(place, (0, 0, 0))
+            domain, place = seat
+            if not domain.numbers or domain.numbers[-1] != number:
+                domain.numbers.append(number)
+                domain.held.append([])
             whole = len(share.gpus) if share.gpu_milli == WHOLE and not share.mig else 0
-            parts[place] = (cpu_milli + share.cpu_milli, memory_mib + share.memory_mib, gpus + whole)
-        for key, at in met.items():
-            at.numbers.append(number)
-            at.held.append(tuple((place, *amounts) for place, amounts in held[key].items()))
-    return domains
+            domain.held[-1].append((place, share.cpu_milli, share.memory_mib, whole))
+    return domains.values()
 
 
-def _is_open(node: Node, ask: Ask) -> bool:
-    """Return whether the calendar and the ask leave this node to the work."""
+def _once_each(shares: Sequence[Share]) -> Sequence[Share]:
+    """Return shares with those on one node put together."""
+    if len(shares) == 1 or len({share.node for share in shares}) == len(shares):
+        return shares
+    found: dict[str, Share] = {}
+    for share in shares:
+        key = share.node
+        known = found.get(key)
+        if known is not None:
+            share = known._replace(
+                cpu_milli=known.cpu_milli + share.cpu_milli,
+                memory_mib=known.memory_mib + share.memory_mib,
+                gpus=known.gpus + share.gpus,
+            )
+        found[key] = share
+    return list(found.values())
+
+
+def _fitting_now(fleet: Fleet, ask: Ask, level: Level | None) -> dict[str, int]:
+    """Return how many tasks fit now, by domain or site."""
+    if ask.among is None:
+        return fleet.room_by_domain(ask.shape, ask.where, level=level, ends_by=ask.ends_by)
+    need = (ask.shape.cpu_milli, ask.shape.memory_mib, ask.shape.gpus)
+    found: dict[str, int] = {}
+    flavours: dict[str, bool] = {}
+    for name in sorted(ask.among):
+        node = fleet.nodes[name]
+        if _is_open(node, ask, flavours):
+            together = node.site if level is None else domain_of(node, level)
+            fits = tasks_in(need, node.free_cpu_milli, node.free_memory_mib, node.free_mask.bit_count())
+            found[together] = found.get(together, 0) + fits
+    return found
+
+
+def _is_open(node: Node, ask: Ask, flavours: dict[str, bool]) -> bool:
+    """Return whether rules, calendar and the ask itself leave this node to the work; `flavours` remembers which will do."""
+    if not node.available or node.removed or not ask.where.allows(node) or not ask.where.may_join(node):
+        return False
     if ask.among is not None:
-        return node.node in ask.among
-    return node.dated_ms is None or (ask.ends_by is not None and ask.ends_by <= node.dated_ms)
+        if node.node not in ask.among:
+            return False
+    elif node.dated_ms is not None and (ask.ends_by is None or ask.ends_by > node.dated_ms):
+        return False
+    known = flavours.get(node.flavour)
+    if known is None:
+        wanted = ask.shape.flavour
+        known = flavours[node.flavour] = wanted is None or is_flavour(node.flavour, wanted)
+    return known
 
 
 def _suffices(fleet: Fleet, room: PowerRoom, chosen: Sequence[Running], fits: Callable[[], bool]) -> bool:

@@ -19,7 +19,7 @@ STEPS_MAX = 4_000
 
 Amounts = tuple[int, int, int]
 """milli-cores, MiB, GPUs"""
-Held = tuple[tuple[int, int, int, int], ...]
+Held = Sequence[tuple[int, int, int, int]]
 """place, milli-cores, MiB, GPUs: what a candidate holds, each place once"""
 
 _ONE = 1 << 16
@@ -41,16 +41,28 @@ class _Cover:
 
     def __init__(self, free: Sequence[Amounts], costs: Sequence[int], held: Sequence[Held], need: Amounts) -> None:
         self.need = need
-        self.on: dict[int, list[tuple[int, int, int, int]]] = {}
-        for number, its_parts in enumerate(held):
+        on: dict[int, list[Amounts]] = {}
+        for its_parts in held:
             for place, cpu_milli, memory_mib, gpus in its_parts:
-                self.on.setdefault(place, []).append((number, cpu_milli, memory_mib, gpus))
+                parts = on.get(place)
+                if parts is None:
+                    on[place] = [(cpu_milli, memory_mib, gpus)]
+                else:
+                    parts.append((cpu_milli, memory_mib, gpus))
         self.gains: dict[int, int] = {}
         self.is_whole: dict[int, bool] = {}
         self.before: dict[int, int] = {}
         self.room: dict[int, list[int]] = {}
-        for place, parts in self.on.items():
-            self._look_at(place, free[place], parts)
+        known: dict[object, tuple[int, int, bool]] = {}
+        for place, parts in on.items():
+            key = (free[place], parts[0]) if len(parts) == 1 else (free[place], *parts)
+            facts = known.get(key)
+            if facts is None:
+                facts = known[key] = self._look_at(free[place], parts)
+            if facts[0]:
+                self.gains[place], self.before[place], self.is_whole[place] = facts
+                if not facts[2]:
+                    self.room[place] = list(free[place])
         self.members: list[list[int]] = []
         self.costs: list[int] = []
         self.places: list[list[int]] = []
@@ -58,28 +70,29 @@ class _Cover:
         self.left = {place: len(items) for place, items in self.items_on.items()}
         self.gain = 0
 
-    def _look_at(self, place: int, free: Amounts, parts: list[tuple[int, int, int, int]]) -> None:
+    def _look_at(self, free: Amounts, parts: Sequence[Amounts]) -> tuple[int, int, bool]:
+        """Return what a place gains when all are gone, how many tasks it holds now, and whether all must go for any gain."""
         need = self.need
         cpu_milli, memory_mib, gpus = free
         before = tasks_in(need, cpu_milli, memory_mib, gpus)
-        for _, cpu, memory, count in parts:
+        for cpu, memory, count in parts:
             cpu_milli, memory_mib, gpus = cpu_milli + cpu, memory_mib + memory, gpus + count
         gain = tasks_in(need, cpu_milli, memory_mib, gpus) - before
-        if not gain:
-            return
-        self.gains[place], self.before[place] = gain, before
-        self.is_whole[place] = len(parts) == 1 or all(
-            tasks_in(need, cpu_milli - cpu, memory_mib - memory, gpus - count) == before for _, cpu, memory, count in parts
+        is_whole = len(parts) == 1 or all(
+            tasks_in(need, cpu_milli - cpu, memory_mib - memory, gpus - count) == before for cpu, memory, count in parts
         )
-        if not self.is_whole[place]:
-            self.room[place] = list(free)
+        return gain, before, is_whole
 
     def _merge(self, costs: Sequence[int], held: Sequence[Held]) -> None:
         """Make items: candidates that are nowhere else, at a place that gains only when all are gone, count as one."""
         merged: dict[int, int] = {}
         self.amounts: dict[tuple[int, int], Amounts] = {}
+        gains = self.gains
         for number, parts in enumerate(held):
-            places = [place for place, _, _, _ in parts if place in self.gains]
+            if len(parts) == 1:
+                places = [parts[0][0]] if parts[0][0] in gains else []
+            else:
+                places = [part[0] for part in parts if part[0] in gains]
             if not places:
                 continue
             alone = places[0] if len(places) == 1 and self.is_whole[places[0]] else None
@@ -93,7 +106,7 @@ class _Cover:
                     merged[alone] = item
             self.members[item].append(number)
             self.costs[item] += costs[number]
-            for place, cpu_milli, memory_mib, gpus in parts:
+            for place, cpu_milli, memory_mib, gpus in parts if self.room else ():
                 if place in self.room:
                     self.amounts[item, place] = (cpu_milli, memory_mib, gpus)
         self.items_on: dict[int, list[int]] = {place: [] for place in self.gains}
