@@ -35,7 +35,7 @@ def _told(call: Call, one: dict[str, Any], depth: int) -> dict[str, Any]:
     number = call.speech.number
     return {
         "name": name,
-        "depth": depth,
+        "indent": "\u2002" * depth,
         "scope": call.speech.text(SCOPES[one["scope"]]),
         "weight": number(one["weight"]),
         "due": call.speech.percent(one["due_ppm"] / 1_000_000),
