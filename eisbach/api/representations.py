@@ -287,6 +287,7 @@ def why(answer: Mapping[str, Any]) -> Json:
         "state": answer["state"],
         "reason": answer["reason"],
         "detail": answer["text"],
+        "share": str(answer.get("share", "")),
         "start_estimated_at": instant_text(answer["start_estimated_ms"]),
         "start_promised_at": instant_text(answer["start_promised_ms"]),
     }

@@ -248,6 +248,7 @@ class Why(Told):
     state: str
     reason: str
     detail: str
+    share: str = Field(default="", description="What fair shares have to do with it, where the policy asks them.")
     start_estimated_at: At | None
     start_promised_at: At | None
 

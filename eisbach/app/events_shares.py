@@ -33,8 +33,22 @@ class AgreementSet(Body, frozen=True):
     by: str
 
 
+class DefragmentationPlanned(Body, frozen=True):
+    """These spot jobs move aside for a waiting gang, and all have room again; what that is reckoned to bring.
+
+    `lost_gpu_milli_ms` is the work that is done once more, `gain_*` the gang's time until its start otherwise less that.
+    """
+
+    job: str
+    moved: tuple[str, ...]
+    lost_gpu_milli_ms: int
+    gain_gpu_milli_ms: int
+    gain_micro_eur: int
+
+
 KINDS: dict[str, type[Body]] = {
     "share.set": ShareSet,
     "quota.set": QuotaSet,
     "agreement.set": AgreementSet,
+    "defragmentation.planned": DefragmentationPlanned,
 }

@@ -6,10 +6,12 @@ from typing import Any
 from eisbach.app import money, why_texts
 from eisbach.app.check_place import told
 from eisbach.app.explain_power import what_power_lacks
+from eisbach.app.explain_shares import what_shares_say
 from eisbach.app.places import compiled_for
 from eisbach.app.state import FactoryState
 from eisbach.app.why_texts import Capacity, Said, capacity_of
 from eisbach.core.admission.cycle import decide
+from eisbach.core.admission.giving_way import is_above_quota
 from eisbach.core.admission.outlook import best_domain, estimate
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import EntryKind
@@ -97,7 +99,15 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
         return _in_booking(state, job, needs)
     if (lacking := what_power_lacks(state, job, plan)) is not None:
         return _said(Reason.POWER_CAP.value, lacking)
-    return _busy_or_behind(state, job, needs, ahead, now) | _start(scheduler, job, now)
+    return _busy_or_behind(state, job, needs, ahead, now) | _shares(state, job) | _start(scheduler, job, now)
+
+
+def _shares(state: FactoryState, job: ActiveJob) -> Answer:
+    """Return what a quota says, which is the reason then, or a fair share, which stands beside it."""
+    said = what_shares_say(state, job)
+    if said is None:
+        return {}
+    return _said(Reason.ABOVE_QUOTA.value, said) if is_above_quota(state.scheduler, job) else {"share": said}
 
 
 def _in_booking(state: FactoryState, job: ActiveJob, needs: Mapping[str, object]) -> Answer:

@@ -11,6 +11,7 @@ from eisbach.app.state_shares import FULL_PRICE, Agreement
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Outcome
 from eisbach.core.scheduling.fair_share import WEIGHT
+from eisbach.core.vocabulary.quantities import HOUR_MS
 
 
 def join(state: FactoryState, organisation: str, parent: str | None, segment: str) -> None:
@@ -61,6 +62,7 @@ def _share(state: FactoryState, seq: int, at_ms: int, body: e.ShareSet) -> None:
         state.shares.weights[body.owner] = body.weight
     if body.owner in state.scheduler.fair_share:  # a segment joins with its first organisation
         state.scheduler.fair_share.set_weight(body.owner, WEIGHT if body.weight is None else body.weight)
+    state.scheduler.unsettle()
 
 
 def _quota(state: FactoryState, seq: int, at_ms: int, body: e.QuotaSet) -> None:
@@ -69,6 +71,7 @@ def _quota(state: FactoryState, seq: int, at_ms: int, body: e.QuotaSet) -> None:
     else:
         state.shares.quotas[body.owner] = body.gpu_milli
     state.scheduler.fair_share.set_quota(body.owner, body.gpu_milli)
+    state.scheduler.unsettle()
 
 
 def _agreement(state: FactoryState, seq: int, at_ms: int, body: e.AgreementSet) -> None:
@@ -77,10 +80,16 @@ def _agreement(state: FactoryState, seq: int, at_ms: int, body: e.AgreementSet) 
     else:
         state.shares.agreements[body.organisation] = Agreement(body.gpu_milli, body.price_permille)
     state.scheduler.fair_share.set_agreed(body.organisation, body.gpu_milli)
+    state.scheduler.unsettle()
+
+
+def _defragmentation(state: FactoryState, seq: int, at_ms: int, body: e.DefragmentationPlanned) -> None:
+    state.shares.moved = [one for one in state.shares.moved if one[0] > at_ms - HOUR_MS] + [(at_ms, len(body.moved))]
 
 
 CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
     e.ShareSet: _share,
     e.QuotaSet: _quota,
     e.AgreementSet: _agreement,
+    e.DefragmentationPlanned: _defragmentation,
 }

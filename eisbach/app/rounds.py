@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from eisbach.app import cap_power
+from eisbach.app import cap_power, defragment
 from eisbach.app.audit_places import audit_places
 from eisbach.app.meter_energy import meter_energy
 from eisbach.app.move_bookings import move_bookings
@@ -51,6 +51,7 @@ ROUNDS: Sequence[Round] = (
     Round("move-bookings", 5 * SECOND_MS, move_bookings),
     Round("audit-places", 10 * SECOND_MS, audit_places),
     Round("cap-power", cap_power.PERIOD_MS, cap_power.cap_power),
+    Round("defragment", defragment.PERIOD_MS, defragment.defragment),
     Round("meter-energy", 15 * SECOND_MS, meter_energy),
 )
 

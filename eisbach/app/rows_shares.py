@@ -1,5 +1,6 @@
 """Rows that follow from events about agreements, quotas and fair shares."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -40,10 +41,26 @@ def _agreement(seq: int, at_ms: int, body: e.AgreementSet, texts: Texts) -> list
     return _row("agreement", body.organisation, scope, body.gpu_milli, seq, at_ms, body.by, price)
 
 
-PRIMARY_KEYS: dict[str, str] = {"share_settings": "setting"}
+def _defragmentation(seq: int, at_ms: int, body: e.DefragmentationPlanned, texts: Texts) -> list[Op]:
+    row = {
+        "defragmentation": f"{seq:012d}",
+        "job": body.job,
+        "moved": json.dumps(body.moved),
+        "moves": len(body.moved),
+        "lost_gpu_milli_ms": body.lost_gpu_milli_ms,
+        "gain_gpu_milli_ms": body.gain_gpu_milli_ms,
+        "gain_micro_eur": body.gain_micro_eur,
+        "at_ms": at_ms,
+        "seq": seq,
+    }
+    return [Insert("defragmentations", row)]
+
+
+PRIMARY_KEYS: dict[str, str] = {"share_settings": "setting", "defragmentations": "defragmentation"}
 TEXT_COLUMNS: dict[str, str] = {}
 ROWS: dict[type[Body], Callable[[int, int, Any, Texts], list[Op]]] = {
     e.ShareSet: _share,
     e.QuotaSet: _quota,
     e.AgreementSet: _agreement,
+    e.DefragmentationPlanned: _defragmentation,
 }

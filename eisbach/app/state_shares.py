@@ -28,5 +28,7 @@ class SharesState:
     """organisation or project -> thousandths of a GPU"""
     agreements: dict[str, Agreement] = field(default_factory=dict)
     """organisation -> its agreement"""
+    moved: list[tuple[int, int]] = field(default_factory=list)
+    """instant and number of attempts that were moved for a gang, of the last hour"""
     runs: RunHistory = field(default_factory=RunHistory)
     """project and token -> how long their last jobs ran"""

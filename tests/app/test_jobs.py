@@ -337,16 +337,16 @@ def test_who_was_thrown_back_by_us_is_first_in_line(factory):
 
 
 def test_spot_makes_room_for_on_demand_and_comes_back(factory):
-    spot = factory.submit(a_job("sleep 600", cpus=8, grace_s=20, capacity_class=CapacityClass.SPOT))
-    factory.pass_time(60 * SECOND_MS)
+    spot = factory.submit(a_job("sleep 900", cpus=8, grace_s=20, capacity_class=CapacityClass.SPOT))
+    factory.pass_time(660 * SECOND_MS)
     on_demand = factory.submit(a_job("sleep 600", cpus=1))
     assert factory.job(on_demand)["state"] == "running"
     assert (factory.job(spot)["state"], factory.job(spot)["reason"]) == ("waiting", "PREEMPTED")
     assert [one["fault"] for one in factory.attempts(spot)] == ["preemption"]
     factory.pass_time(600 * SECOND_MS)
     assert factory.job(spot)["state"] == "running"
-    factory.pass_time(600 * SECOND_MS)
-    assert (factory.job(spot)["outcome"], factory.job(spot)["charged_ms"]) == ("succeeded", 600_000)
+    factory.pass_time(900 * SECOND_MS)
+    assert (factory.job(spot)["outcome"], factory.job(spot)["charged_ms"]) == ("succeeded", 900_000)
     check_all(factory)
 
 

@@ -12,7 +12,7 @@ from eisbach.core.power.budget import allowed_at, allowed_within, operate
 from eisbach.core.power.draw import rating_of
 from eisbach.core.power.series import Series
 from eisbach.core.scheduling.power import PowerRoom, at_rest_mw, reckoned_mw
-from eisbach.core.scheduling.preempt import Running, for_waiting
+from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS, Running, for_waiting
 from eisbach.core.vocabulary.interval import month_start
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active
@@ -51,6 +51,8 @@ def state():
     carry_out(state, decide(state, NOW), NOW)
     for name in ("old-spot", "old"):
         running_since(state, name, NOW - HOUR_MS)
+    for name in ("spot", "young"):
+        running_since(state, name, NOW - MINIMUM_RUN_MS)
     return state
 
 
@@ -136,6 +138,17 @@ def test_on_demand_takes_from_spot_what_it_lacks_and_no_more(state):
     plan = decide(state, NOW)
     assert (starts(plan), plan.head) == ([], "gang")
     assert stopped(plan) == [("spot", StopCause.PREEMPTION)]
+
+
+def test_spot_that_has_just_begun_stays_until_it_has_run_a_while(state):
+    running_since(state, "spot", NOW - 1)
+    running_since(state, "old-spot", NOW - 1)
+    state.add(a_gang(5))
+    plan = decide(state, NOW)
+    assert (stopped(plan), plan.again_ms) == ([], NOW - 1 + MINIMUM_RUN_MS)
+    state.settle(plan, NOW)
+    assert state.next_instant() == plan.again_ms
+    assert len(decide(state, NOW - 1 + MINIMUM_RUN_MS).stops) == 1
 
 
 def test_more_of_spot_gives_way_where_more_is_lacking(state):

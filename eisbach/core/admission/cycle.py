@@ -55,4 +55,5 @@ def decide(state: SchedulerState, now: int) -> Plan:
         power_head=placing.power_head,
         is_whole=is_whole,
         looked=tuple(promising.looked),
+        again_ms=placing.again_ms,
     )

@@ -7,19 +7,17 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from eisbach.core.admission.giving_way import all_running, asks_of, candidates, first_eligible_ms, may_anybody, right_of
 from eisbach.core.admission.guard import Guards
 from eisbach.core.admission.plan import Start, Stop
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
-from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.power import PowerRoom
-from eisbach.core.scheduling.preempt import Running, above_caps, for_waiting, work_lost
-
-RIGHTS = {CapacityClass.SPOT: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.RESERVED: 2}
-"""What gives way first has the lowest right."""
+from eisbach.core.scheduling.preempt import Right, Running, above_caps, for_waiting
 
 PREEMPTION_TRIES_MAX = 8
 """Kinds of waiting jobs for which one cycle looks whether spot could make room; the first for which it can gets it."""
@@ -39,8 +37,8 @@ class Placing:
         self.power_head: str | None = None
         self._stops: dict[str, Stop] = {}
         self._undo: list[Callable[[], object]] = []
-        self._preemptions_left = PREEMPTION_TRIES_MAX if state.spot else 0
-        self._known: list[Running] | None = None
+        self.again_ms: int | None = None
+        self._preemptions_left = PREEMPTION_TRIES_MAX if may_anybody(state, Right.RESERVED) else 0
         self._room = PowerRoom(state.power_caps, state.fleet, (job.shares for job in state.holding.values()))
         self._guards: Guards | None = None
         self._pending: tuple[Share, ...] | None = None
@@ -56,7 +54,7 @@ class Placing:
         """Choose who stops where a site draws more than its cap allows."""
         over = self._room.over()
         if over:
-            self._stop(above_caps(self.state.fleet, self._running(), over), StopCause.POWER_CAP)
+            self._stop(above_caps(self.state.fleet, all_running(self.state, self.now, self._stops), over), StopCause.POWER_CAP)
 
     def give_way_to_entries(self) -> None:
         """Spot leaves nodes that a booking or a promise needs soon: so early that all its grace is over by then."""
@@ -68,47 +66,32 @@ class Placing:
         for job in state.spot.values():
             dates = (nodes[share.node].dated_ms for share in job.shares)
             if job.state is not JobState.STOPPING and any(date is not None and self.now < date <= soon for date in dates):
-                self._known = None
                 self._stops.setdefault(job.job, Stop(job.job, StopCause.PREEMPTION))
 
     def preempt_for(self, job: ActiveJob) -> None:
-        """Choose which spot work stops so that a job fits: for the first one that waits and that this helps."""
-        right = RIGHTS[job.capacity_class]
-        if self._preemptions_left == 0 or right == 0:
+        """Choose which spot, or work above a quota, stops so that a job fits: for the first one that waits and that this helps."""
+        if self._preemptions_left == 0:
+            return
+        state, now = self.state, self.now
+        right = right_of(state, job)
+        if not may_anybody(state, right):
             return
         self._preemptions_left -= 1
         self.take_pending()
-        running = self._running()
-        if not any(one.right < right and not one.is_leaving for one in running):
-            self._preemptions_left = 0  # nobody could make room for anybody: the fleet need not be walked for that
-            return
-        chosen = for_waiting(self.state.fleet, self._room, running, right, lambda: self.place(job) is not None)
+        running = candidates(state, now, right, self._stops)
+        asks = asks_of(job, now + job.length_ms, self._booked_nodes(job))
+        chosen = for_waiting(state.fleet, self._room, running, right, lambda: self.place(job) is not None, asks)
         if chosen is not None:
             self._preemptions_left = 0
             self._stop(chosen, StopCause.PREEMPTION)
+            return
+        again_ms = first_eligible_ms(state, now, right)
+        if again_ms is not None and (self.again_ms is None or again_ms < self.again_ms):
+            self.again_ms = again_ms
 
     def _stop(self, chosen: list[Running], cause: StopCause) -> None:
-        self._known = None
         for one in chosen:
             self._stops.setdefault(one.job, Stop(one.job, cause))
-
-    def _running(self) -> list[Running]:
-        """Return what holds shares, as it stands after the stops so far; what starts in this plan never gives way in it."""
-        if self._known is None:
-            self._known = self._look()
-        return self._known
-
-    def _look(self) -> list[Running]:
-        return [
-            Running(
-                job=job.job,
-                right=RIGHTS[job.capacity_class],
-                lost=work_lost(self.now - job.running_ms if job.running_ms is not None else 0, job.shares),
-                shares=job.shares,
-                is_leaving=job.state is JobState.STOPPING or job.job in self._stops,
-            )
-            for job in self.state.holding.values()
-        ]
 
     # What fits.
 
@@ -119,9 +102,8 @@ class Placing:
         """
         self.take_pending()
         if job.booking:
-            entry = self.state.calendar.get(EntryKind.BOOKING, job.booking)
-            is_inside = entry is not None and entry.from_ms <= self.now <= entry.until_ms - job.length_ms
-            return self._place(job, self.now + job.length_ms, entry.nodes) if entry is not None and is_inside else None
+            booked = self._booked_nodes(job)
+            return self._place(job, self.now + job.length_ms, booked) if booked else None
         if job.capacity_class is not CapacityClass.SPOT:
             return self._place(job, self.now + job.length_ms)
         soonest = self.now + max(self.state.spot_lead_ms, job.grace_ms) + SPOT_AT_LEAST_MS
@@ -145,6 +127,14 @@ class Placing:
                 sites = where.sites if where.sites is not None else self.state.fleet.sites()
                 where = replace(where, sites=frozenset(sites) - lacking)
         return None
+
+    def _booked_nodes(self, job: ActiveJob) -> tuple[str, ...] | None:
+        """Return the nodes of the booking that a job is in, none outside its window; None for a job without one."""
+        if not job.booking:
+            return None
+        entry = self.state.calendar.get(EntryKind.BOOKING, job.booking)
+        is_inside = entry is not None and entry.from_ms <= self.now <= entry.until_ms - job.length_ms
+        return entry.nodes if entry is not None and is_inside else ()
 
     def could_now(self, job: ActiveJob) -> bool:
         """Return whether a job would fit now if no entry of the calendar were in its way: what costs least to know."""
@@ -212,9 +202,9 @@ class Placing:
         if placed is None:
             return False
         index, shares = placed
-        fair_share, held = self.state.fair_share, job.gpu_milli
-        fair_share.hold(job.project, held)
-        self._undo.append(lambda: fair_share.hold(job.project, -held))
+        fair_share, held, is_spot = self.state.fair_share, job.gpu_milli, job.capacity_class is CapacityClass.SPOT
+        fair_share.hold(job.project, held, is_spot=is_spot)
+        self._undo.append(lambda: fair_share.hold(job.project, -held, is_spot=is_spot))
         self._pending = shares
         self._room.take(shares)
         if self.state.calendar.shared:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from eisbach.core.admission.giving_way import is_above_quota
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.calendar import Entry, EntryKind
@@ -40,6 +41,8 @@ class Promising:
         policy = self._state.policy
         if policy.promises_max == 0 or job.capacity_class is not CapacityClass.ON_DEMAND:
             return False
+        if is_above_quota(self._state, job):
+            return False  # it starts from what others leave idle, and nobody knows when that is
         return is_head or 0 < policy.promised_nodes <= job.nodes
 
     def give(self, job: ActiveJob) -> bool:

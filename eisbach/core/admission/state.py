@@ -13,7 +13,7 @@ from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.agenda import Agenda
-from eisbach.core.scheduling.fair_share import FairShare
+from eisbach.core.scheduling.fair_share import FairShare, Standing
 from eisbach.core.scheduling.order import OrderKey, Queue, Request, order_key, served_as_of
 from eisbach.core.scheduling.policy import DEFAULT, Policy
 from eisbach.core.scheduling.promise import Given
@@ -107,7 +107,7 @@ class Seen:
     """What the last whole cycle has looked at: what did not fit then does not fit now, unless something was freed.
 
     `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `looked_ms`
-    when each promise was looked at, whether it can be an earlier one.
+    when each promise was looked at, whether it can be an earlier one, `again_ms` when somebody may give way who had run too shortly.
     """
 
     is_whole: bool = False
@@ -118,6 +118,7 @@ class Seen:
     fresh: dict[str, None] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
     looked_ms: dict[str, int] = field(default_factory=dict)
+    again_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -295,6 +296,7 @@ class SchedulerState:
         seen = self.seen
         seen.is_whole, seen.at_ms, seen.freed, seen.heads = plan.is_whole, now, self.calendar.freed, plan.heads
         seen.nodes = self.node_changes
+        seen.again_ms = plan.again_ms
         if plan.looked or plan.given:
             looked = dict.fromkeys((*plan.looked, *(given.job for given in plan.given)), now)
             seen.looked_ms = {job: looked.get(job) or seen.looked_ms.get(job, now) for job in self.calendar.promises}
@@ -307,6 +309,8 @@ class SchedulerState:
         """Return whether nothing that waited when the last cycle looked can have come to fit since."""
         seen = self.seen
         if not seen.is_whole or seen.freed != self.calendar.freed or seen.caps != self.power_caps:
+            return False
+        if seen.again_ms is not None and seen.again_ms <= now:
             return False
         begins = self.calendar.next_start(seen.at_ms)
         return begins is None or begins > now
@@ -330,7 +334,7 @@ class SchedulerState:
     def next_instant(self) -> int | None:
         """Return when something is due without any event, or None: a delay is over, an entry of the calendar begins."""
         at_ms = self.seen.at_ms
-        due = [self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(at_ms)]
+        due = [self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(at_ms), self.seen.again_ms]
         if self.spot and (begins := self.calendar.next_start(at_ms + self.spot_lead_ms)) is not None:
             due.append(begins - self.spot_lead_ms)
         return min((one for one in due if one is not None), default=None)
@@ -346,7 +350,10 @@ class SchedulerState:
     def _push(self, job: ActiveJob) -> None:
         length = job.length_ms
         served_ms = served_as_of(self.policy, job.submitted_ms, job.predicted_ms or length)
-        self.queue.push(job.job, job.key, job.request, job.project, served_ms, length)
+        key, is_on_demand = job.key, job.capacity_class is CapacityClass.ON_DEMAND
+        if key[1] == 0 and is_on_demand and self.fair_share.standing(job.project, job.gpu_milli) is Standing.ABOVE_QUOTA:
+            key = (key[0], 1, key[2])  # first in line it would take again what it has just given back
+        self.queue.push(job.job, key, job.request, job.project, served_ms, length)
         self.seen.fresh[job.job] = None
 
     def _leave_queue(self, job: ActiveJob) -> None:
@@ -362,7 +369,7 @@ class SchedulerState:
         attempt = str(job.attempt)
         self.holding[attempt] = job
         self.agenda.hold(attempt, job.shares, job.grace_ms)
-        self.fair_share.hold(job.project, job.gpu_milli)
+        self.fair_share.hold(job.project, job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
         if job.capacity_class is CapacityClass.SPOT:
             self.spot[job.job] = job
             self.spot_lead_ms = max(self.spot_lead_ms, job.grace_ms)
@@ -382,7 +389,7 @@ class SchedulerState:
     def _let_go(self, job: ActiveJob) -> None:
         attempt = str(job.attempt)
         self.holding.pop(attempt)
-        self.fair_share.hold(job.project, -job.gpu_milli)
+        self.fair_share.hold(job.project, -job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
         self.spot.pop(job.job, None)
         del self.releases[bisect_left(self.releases, (self._expected.pop(attempt), attempt))]
         self.unsettle()

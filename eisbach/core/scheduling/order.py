@@ -215,6 +215,11 @@ class Queue:
             return ranks.rank(leaf) < ranks.rank(leaf2)
         return entry < entry2
 
+    def leaves(self) -> Iterator[str]:
+        """Yield whose jobs wait, each as often as there are tiers with him."""
+        for leaves in self._tiers.values():
+            yield from leaves
+
     def ahead_of(self, job: str, ranks: Ranks) -> int:
         """Return how many waiting jobs stand before this one, as leaves are ranked now."""
         tier, leaf, _, entry = self._members[job]

@@ -64,6 +64,7 @@ class Reason(Enum):
     NO_VAT_RATE = "NO_VAT_RATE"
     # waiting
     CAPACITY_BUSY = "CAPACITY_BUSY"
+    ABOVE_QUOTA = "ABOVE_QUOTA"
     BEHIND_PROMISE = "BEHIND_PROMISE"
     BEHIND_BOOKING = "BEHIND_BOOKING"
     BEHIND_MAINTENANCE = "BEHIND_MAINTENANCE"
@@ -102,6 +103,7 @@ _RETRYABLE = frozenset(
     {
         Reason.BUDGET_RESERVED,
         Reason.CAPACITY_BUSY,
+        Reason.ABOVE_QUOTA,
         Reason.BEHIND_PROMISE,
         Reason.BEHIND_BOOKING,
         Reason.BEHIND_MAINTENANCE,

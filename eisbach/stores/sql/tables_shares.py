@@ -18,3 +18,16 @@ share_settings = Table(
     int_column("seq"),
     Index("share_settings_by_owner", "owner", "setting"),
 )
+defragmentations = Table(
+    "defragmentations",
+    metadata,
+    key_column("defragmentation"),
+    text_column("job"),
+    text_column("moved"),
+    int_column("moves"),
+    int_column("lost_gpu_milli_ms"),
+    int_column("gain_gpu_milli_ms"),
+    int_column("gain_micro_eur"),
+    int_column("at_ms"),
+    int_column("seq"),
+)

@@ -16,7 +16,7 @@ INT = BigInteger().with_variant(Integer(), "sqlite")
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the tables."""
     op.create_table(
         "share_settings",
         Column("setting", TEXT, primary_key=True, autoincrement=False),
@@ -26,3 +26,10 @@ def upgrade() -> None:
         *(Column(name, INT, nullable=False) for name in ("at_ms", "seq")),
     )
     op.create_index("share_settings_by_owner", "share_settings", ["owner", "setting"])
+    op.create_table(
+        "defragmentations",
+        Column("defragmentation", TEXT, primary_key=True, autoincrement=False),
+        *(Column(name, TEXT, nullable=False) for name in ("job", "moved")),
+        *(Column(name, INT, nullable=False) for name in ("moves", "lost_gpu_milli_ms", "gain_gpu_milli_ms", "gain_micro_eur")),
+        *(Column(name, INT, nullable=False) for name in ("at_ms", "seq")),
+    )
