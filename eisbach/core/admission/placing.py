@@ -13,7 +13,7 @@ from eisbach.core.admission.plan import Start, Stop
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
-from eisbach.core.jobs.lifecycle import StopCause
+from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.power import PowerRoom

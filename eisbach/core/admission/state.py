@@ -5,6 +5,7 @@ from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
 from eisbach.core.admission.plan import Plan
+from eisbach.core.admission.seen import Seen
 from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -100,25 +101,6 @@ class ActiveJob:
         since = self.running_ms if self.running_ms is not None else self.planned_ms
         at_limit = since + self.remaining_ms + self.grace_ms
         return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_grace_ms)
-
-
-@dataclass(slots=True)
-class Seen:
-    """What the last whole cycle has looked at: what did not fit then does not fit now, unless something was freed.
-
-    `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `looked_ms`
-    when each promise was looked at, whether it can be an earlier one, `again_ms` when somebody may give way who had run too shortly.
-    """
-
-    is_whole: bool = False
-    at_ms: int = 0
-    freed: int = 0
-    nodes: int = 0
-    caps: dict[str, int] = field(default_factory=dict)
-    fresh: dict[str, None] = field(default_factory=dict)
-    heads: tuple[str, ...] = ()
-    looked_ms: dict[str, int] = field(default_factory=dict)
-    again_ms: int | None = None
 
 
 @dataclass(slots=True)

@@ -1,0 +1,22 @@
+"""What one cycle leaves for the next: so that it looks only at what has changed."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the last whole cycle has looked at: what did not fit then does not fit now, unless something was freed.
+
+    `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `looked_ms`
+    when each promise was looked at, whether it can be an earlier one, `again_ms` when somebody may give way who had run too shortly.
+    """
+
+    is_whole: bool = False
+    at_ms: int = 0
+    freed: int = 0
+    nodes: int = 0
+    caps: dict[str, int] = field(default_factory=dict)
+    fresh: dict[str, None] = field(default_factory=dict)
+    heads: tuple[str, ...] = ()
+    looked_ms: dict[str, int] = field(default_factory=dict)
+    again_ms: int | None = None
