@@ -6,6 +6,7 @@ Thread CPU of `core/booking/quote.options`, with running work on every other nod
 """
 
 import argparse
+import heapq
 import random
 import time
 
@@ -21,6 +22,8 @@ NODES, RACK, ROW = 1250, 8, 16
 NOW = 29_700_000
 SIZES = (1, 1, 2, 2, 4, 4, 8, 8, 16, 32)
 HOURS = (6, 12, 24, 48, 72, 168)
+PAUSE = 0.8
+"""Pauses come on top of what racks of unlike bookings leave between them."""
 
 
 def main() -> None:
@@ -41,7 +44,7 @@ def main() -> None:
                  hall=f"h{rack // (ROW * 3)}", row=f"w{rack // ROW}", rack=f"r{rack}")
         )  # fmt: skip
     calendar = Calendar(fleet)
-    horizon = fill(calendar, names, chance, given.bookings, given.fill)
+    horizon, filled = fill(calendar, names, chance, given.bookings, given.fill)
     timetable = Timetable(fleet.nodes.values(), calendar)
     ready = {name: NOW + chance.randrange(1, 24 * 60) for name in names[::2]}
     shape = [chance.randrange(400, 1600) for _ in range(24)]
@@ -71,26 +74,31 @@ def main() -> None:
     p50, p99 = took[len(took) // 2], took[min(len(took) - 1, len(took) * 99 // 100)]
     print(
         f"quotes: p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {took[-1]:.1f} ms of CPU; {given.quotes} quotes ({answered} with options) on "
-        f"{len(calendar)} bookings of {NODES} nodes at {given.fill:.0%} fill over {horizon // 1440} days; "
+        f"{len(calendar)} bookings of {NODES} nodes at {filled:.0%} fill over {horizon // 1440} days; "
         f"python benchmarks/quotes.py --bookings {given.bookings} --fill {given.fill} --quotes {given.quotes} --seed {given.seed}"
     )
 
 
-def fill(calendar: Calendar, names: list[str], chance: random.Random, bookings: int, share: float) -> int:
-    """Book until there are so many, each node after a gap that leaves the wanted fill; return the horizon in minutes."""
+def fill(calendar: Calendar, names: list[str], chance: random.Random, bookings: int, share: float) -> tuple[int, float]:
+    """Enter so many bookings, each on the racks that are free first, after a pause; return the horizon in minutes and the fill."""
+    racks = [(NOW, names[at : at + RACK]) for at in range(0, len(names), RACK)]
     free_from = dict.fromkeys(names, NOW)
-    order = sorted(names)
+    booked: list[tuple[int, int, int]] = []
     for number in range(bookings):
         size, minutes = chance.choice(SIZES), chance.choice(HOURS) * 60
-        at = chance.randrange(0, len(order) // 8) * 8
-        chosen = (order[at:] + order[:at])[:size]
-        begin = max(free_from[name] for name in chosen)
-        begin += int(chance.expovariate(share / (1 - share) / minutes)) if share < 1 else 0
+        taken = [heapq.heappop(racks) for _ in range(-(-size // RACK))]
+        chosen = sorted((name for _, rack in taken for name in rack), key=free_from.__getitem__)[:size]
+        begin = max(free_from[name] for name in chosen) + int(chance.expovariate(1 / (minutes * (1 - share) * PAUSE)))
         entry = Entry(EntryKind.BOOKING, f"b{number}", begin * MINUTE_MS, (begin + minutes) * MINUTE_MS, tuple(chosen))
         calendar.add(entry)
+        booked.append((begin, begin + minutes, size))
         for name in chosen:
             free_from[name] = begin + minutes
-    return sorted(free_from.values())[len(names) // 2] - NOW
+        for _, rack in taken:
+            heapq.heappush(racks, (min(free_from[name] for name in rack), rack))
+    horizon = min(free_from.values())
+    used = sum((min(end, horizon) - begin) * size for begin, end, size in booked if begin < horizon)
+    return horizon - NOW, used / (len(names) * (horizon - NOW))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,30 @@ from typing import Any
 
 from eisbach.adapters.home_files import HomeFileError, known_keys, read_toml, table_of, text_of, write_once
 from eisbach.app.site_facts import TariffFacts
+from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.price_book import Validity, problem_of
 from eisbach.core.vocabulary.money import parse_euro
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 
 KEYS = (
-    "version", "label", "valid_from", "valid_until", "core_hour", "memory_gib_hour", "spot_share", "gpu_hour",
+    "version", "label", "valid_from", "valid_until", "core_hour", "memory_gib_hour", "spot_share", "gpu_hour", "booking",
 )  # fmt: skip
+
+BOOKING_KEYS: Mapping[str, tuple[str, int, int, int]] = {
+    "quote_minutes": ("quote_ms", MINUTE_MS, 1, 1440),
+    "lead_minutes": ("lead_ms", MINUTE_MS, 0, 10_080),
+    "shortest_minutes": ("shortest_ms", MINUTE_MS, 1, 525_600),
+    "longest_days": ("longest_ms", DAY_MS, 1, 3_660),
+    "horizon_days": ("horizon_ms", DAY_MS, 1, 3_660),
+    "hold_minutes": ("hold_ms", MINUTE_MS, 1, 1440),
+    "holds_max": ("holds_max", 1, 0, 1_000),
+    "free_before_hours": ("free_before_ms", HOUR_MS, 0, 8_760),
+    "cancel_share": ("cancel_permille", 1000, 0, 1),
+    "no_show_hours": ("no_show_ms", HOUR_MS, 0, 8_760),
+    "no_show_share": ("no_show_permille", 1000, 0, 1),
+    "resale_share": ("resale_permille", 1000, 0, 1),
+}
+"""key of `[booking]` -> the rule's name, what one unit of the key is in it, and the least and most that it may be"""
 
 
 def write_price_file(path: Path) -> None:
@@ -76,9 +94,22 @@ def _version(path: Path, raw: Mapping[str, Any], where: str) -> TariffFacts:
         memory_gib_hour=_price(path, raw, "memory_gib_hour"),
         gpu_hour={name: _price(path, gpus, name) for name in gpus},
         spot_permille=share // 1000,
+        booking=_rules(path, table_of(path, raw.get("booking", {}), "[booking]")),
         valid_from_ms=_instant(path, raw, "valid_from"),
         valid_until_ms=_instant(path, raw, "valid_until"),
     )
+
+
+def _rules(path: Path, said: Mapping[str, Any]) -> BookingRules:
+    """Return the rules of bookings: what the table says, and the defaults for the rest."""
+    known_keys(path, said, tuple(BOOKING_KEYS), "[booking] ")
+    found: dict[str, int] = {}
+    for key, value in said.items():
+        field, scale, low, high = BOOKING_KEYS[key]
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise HomeFileError(f"{path}: [booking] {key} is {value!r}, but must be a number from {low} to {high}")
+        found[field] = round(value * scale)
+    return BookingRules(**found)
 
 
 def _instant(path: Path, table: Mapping[str, Any], key: str) -> int | None:

@@ -9,7 +9,7 @@ from eisbach.adapters.file_table import NAMELESS, FileTable, Mistakes
 from eisbach.adapters.home_files import HomeFileError, read_toml, write_once
 from eisbach.adapters.site_links import read_links
 from eisbach.adapters.site_nodes import read_nodes
-from eisbach.adapters.site_power import read_carbon, read_heat, read_power, read_stream
+from eisbach.adapters.site_power import read_carbon, read_grid_carbon, read_heat, read_power, read_price, read_stream
 from eisbach.app.site_facts import LinkFacts, NodeFacts, SiteFacts
 from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY, is_country
 
@@ -21,6 +21,8 @@ SUB_TABLES: dict[str, Callable[[FileTable], Any]] = {
     "stream": read_stream,
     "heat": read_heat,
     "carbon": read_carbon,
+    "grid_carbon": read_grid_carbon,
+    "price": read_price,
 }
 """`[site.NAME]` -> what reads it into the field NAME of SiteFacts"""
 

@@ -1,4 +1,4 @@
-"""The tables `[site.power]`, `[site.stream]`, `[site.heat]` and `[site.carbon]` of the site file (docs/energy.md).
+"""The tables of the site file about power, stream, heat, carbon (docs/energy.md) and prices by the hour (docs/bookings.md).
 
 A file writes kilowatts, degrees and cubic metres; the core counts in milliwatt, thousandths of a degree and litres.
 """
@@ -10,6 +10,7 @@ from eisbach.core.metering.indicators import Carbon
 from eisbach.core.power.budget import Connection, Derating, Quarter, Stream
 from eisbach.core.power.cooling import Cooling, FishCommunity, Limits, Permit, permit_for
 from eisbach.core.power.heat import HeatExport
+from eisbach.core.power.series import Series
 from eisbach.core.power.supply import Supply
 
 KILOWATT = 1_000_000
@@ -20,6 +21,8 @@ POWER_KEYS = (
 STREAM_KEYS = ("name", "flow_m3_s", "flow_csv", "temperature_c", "temperature_daily_k", "temperature_csv", "fish", "permit")
 PERMIT_KEYS = ("summer_c", "summer_rise_k", "winter_c", "winter_rise_k", "source", "valid_from")
 HEAT_KEYS = ("demand_kw", "demand_daily_kw", "demand_csv", "recoverable", "heat_pump_cop")
+GRID_CARBON_KEYS = ("g_per_kwh", "g_per_kwh_daily", "g_per_kwh_csv")
+PRICE_KEYS = ("share", "share_daily", "share_csv")
 CARBON_KEYS = ("grid_g_per_kwh", "residual_g_per_kwh", "renewable", "source")
 
 
@@ -82,6 +85,18 @@ def read_carbon(at: FileTable) -> Carbon:
         renewable_permille=at.number("renewable", 0, 1, 1000, default=0),
         source=at.optional_text("source"),
     )
+
+
+def read_grid_carbon(at: FileTable) -> Series:
+    """Return the grid's grams of CO2 equivalent a kWh by the hour."""
+    at.known(GRID_CARBON_KEYS)
+    return at.series("g_per_kwh", "g_per_kwh", "g_per_kwh_daily", 0, 2_000, 1)
+
+
+def read_price(at: FileTable) -> Series:
+    """Return what bookings cost here by the hour, in thousandths of the price list."""
+    at.known(PRICE_KEYS)
+    return at.series("share", "share", "share_daily", 0, 100, 1000, default=1)
 
 
 def _permit(at: FileTable) -> Permit:

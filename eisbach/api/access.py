@@ -16,6 +16,7 @@ from eisbach.api.errors import Problem, invalid
 from eisbach.api.host import NOBODY, Host
 from eisbach.app.application import Application
 from eisbach.app.authorise import (
+    BOOKING,
     DATA,
     FACTORY,
     INVOICE,
@@ -35,7 +36,7 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.authoriser import Resource
 
 __all__ = [
-    "DATA", "FACTORY", "INVOICE", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Access", "Call", "CallNow",
+    "BOOKING", "DATA", "FACTORY", "INVOICE", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Access", "Call", "CallNow",
     "GuardedRoute", "Place", "admit", "allow", "is_id", "located_id", "public",
 ]  # fmt: skip
 

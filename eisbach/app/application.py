@@ -37,7 +37,7 @@ from eisbach.ports.translator import Translator
 
 T = TypeVar("T")
 
-_OWNED = {"Job": "jobs", "Data": "data_sets"}
+_OWNED = {"Job": "jobs", "Data": "data_sets", "Booking": "bookings"}
 """Kinds of things that belong to a project, and their tables."""
 
 CLOCK_JUMP_MS = 2 * SECOND_MS
@@ -160,7 +160,7 @@ class Application:
         return issue_token.still_holds(self.applier.state, actor, self.clock.wall())
 
     def resource_of(self, kind: str, name: str) -> Resource | None:
-        """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Data`, `Node`, `Invoice`), or None without it."""
+        """Return where an object belongs (`Organisation`, `Project`, `Token`, `Job`, `Data`, `Booking`, `Node`, `Invoice`), or None without it."""
         state = self.applier.state
         if kind == "Organisation":
             return Resource(kind, self._ancestors(name)) if name in state.organisations else None
@@ -197,9 +197,10 @@ class Application:
         return jump
 
     def _owner(self, kind: str, name: str) -> str | None:
-        """Return the project of a job or a data set: from the state, or from its row once it is over."""
+        """Return the project of a job, a data set or a booking: from the state, or from its row once it is over."""
         state = self.applier.state
-        known = state.scheduler.jobs.get(name) if kind == "Job" else state.data.sets.get(name)
+        places: Mapping[str, Any] = {"Job": state.scheduler.jobs, "Data": state.data.sets, "Booking": state.booking.bookings}
+        known = places[kind].get(name)
         return known.project if known is not None else (self.reader.row(_OWNED[kind], name) or {}).get("project")
 
     def _project(self, name: str) -> Resource | None:

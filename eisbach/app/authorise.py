@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 FACTORY, LOG, NODE = "Factory", "Log", "Node"
 ORGANISATION, PROJECT, JOB, TOKEN = "Organisation", "Project", "Job", "Token"
-INVOICE, DATA = "Invoice", "Data"
+INVOICE, DATA, BOOKING = "Invoice", "Data", "Booking"
 OWN = "Own"
 """What the caller's token is bound to: a project, an organisation or the whole factory. For lists."""
 

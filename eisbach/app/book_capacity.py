@@ -24,13 +24,12 @@ from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
-def command(actor: Actor, sites: Mapping[str, SiteFacts], *, option: str) -> Command:
-    """Return the command that books an option of a quote."""
+def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, option: str) -> Command:
+    """Return the command that books an option of a project's quote; one of another project is as unknown as none."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
-        quote = state.booking.quotes.get(option.rpartition(".")[0])
-        chosen = option_named(state, option)
-        before = (quote.booked.get(option) if quote is not None else None) or _booked_from(state, option)
+        quote, chosen = quote_of(state, project, option), option_named(state, option)
+        before = (quote.booked.get(option) if quote is not None else None) or _booked_from(state, project, option)
         if before is not None:
             return Decision(reply={"booking": before, "option": option, "again": True})
         if quote is None or chosen is None or _has_expired(state, quote, option, context.now):
@@ -94,9 +93,16 @@ def _has_expired(state: FactoryState, quote: Quote, option: str, now: int) -> bo
     return quote.expires_ms <= now and (hold is None or hold.until_ms <= now)
 
 
-def _booked_from(state: FactoryState, option: str) -> str | None:
+def quote_of(state: FactoryState, project: str, option: str) -> Quote | None:
+    """Return the quote that an option belongs to where it is one of this project's."""
+    quote = state.booking.quotes.get(option.rpartition(".")[0])
+    return quote if quote is not None and quote.project == project else None
+
+
+def _booked_from(state: FactoryState, project: str, option: str) -> str | None:
     """Return the booking that came of an option whose quote is forgotten already."""
-    return next((one.booking for one in state.booking.bookings.values() if one.option == option), None)
+    known = state.booking.bookings.values()
+    return next((one.booking for one in known if one.option == option and one.project == project), None)
 
 
 def _stretch(chosen: Option) -> Stretch:

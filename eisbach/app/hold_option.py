@@ -1,6 +1,6 @@
 """An option is held: its nodes are kept for the project for some minutes, at no price; and let go again."""
 
-from eisbach.app.book_capacity import conflict, expired
+from eisbach.app.book_capacity import conflict, expired, quote_of
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import HoldReleased, OptionHeld
 from eisbach.app.fold_booking import option_named
@@ -10,16 +10,16 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 RELEASED, EXPIRED = "released", "expired"
 
 
-def command(actor: Actor, *, option: str) -> Command:
+def command(actor: Actor, *, project: str, option: str) -> Command:
     """Return the command that holds an option; one that is held already stays held until the same instant."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         expired_holds = releases(state, context.now)
         if expired_holds:
             return Decision(events=expired_holds, again=True)
-        quote, chosen = state.booking.quotes.get(option.rpartition(".")[0]), option_named(state, option)
+        quote, chosen = quote_of(state, project, option), option_named(state, option)
         known = state.booking.holds.get(option)
-        if known is not None:
+        if known is not None and known.project == project:
             return Decision(reply={"option": option, "held_until_ms": known.until_ms})
         if quote is None or chosen is None or quote.expires_ms <= context.now:
             return expired(option)
@@ -44,13 +44,13 @@ def command(actor: Actor, *, option: str) -> Command:
     return decide
 
 
-def release(actor: Actor, *, option: str) -> Command:
+def release(actor: Actor, *, project: str, option: str) -> Command:
     """Return the command that lets a held option go; one that is not held is let go already."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         hold = state.booking.holds.get(option)
         reply = {"option": option, "held_until_ms": 0}
-        if hold is None:
+        if hold is None or hold.project != project:
             return Decision(reply=reply)
         event = HoldReleased(quote=hold.quote, option=option, project=hold.project, cause=RELEASED)
         return Decision(events=(event,), reply=reply)

@@ -118,17 +118,17 @@ def _price(outlook: Outlook, site: str, facts: SiteFacts | None) -> Rates:
 
 
 def _carbon(outlook: Outlook, site: str, facts: SiteFacts | None) -> Rates | None:
+    if facts is not None and facts.grid_carbon is not None:
+        return _rates(outlook.carbon, site, facts.grid_carbon)
     if facts is None or facts.carbon is None:
         return None
-    if facts.grid_carbon is None:
-        return flat(facts.carbon.grid_g_per_kwh)
-    return _rates(outlook.carbon, site, facts.grid_carbon)
+    return flat(facts.carbon.grid_g_per_kwh)
 
 
 def _rates(known: dict[str, tuple[Series, Rates]], site: str, series: Series) -> Rates:
     found = known.get(site)
     if found is None or found[0] is not series:
-        found = known[site] = (series, Rates(series.at))
+        found = known[site] = (series, Rates(lambda at: max(0, series.at(at))))
     return found[1]
 
 

@@ -40,6 +40,14 @@ class LazyGroup(TyperGroup):
         entry = next((entry for entry in ENTRIES if entry.path == path), None)
         return None if entry is None else load(entry)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command and what is left for it; `quote hold` is one beside `quote`, which is a command itself."""
+        path = " ".join([self._prefix + args[0], *args[1:2]])
+        entry = next((entry for entry in ENTRIES if entry.path == path), None)
+        if entry is not None and len(args) > 1 and args[0] in self._names() and self._prefix + args[0] not in GROUPS:
+            return path, load(entry), args[2:]
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write the list in sections, from the table alone."""
         width = max(len(entry.path) for entry in self._entries()) - len(self._prefix)

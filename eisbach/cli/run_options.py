@@ -28,6 +28,7 @@ class RunOptions:
     checkpoint_signal: str | None = None
     checkpoint_grace: str | None = None
     capacity_class: str | None = None
+    booking: str | None = None
     command: Sequence[str] = field(default=())
 
 
@@ -41,6 +42,7 @@ def task_with(base: Task, options: RunOptions) -> Task:
         "workdir": options.workdir,
         "retry": options.retry,
         "class": options.capacity_class,
+        "booking": options.booking,
     }
     task.update({key: value for key, value in plain.items() if value is not None})
     if options.command:

@@ -6,11 +6,24 @@ from typing import TypeVar
 
 from starlette.responses import Response
 
-from eisbach.app.authorise import DATA, FACTORY, INVOICE, JOB, LOG, NODE, ORGANISATION, OWN, PROJECT, TOKEN, Place
+from eisbach.app.authorise import (
+    BOOKING,
+    DATA,
+    FACTORY,
+    INVOICE,
+    JOB,
+    LOG,
+    NODE,
+    ORGANISATION,
+    OWN,
+    PROJECT,
+    TOKEN,
+    Place,
+)
 from eisbach.portal.call import Call
 from eisbach.portal.forms import Form
 
-__all__ = ["DATA", "FACTORY", "INVOICE", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Page", "page", "public_page"]
+__all__ = ["BOOKING", "DATA", "FACTORY", "INVOICE", "JOB", "LOG", "NODE", "ORGANISATION", "OWN", "PROJECT", "TOKEN", "Page", "page", "public_page"]
 
 Endpoint = Callable[[Call], Response] | Callable[[Call], Awaitable[Response]]
 Marked = TypeVar("Marked", bound=Endpoint)

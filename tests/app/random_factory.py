@@ -38,7 +38,7 @@ from eisbach.app import (
     use_target,
 )
 from eisbach.app.announce_data_set import NewDataSet
-from eisbach.app.commands import SYSTEM, IdempotencyKey
+from eisbach.app.commands import SYSTEM, Command, IdempotencyKey
 from eisbach.app.data_shelves import shelf_of
 from eisbach.app.export_organisation import Export
 from eisbach.app.open_factory import apply_site_changes
@@ -286,19 +286,25 @@ class RandomFactory:
             return "no option"
         option = self.chance.choice(options)
         for _ in range(self.chance.choice([1, 1, 2])):
-            answer = self.factory.perform(book_capacity.command(SYSTEM, self.factory.app.sites, option=option))
+            answer = self.factory.perform(self.booking_command(option))
         if isinstance(answer, Refusal):
             return answer.reason.value
         inside = self.run_inside(str(answer["booking"])) if self.chance.random() < 0.5 else "nothing"
         return f"{answer['booking']}, {inside} inside"
 
+    def booking_command(self, option: str) -> Command:
+        state = self.factory.app.applier.state
+        project = state.booking.quotes[option.partition(".")[0]].project
+        return book_capacity.command(SYSTEM, self.factory.app.sites, project=project, option=option)
+
     def hold(self) -> str:
         options = self.a_quote()
         if not options:
             return "no option"
-        self.factory.perform(hold_option.command(SYSTEM, option=options[0]))
+        project = self.factory.app.applier.state.booking.quotes[options[0].partition(".")[0]].project
+        self.factory.perform(hold_option.command(SYSTEM, project=project, option=options[0]))
         if self.chance.random() < 0.3:
-            self.factory.perform(hold_option.release(SYSTEM, option=options[0]))
+            self.factory.perform(hold_option.release(SYSTEM, project=project, option=options[0]))
         return options[0]
 
     def a_booking(self) -> str:
@@ -321,7 +327,7 @@ class RandomFactory:
         length = self.chance.choice([MINUTE_MS, HOUR_MS, 30 * DAY_MS])
         quote = self.factory.perform(extend_booking.command(SYSTEM, sites, booking=booking, length_ms=length))
         if not isinstance(quote, Refusal):
-            self.factory.perform(book_capacity.command(SYSTEM, sites, option=quote["options"][0]["option"]))
+            self.factory.perform(self.booking_command(quote["options"][0]["option"]))
         return f"extend {booking}"
 
     def run_inside(self, name: str = "") -> str:

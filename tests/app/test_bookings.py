@@ -41,7 +41,7 @@ def quoted(factory, project=None, **wanted):
 
 def booked(factory, nth=0, **wanted):
     option = quoted(factory, **wanted)["options"][nth]
-    made = factory.perform(book_capacity.command(SYSTEM, factory.app.sites, option=option["option"]))
+    made = factory.perform(book_capacity.command(SYSTEM, factory.app.sites, project=factory.project, option=option["option"]))
     assert not isinstance(made, Refusal), str(made)
     return made["booking"], option
 

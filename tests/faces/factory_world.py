@@ -181,6 +181,8 @@ class Tenant:
     data_set: str = ""
     upload: str = ""
     deleted_data_set: str = ""
+    booking: str = ""
+    option: str = ""
 
 
 @dataclass
@@ -279,9 +281,20 @@ def furnish(world: World, tenant: Tenant, name: str) -> None:
     world.engine.kept[tenant.attempt] = {"0/model/weights.bin": b"\x00\x01" * 50_000, "0/model/a b.txt": b"hello"}
     run_through(world, tenant.attempt)
     bill(world, tenant, name)
+    book(world, tenant)
     tenant.running_job = world.submit(tenant, name="running")
     world.engine.run(world.engine.attempt_of(tenant.running_job), world.clock.now())
     world.settle()
+
+
+def book(world: World, tenant: Tenant) -> None:
+    """Book a node in the next month, and leave an option of the same quote open."""
+    path, member = f"/v1/projects/{tenant.project}", tenant.tokens["member"]
+    day = "2026-06-15" if tenant is world.ours else "2026-06-20"
+    body = {"flavour": "cpu", "nodes": 1, "length_ms": 10 * MINUTE_MS, "from_at": f"{day}T00:00:00Z"}
+    options = world.made("POST", f"{path}/quotes", member, json=body)["options"]
+    tenant.booking = world.made("POST", f"{path}/bookings", member, json={"option": options[0]["option"]})["booking"]
+    tenant.option = options[1]["option"]
 
 
 def run_through(world: World, attempt: str) -> None:

@@ -21,6 +21,7 @@ ABSENT = {
     "data_set": "dset_00000000000000000000000000",
     "node": "node-absent",
     "invoice": "2020-000001",
+    "booking": "bkg_00000000000000000000000000",
 }
 TASK = {"task": {"run": "true", "time_limit": "5m"}}
 
@@ -68,6 +69,17 @@ CASES = {
     "PUT /v1/organisations/{organisation}/agreement": Case(by="operator", viewer=403, json={"gpu_milli": 8000, "price_permille": 900}),
     "PUT /v1/projects/{project}/share": Case(by="admin", viewer=403, json={"weight": 300}),
     "PUT /v1/projects/{project}/quota": Case(by="admin", viewer=403, json={"gpu_milli": None}),
+    "POST /v1/projects/{project}/quotes": Case(
+        status=201, viewer=403, json={"flavour": "cpu", "nodes": 1, "length_ms": 600_000}
+    ),
+    "POST /v1/projects/{project}/holds": Case(status=201, viewer=403, json={"option": "{option}"}),
+    "DELETE /v1/projects/{project}/holds/{option}": Case(viewer=403),
+    "POST /v1/projects/{project}/bookings": Case(status=201, viewer=403, json={"option": "{option}"}),
+    "GET /v1/projects/{project}/bookings": Case(),
+    "GET /v1/bookings/{booking}": Case(),
+    "POST /v1/bookings/{booking}/cancel": Case(viewer=403),
+    "POST /v1/bookings/{booking}/extensions": Case(status=201, viewer=403, json={"length_ms": 600_000}),
+    "GET /v1/calendar": Case(),
     "GET /v1/violations": Case(by="auditor", viewer=403),
     "POST /v1/targets": Case(by="auditor", status=201, viewer=403, json={"use": "log"}),
     "GET /v1/targets": Case(by="auditor", viewer=403),
@@ -165,6 +177,8 @@ def ids_of(tenant, case):
         "attempt": tenant.attempt,
         "node": tenant.node,
         "invoice": tenant.invoice,
+        "booking": tenant.booking,
+        "option": tenant.option,
         "version": "test-1",
         "site": SITE.site,
         "segment": "research",

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from eisbach.core.booking.rates import Rates
@@ -14,6 +14,8 @@ from eisbach.core.vocabulary.quantities import MINUTE_MS
 
 OPTIONS_MAX = 5
 PERMILLE = 1000
+NEAR = 14 * 24 * 60
+"""Minutes that are searched first; the rest only where its lowest price or carbon of all is below the best found so far."""
 APART = 60
 """Options of one site begin at least so many minutes apart: nobody chooses between two of the same hour."""
 
@@ -84,7 +86,7 @@ def options(
     for nth, offer in enumerate(offers):
         if offer.nodes_max is not None and offer.nodes_max < ask.nodes:
             continue
-        found = windows(offer.stand, ask, ready, closed)
+        found = _windows(offer, ask, ready, closed)
         if not found:
             continue
         starts.append(_start(offer, nth, ask, found[0][0]))
@@ -111,6 +113,21 @@ def options(
             chosen.append((start, []))
     named = (_option(offers[start.nth], ask, start, tuple(marks), ready, closed) for start, marks in chosen)
     return tuple(option for option in named if option is not None)
+
+
+def _windows(offer: Offer, ask: Ask, ready: Mapping[str, int], closed: Collection[str]) -> list[Window]:
+    """Return the starts at a stand, but of the later ones only where one of them could be better than all of the near ones."""
+    near = replace(ask, last=min(ask.last, ask.first + NEAR))
+    found = windows(offer.stand, near, ready, closed)
+    if near.last == ask.last:
+        return found
+    rest = [(near.last + 1, ask.last)]
+    for rates in (offer.price, offer.carbon):
+        best = rates.lowest(found, ask.length) if rates is not None else None
+        bound = rates.lowest(rest, ask.length) if rates is not None else None
+        if not found or (best is not None and bound is not None and bound[0] < best[0]):
+            return windows(offer.stand, ask, ready, closed)
+    return found
 
 
 def _later(found: Sequence[Window]) -> Iterable[int]:

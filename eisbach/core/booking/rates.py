@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from itertools import accumulate
+from operator import sub
 
 from eisbach.core.booking.timetable import Window
 from eisbach.core.vocabulary.quantities import HOUR_MS
@@ -44,20 +45,28 @@ class Rates:
         self._reach(first, last + length + HOUR)
         best = min((self.total(at, length), at) for window in windows for at in window)
         for shift in {0, -length % HOUR}:
-            marks = self._marks(first, last, length, shift)
-            start = -(-(first - shift) // HOUR) * HOUR + shift
+            hour, marks = self._marks(first, last, length, shift)
             for begin, end in windows:
-                low, high = -(-(begin - start) // HOUR), (end - start) // HOUR + 1
+                low, high = -(-(begin - shift) // HOUR) - hour, (end - shift) // HOUR + 1 - hour
                 if low < high:
                     least = min(marks[low:high])
                     if least <= best[0]:
-                        best = min(best, (least, start + HOUR * marks.index(least, low)))
+                        best = min(best, (least, (hour + marks.index(least, low)) * HOUR + shift))
         return best
 
-    def _marks(self, first: int, last: int, length: int, shift: int) -> list[int]:
-        """Return the totals of the starts at `shift` minutes after each hour between two minutes."""
-        start = -(-(first - shift) // HOUR) * HOUR + shift
-        return [self._until(at + length) - self._until(at) for at in range(start, last + 1, HOUR)]
+    def _marks(self, first: int, last: int, length: int, shift: int) -> tuple[int, list[int]]:
+        """Return the totals of the starts at `shift` minutes after each hour between two minutes, and the first hour's number."""
+        hour = -(-(first - shift) // HOUR)
+        at = hour - self._base // HOUR
+        count = (last - shift) // HOUR - hour + 1
+        hours, rest = divmod(shift + length, HOUR)
+        begins, ends = self._sums[at : at + count], self._sums[at + hours : at + hours + count]
+        totals = list(map(sub, ends, begins))
+        if shift:
+            totals = [total - value * shift for total, value in zip(totals, self._values[at : at + count], strict=True)]
+        elif rest:
+            totals = [total + value * rest for total, value in zip(totals, self._values[at + hours : at + hours + count], strict=True)]
+        return hour, totals
 
     def _until(self, minute: int) -> int:
         hour, rest = divmod(minute - self._base, HOUR)

@@ -1,8 +1,8 @@
 """When nodes are free: their gaps between entries of the calendar, and the starts that a gang of whole nodes has in them.
 
 Counted in whole minutes, so that entries only ever grow by the rounding and the numbers stay small (CPython compares and sorts
-integers below 2^30 fastest). A query costs one pass over the gaps of the nodes of a flavour at a site; the gaps themselves are
-only computed anew for nodes whose entries changed.
+integers below 2^30 fastest). A query costs one pass over the gaps that are long enough, of the nodes of a flavour at a site; the gaps
+themselves are only computed anew for nodes whose entries changed.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -45,6 +45,8 @@ class Stand:
     nodes: list[str] = field(default_factory=list)
     gaps: dict[str, list[Window]] = field(default_factory=dict)
     """node -> (from, until) in which no entry is, by their start"""
+    longest: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
+    """node -> (length, from, until) of the same, the longest first: a query stops at the first that is too short"""
     domains: dict[str, dict[str, str]] = field(default_factory=lambda: {level: {} for level in LEVELS})
     """level -> node -> the domain it stands in, unique within the site; nodes without one are left out"""
 
@@ -71,7 +73,8 @@ class Timetable:
         for name in changed:
             stand = self._stand_of.get(name)
             if stand is not None:
-                stand.gaps[name] = _gaps(calendar, name)
+                gaps = stand.gaps[name] = _gaps(calendar, name)
+                stand.longest[name] = sorted(((end - start, start, end) for start, end in gaps), reverse=True)
 
 
 def _domains_of(node: Node) -> Iterable[tuple[str, str]]:
@@ -127,14 +130,14 @@ def _starts_by_domain(
             domain = known
         firsts, lasts = by_domain.setdefault(domain, ([], []))
         since = max(first, ready.get(name, 0))
-        for start, end in stand.gaps[name]:
-            latest = end - length
-            if latest < since or latest < start:
-                continue
-            if start > last:
+        for size, start, end in stand.longest[name]:
+            if size < length:
                 break
-            firsts.append(start if start > since else since)
-            lasts.append(latest if latest < last else last)
+            latest = end - length
+            begin = start if start > since else since
+            if begin <= latest and begin <= last:
+                firsts.append(begin)
+                lasts.append(latest if latest < last else last)
     found = [pair for pair in by_domain.values() if len(pair[0]) >= ask.nodes]
     for firsts, lasts in found:
         firsts.sort()
