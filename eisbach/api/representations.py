@@ -207,6 +207,7 @@ def plan(answer: Mapping[str, Any]) -> Json:
         "tariff_label": answer["tariff_label"],
         "starts_at_once": answer["starts_at_once"],
         "start_estimated_at": instant_text(answer["start_estimated_ms"]),
+        "start_promised_at": instant_text(answer["start_promised_ms"]),
         "reason": answer["waits_for"],
         "queued_before": answer["queued_before"],
         "detail": _when(answer),
@@ -219,6 +220,8 @@ def _when(answer: Mapping[str, Any]) -> str:
         return "now"
     if answer["waits_for"]:
         return "once the project's budget has room for its ceiling"
+    if (promised := instant_text(answer["start_promised_ms"])) is not None:
+        return f"no later than {promised} (promised as soon as it is submitted)"
     estimate = instant_text(answer["start_estimated_ms"])
     before = answer["queued_before"]
     ahead = f", {before} jobs stand before it" if before else ""

@@ -239,6 +239,7 @@ class Plan(Told):
     ceiling_eur: Euro
     starts_at_once: bool
     start_estimated_at: At | None
+    start_promised_at: At | None = Field(description="The start that it would be promised if it were submitted now.")
     reason: str
     detail: str
 

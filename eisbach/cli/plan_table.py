@@ -36,6 +36,8 @@ def start_words(plan: Json) -> str:
         return "now"
     if plan["reason"]:
         return "when the project's budget has room for its ceiling"
+    if plan.get("start_promised_at"):
+        return f"no later than {figures.instant(plan['start_promised_at'])} (promised as soon as it is submitted)"
     ahead = f"; {figures.counted(plan['queued_before'], 'job')} before it" if plan["queued_before"] else ""
     if plan["start_estimated_at"]:
         return f"about {figures.instant(plan['start_estimated_at'])} (an estimate){ahead}"

@@ -62,6 +62,8 @@ CASES = {
     "POST /v1/jobs/{job}/residency-proof": Case(),
     "GET /v1/prices": Case(),
     "GET /v1/prices/{version}": Case(),
+    "GET /v1/scheduler": Case(by="operator", viewer=403),
+    "PUT /v1/scheduler": Case(by="operator", viewer=403, json={"policy": "easy"}),
     "GET /v1/shares": Case(),
     "PUT /v1/segments/{segment}/share": Case(by="operator", viewer=403, json={"weight": 300}),
     "PUT /v1/organisations/{organisation}/share": Case(by="operator", viewer=403, json={"weight": 300}),

@@ -29,6 +29,7 @@ READS = {
     "node list": "eisbach.nodes/1",
     "node show node-a": "eisbach.node/1",
     "node maintenance list": "eisbach.closures/1",
+    "scheduler show": "eisbach.scheduler/1",
     "share list": "eisbach.shares/1",
     "quota list": "eisbach.quotas/1",
     "org list": "eisbach.organisations/1",

@@ -146,7 +146,7 @@ def _why(call: Call, row: Row) -> dict[str, Any]:
     answer = call.application.ask(explain_job.question(job=row["job"])).result()
     if answer is not None:
         return {"said": None, **answer}
-    return {"reason": row["reason"], "text": "", "said": None, "start_estimated_ms": None}
+    return {"reason": row["reason"], "text": "", "said": None, "start_estimated_ms": None, "start_promised_ms": None}
 
 
 def _row(call: Call) -> Row:
