@@ -150,7 +150,7 @@ SECTIONS = (
         "The twin",
         (
             Entry("twin run", "twin:run", "Play a site with a trace or imagined demand; simulated."),
-            Entry("twin replay", "twin:replay", "Replay a trace on equal nodes; simulated."),
+            Entry("twin replay", "twin:replay", "Replay a trace on equal nodes, or the factory's own past; simulated."),
             Entry("twin explore", "explore:explore", "Try random small factories with crashes; check every invariant."),
             Entry("twin compare", "twin:compare", "Compare two results of the twin; simulated."),
             Entry("twin pack", "twin_pack:pack", "Pack pods that never leave on a list of nodes; simulated."),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eisbach.app.site_facts import SiteFacts
     from eisbach.core.jobs.within import Within
     from eisbach.core.scheduling.policy import Policy
+    from eisbach.twin.past import Past
     from eisbach.twin.run import Act
     from eisbach.twin.scenario import Scenario
     from eisbach.twin.world import World
@@ -77,10 +78,14 @@ def run(
 
 
 def replay(
-    jobs: Annotated[Path, typer.Option("--jobs", metavar="FILE", help="A job table or a week file, plain or gzip.")],
-    nodes: Annotated[int, typer.Option("--nodes", min=1, max=100_000, help="Equal nodes, 8 in a rack, 16 racks in a row.")],
+    jobs: Jobs = None,
+    history: Annotated[bool, typer.Option("--history", help="Replay the past of the factory in the home, which is only read.")] = False,
+    nodes: Annotated[int | None, typer.Option("--nodes", min=1, max=100_000, help="With --jobs: equal nodes, 8 in a rack, 16 racks in a row.")] = None,
     gpus_per_node: Annotated[int, typer.Option("--gpus-per-node", min=0, max=1024, help="GPUs of each node.")] = 8,
-    policy: PolicyName = "default",
+    since: Annotated[str, typer.Option("--from", help="With --history: from this instant or day on, such as 2026-06-01.")] = "",
+    until: Annotated[str, typer.Option("--until", help="With --history: until this instant or day.")] = "",
+    home: Annotated[Path | None, typer.Option("--home", help="With --history: another home.")] = None,
+    policy: Annotated[str, typer.Option("--policy", help="fifo, easy or default; a history's own without it.")] = "",
     within: WithinLevel = "",
     check: Check = False,
     log: Log = False,
@@ -88,14 +93,25 @@ def replay(
     as_json: AsJson = False,
     output_format: Output = Format.TABLE,
 ) -> None:
-    """Replay a trace on equal nodes; simulated."""
+    """Replay a trace on equal nodes, or the factory's own past; simulated."""
     from eisbach.twin.equal_nodes import equal_nodes
     from eisbach.twin.scenario import Scenario
 
-    facts = equal_nodes(nodes, gpus_per_node)
-    with _told():
-        workload = _trace(jobs, facts, "", _within(within))
-    _play(Scenario(sites=(facts,), workload=workload, policy=_policy(policy), has_log=log, is_checked=check), report, Format.JSON if as_json else output_format)
+    if history is (jobs is not None) or (jobs is not None and nodes is None):
+        raise usage_error("Give --jobs TRACE with --nodes N, or --history, one of the two", "docs/twin.md describes both")
+    chosen = Format.JSON if as_json else output_format
+    if history:
+        past = _past(home, _instant(since, 0), _instant(until, 1 << 62))
+        scenario = Scenario(
+            sites=past.sites(), workload=past, policy=_policy(policy or past.policy), acts=past.acts(), has_log=log, is_checked=check,
+            unknown=tuple(past.unknown()),
+        )  # fmt: skip
+    else:
+        facts = equal_nodes(nodes or 1, gpus_per_node)
+        with _told():
+            workload = _trace(Path(str(jobs)), facts, "", _within(within))
+        scenario = Scenario(sites=(facts,), workload=workload, policy=_policy(policy or "default"), has_log=log, is_checked=check)
+    _play(scenario, report, chosen)
 
 
 def compare(
@@ -164,6 +180,7 @@ def _print_result(doc: Json) -> None:
             ("site", ", ".join(doc["sites"])),
             ("workload", doc["workload"]),
             ("policy, seed", f"{doc['policy']}, {doc['seed']}"),
+            ("not known", "\n".join(doc["unknown"])),
             ("jobs", f"{doc['jobs']:,}, {doc['finished']:,} of them finished"),
             ("wait", f"mean {_seconds(doc['mean_wait_s'])}, half within {_seconds(doc['p50_wait_s'])}, 99 of 100 within {_seconds(doc['p99_wait_s'])}"),
             ("first to last", _seconds(doc["makespan_s"])),
@@ -185,6 +202,35 @@ def _seconds(seconds: float) -> str:
     from eisbach.cli.figures import duration
 
     return duration(round(seconds * 1000))
+
+
+def _past(home: Path | None, from_ms: int, until_ms: int) -> "Past":
+    from eisbach.cli.session import settings
+    from eisbach.ports.store import StoreDamaged, StoreUnavailable
+    from eisbach.stores.sql.opening import read_sqlite
+    from eisbach.twin.past import NoPast, Past, events_in
+    from eisbach.wiring import DATABASE
+
+    place = (home or settings().home).expanduser().absolute()
+    try:
+        with read_sqlite(place / DATABASE) as reader:
+            return Past(events_in(reader), from_ms=from_ms, until_ms=until_ms)
+    except NoPast as error:
+        raise CliError(str(error), "Choose another time with --from and --until", ExitCode.NOT_FOUND) from error
+    except (StoreUnavailable, StoreDamaged) as error:
+        raise CliError(f"The past cannot be read: {error}", "Name the factory's folder with --home", ExitCode.NOT_FOUND) from error
+
+
+def _instant(text: str, otherwise: int) -> int:
+    from datetime import UTC, datetime
+
+    if not text:
+        return otherwise
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise usage_error(f"{text!r} is no instant", "Write 2026-06-01 or 2026-06-01T08:00:00+02:00; without an offset it is UTC") from None
+    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _site(said: str) -> "SiteFacts":

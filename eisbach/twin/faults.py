@@ -166,7 +166,7 @@ _DONE = {Happening.DRAIN: tend_nodes.Act.DRAIN, Happening.CORDON: tend_nodes.Act
 
 def _happen(world: World, change: _Change) -> None:
     if change.happening is Happening.LOSE and not change.is_over:
-        _lose(world, change.nodes)
+        lose_nodes(world, change.nodes)
         return
     if change.happening is Happening.LOSE:
         for node in change.nodes:
@@ -177,7 +177,7 @@ def _happen(world: World, change: _Change) -> None:
     world.perform(tend_nodes.command(SYSTEM, act=act, targets=Targets(names=change.nodes)))
 
 
-def _lose(world: World, nodes: Sequence[str]) -> None:
+def lose_nodes(world: World, nodes: Sequence[str]) -> None:
     """The nodes are gone, and with them every attempt that held a share of one; the application finds out by itself."""
     gone = set(nodes)
     for node in nodes:

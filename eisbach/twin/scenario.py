@@ -42,6 +42,8 @@ class Scenario:
     has_log: bool = False
     is_checked: bool = False
     starting_ms: int = 0
+    unknown: tuple[str, ...] = ()
+    """what it cannot know of what it plays, in words"""
 
     def world(self) -> World:
         """Return a world of its own with all customers in it, at its first instant."""
@@ -83,6 +85,7 @@ class Scenario:
             "policy": self.policy.name,
             "seed": self.seed,
             "days": self.days,
+            "unknown": list(self.unknown),
             **result.as_mapping(),
         }
 

@@ -3,7 +3,8 @@
 import os
 import sqlite3
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine, create_engine, event, make_url
@@ -14,6 +15,7 @@ from eisbach.ports.store import StoreUnavailable
 from eisbach.stores.sql.backup import copy_file
 from eisbach.stores.sql.failures import failure_of
 from eisbach.stores.sql.migrate import migrate, newest_revision, revision_of
+from eisbach.stores.sql.reader import SqlReader
 from eisbach.stores.sql.sqlite_home import require_local_home, require_sound
 from eisbach.stores.sql.store import SqlStore
 
@@ -60,6 +62,31 @@ def open_sqlite(path: Path, *, mount_table: str | None = None) -> SqlStore:
             raise
         raise failure from error
     return SqlStore(writer, _sqlite_engine(path, read_only=True), path)
+
+
+@contextmanager
+def read_sqlite(path: Path) -> Iterator[SqlReader]:
+    """Open the committed rows of a store in a file for looking only; a server may write to it meanwhile.
+
+    Nothing is made, migrated or repaired. Raise StoreUnavailable where there is none, or where its schema is another one.
+    """
+    path = Path(os.path.abspath(path))
+    if not path.is_file():
+        raise StoreUnavailable(f"there is no store in {path.parent}")
+    engine = _sqlite_engine(path, read_only=True)
+    try:
+        with engine.connect() as connection:
+            revision = revision_of(connection)
+        if revision != newest_revision():
+            raise StoreUnavailable(f"{path} has the schema {revision}, this program reads {newest_revision()}: start its server once with it")
+        yield SqlReader(engine, path)
+    except SQLAlchemyError as error:
+        failure = failure_of(error, path)
+        if failure is None:
+            raise
+        raise failure from error
+    finally:
+        engine.dispose()
 
 
 def open_postgres(url: str, *, patience_ms: int = PATIENCE_MS) -> SqlStore:

@@ -1,0 +1,96 @@
+"""`twin replay --history`: the factory's own past, played once more, while its server holds the home."""
+
+from random import Random
+
+import pytest
+
+from eisbach.adapters.signing import signer_from
+from eisbach.app import set_scheduler, tend_nodes
+from eisbach.app.commands import SYSTEM
+from eisbach.core.capacity.targets import Targets
+from eisbach.stores.sql.opening import open_sqlite
+from eisbach.twin.figures import Figures
+from eisbach.twin.run import Act, run
+from eisbach.twin.trace_workload import TraceWorkload
+from eisbach.twin.world import ORIGIN, START_MS, World
+from eisbach.wiring import DATABASE
+from tests.faces.cli_tools import run_cli
+from tests.twin.traces import TABLE, WEEK, a_site, written
+
+ROWS = "a,ann,0,,3000,24,,,\nb,bob,10,,600,32,,,within:rack\nc,ann,20,,500,8,,,class:spot\nd,bob,7200,,900,0.5,,,\n"
+
+
+def drain(world):
+    world.perform(tend_nodes.command(SYSTEM, act=tend_nodes.Act.DRAIN, targets=Targets(names=("n3",))))
+
+
+@pytest.fixture
+def lived(tmp_path):
+    """A home in which a factory lived for two hours, still held by it, and the hash of all that it decided."""
+    store = open_sqlite(tmp_path / DATABASE)
+    site = a_site(4)
+    world = World((site,), store=store, signer=signer_from(ORIGIN, Random(1).randbytes(32)))
+    workload = TraceWorkload(written(tmp_path, TABLE + ROWS), site)
+    for customer in workload.customers:
+        world.add_customer(customer.name, customer.segment)
+    world.perform(set_scheduler.command(SYSTEM, policy="fifo"))
+    figures = Figures(world)
+    run(world, workload, acts=[Act(START_MS + 7_000_000, drain)])
+    yield tmp_path, figures.plan_hash.hexdigest()
+    world.application.close()
+
+
+def test_the_same_policy_decides_the_same_and_another_one_something_else(lived):
+    home, plan_hash = lived
+    ran = run_cli("twin", "replay", "--history", "--home", str(home), "--json")
+    assert ran.code == 0, ran.err
+    doc = ran.document()
+    assert (doc["policy"], doc["jobs"], doc["plan_hash"]) == ("fifo", 4, plan_hash)
+    assert any("nobody submitted" in line for line in doc["unknown"])
+    easy = run_cli("twin", "replay", "--history", "--home", str(home), "--policy", "easy", "--json").document()
+    assert easy["plan_hash"] != plan_hash
+    assert easy["mean_wait_s"] < doc["mean_wait_s"]
+
+
+def test_a_part_of_the_past(lived):
+    home, _ = lived
+    ran = run_cli("twin", "replay", "--history", "--home", str(home), "--from", "2026-01-05T01:00:00", "--until", "2026-01-06", "--json")
+    assert ran.document()["jobs"] == 1
+    shown = run_cli("twin", "replay", "--history", "--home", str(home), "--until", "2026-01-05T01:00:00")
+    assert "not known" in shown.out
+    assert "jobs               3" in shown.out
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "said"),
+    [
+        (["--from", "2027-01-01"], 4, "No job of this time ran to an end"),
+        (["--from", "soon"], 2, "'soon' is no instant"),
+        (["--jobs", "x.csv"], 2, "one of the two"),
+        (["--policy", "best"], 2, "There is no policy 'best'"),
+    ],
+)
+def test_bad_questions_about_the_past(lived, more, code, said):
+    ran = run_cli("twin", "replay", "--history", "--home", str(lived[0]), *more)
+    assert (ran.code, said in ran.err) == (code, True), ran.err
+
+
+def test_a_home_without_a_past(tmp_path):
+    ran = run_cli("twin", "replay", "--history", "--home", str(tmp_path))
+    assert (ran.code, "there is no store" in ran.err) == (4, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_operators_story(lived, monkeypatch):
+    """What docs/twin.md tells: last month as it was, with another policy, compared; then the same month on a bad day."""
+    home, _ = lived
+    monkeypatch.setenv("EISBACH_HOME", str(home))
+    before = written(home, run_cli("twin", "replay", "--history", "--json").out, "as-it-was.json")
+    after = written(home, run_cli("twin", "replay", "--history", "--policy", "easy", "--json").out, "with-easy.json")
+    compared = run_cli("twin", "compare", str(before), str(after))
+    assert "played differently: policy: fifo and easy" in compared.out
+    month = written(home, f"{WEEK}a,0,2,3000,4000\nb,60,60,600,700\n", "month.csv.gz")
+    faults = written(home, '[[node]]\nmtbf = "120d"\n[[event]]\nat = "30m"\ndo = "lose"\nhall = "hall-01"\nfor = "2h"\n', "faults.toml")
+    ran = run_cli("twin", "run", "--site", "munich", "--days", "2", "--jobs", str(month), "--faults", str(faults), "--report", str(home / "month"))
+    assert ran.code == 0, ran.err
+    assert (home / "month" / "report.html").is_file()
