@@ -2,7 +2,16 @@
 
 from collections.abc import Callable, Mapping
 
-from eisbach.app import cancel_job, create_organisation, create_project, set_budget, set_rules, set_shares, submit_job
+from eisbach.app import (
+    cancel_job,
+    create_organisation,
+    create_project,
+    set_budget,
+    set_rules,
+    set_scheduler,
+    set_shares,
+    submit_job,
+)
 from eisbach.app.commands import SYSTEM, Answer
 from eisbach.app.create_organisation import SEGMENTS
 from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
@@ -114,6 +123,13 @@ def rule(story: Story) -> str:
     return owner
 
 
+def policy(story: Story) -> str:
+    """The operator lets the scheduler decide by another policy."""
+    name = story.chance.choice(["default", "default", "easy", "fifo"])
+    story.perform(set_scheduler.command(SYSTEM, policy=name))
+    return name
+
+
 def shares(story: Story) -> str:
     """Somebody gets another weight, quota or agreement, or none any more."""
     chance, organisations = story.chance, list(story.world.state.organisations)
@@ -130,4 +146,4 @@ def shares(story: Story) -> str:
     story.perform(command)
     return owner
 
-ACTS: Mapping[Callable[[Story], str], int] = {submit: 30, submit_many: 8, cancel: 7, budget: 5, rule: 5, shares: 3}
+ACTS: Mapping[Callable[[Story], str], int] = {submit: 30, submit_many: 8, cancel: 7, budget: 5, rule: 5, shares: 3, policy: 3}

@@ -31,6 +31,7 @@ from eisbach.core.ledger.account import may_be_negative
 from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Reason
+from eisbach.twin.promise_books import PromiseBooks
 
 OURS = ("operator", "hardware", "preemption")
 """Whose faults cost the customer nothing (DESIGN, life of a job)."""
@@ -89,6 +90,7 @@ class Books:
         """where the newest rule, or fact of a site, stands in the log"""
         self.closures: dict[str, tuple[str, ...]] = {}
         """announced and not over -> its nodes"""
+        self.promises = PromiseBooks()
         self.balances: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.transitions: set[tuple[JobState, JobState]] = set()
@@ -97,6 +99,7 @@ class Books:
     def take(self, seq: int, at_ms: int, body: Body) -> Iterator[str]:
         """Take an event and where it stands in the log; yield every invariant that it breaks."""
         yield from self._transfers(body)
+        yield from self.promises.take(at_ms, body)
         if isinstance(body, AttemptPlanned):
             yield from self._planned(at_ms, body)
         elif isinstance(body, AttemptEnded):

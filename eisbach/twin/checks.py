@@ -64,7 +64,8 @@ class Checks:
         world = self.world
         self._note(world.now, invariants.of_state(world.state))
         self._note(world.now, invariants.against_books(world.state, self.books))
-        self._note(world.now, invariants.at_rest(world.state, world.now))
+        self._note(world.now, self.books.promises.overdue(world.now))
+        self._note(world.now, invariants.at_rest(world.state.scheduler, world.now))
 
     def look_at_all(self) -> None:
         """Check everything: what each job says, the state as the store gives it, every row, the log."""
@@ -98,8 +99,10 @@ class Checks:
             yield "9: the state is another one after it was written and read"
         if not self._reads_log:
             return
-        if fingerprint(recover(world.store, from_snapshot=False).state) != live:
+        rebuilt = recover(world.store, from_snapshot=False).state
+        if fingerprint(rebuilt) != live:
             yield "9: the state rebuilt from the whole log is not the live state"
+        yield from invariants.at_rest(rebuilt.scheduler, world.now)  # who has seen nothing yet looks at everybody
         if fingerprint(recover(world.store).state) != live:
             yield "9: the state rebuilt from the newest snapshot is not the live state"
         for finding in check_store(world.store, findings_max=5):

@@ -178,4 +178,5 @@ def _sum_up(told: Told, world: World, checks: Checks, story: Story) -> None:
     told.violations += checks.found
     told.transitions, told.reasons = books.transitions, books.reasons | story.reasons | checks.reasons
     told.points, told.outcomes = story.points, books.outcomes
+    told.promises, told.promises_broken = books.promises.given, books.promises.broken
     told.log_root = world.application.applier.frontier.root().hex()

@@ -7,6 +7,7 @@ from eisbach.app import explain_job
 from eisbach.app.places import all_places, rules_of_job
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.cycle import decide
+from eisbach.core.admission.state import SchedulerState
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
 from eisbach.core.policy.rules import findings_of
@@ -112,9 +113,9 @@ def against_books(state: FactoryState, books: Books) -> Iterator[str]:
             yield f"4: {name} is {state.ledger.balance(name)}, the transfers leave {books.balances[name]}"
 
 
-def at_rest(state: FactoryState, now: Instant) -> Iterator[str]:
+def at_rest(scheduler: SchedulerState, now: Instant) -> Iterator[str]:
     """Yield what is left to do in a state that says it is at rest (2)."""
-    plan = decide(state.scheduler, now)
+    plan = decide(scheduler, now)
     if plan.starts or plan.stops:
         yield f"2: {len(plan.starts)} could start and {len(plan.stops)} have to give way, and nobody sees to it"
 

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import is_flavour
+from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.invariant import BrokenInvariant
 from tests.core.fleets import a_fleet, a_node, a_shape, fleets, free_of, shapes
 
@@ -25,6 +26,15 @@ def test_a_gang_goes_to_the_first_site_that_holds_it_whole():
     assert [share.node for share in placed] == ["n1", "n1", "n3"]
     assert fleet.place(a_shape(cores=1), 5) is None
     assert not fleet.could_ever(a_shape(cores=1), 5), "six cores at two sites are no gang of five"
+
+
+def test_a_gang_of_nodes_of_two_kinds_stays_in_one_rack_where_that_is_required():
+    """Each kind stands alone in its pool, and one of them has a rack of its own besides: names bring them together."""
+    racks = [a_node("n1", cores=4, rack="rack-1"), a_node("n2", cores=2, rack="rack-1"), a_node("n3", cores=2, rack="rack-2")]
+    for nodes in (racks[:2], racks):
+        placed = a_fleet(*nodes).place(a_shape(cores=2), 3, within=Within(Level.RACK, True))
+        assert placed is not None
+        assert {share.node for share in placed} == {"n1", "n2"}
 
 
 def test_tasks_on_one_node_get_different_gpus():

@@ -46,12 +46,16 @@ class Promising:
         return is_head or 0 < policy.promised_nodes <= job.nodes
 
     def give(self, job: ActiveJob) -> bool:
-        """Promise a job the earliest start that limits allow; return whether its pool carries one more."""
+        """Promise a job the earliest start that limits allow; return whether its pool carries one more.
+
+        Nobody who cannot start now is promised now: power is short, or work before it outran its limit. Such a promise would
+        be broken, and given again, for as long as that lasts.
+        """
         at_most = self._state.policy.promises_max
         if len(self._state.calendar.promises) >= at_most and not self._has_pool_left(job):
             return False
         slot = self._earliest(job)
-        if slot is None or self._in_pool(self._pool(slot.nodes)) >= at_most:
+        if slot is None or slot.at_ms <= self._now or self._in_pool(self._pool(slot.nodes)) >= at_most:
             return False
         self._enter(job, slot, None)
         return True
@@ -100,7 +104,9 @@ class Promising:
     def _earliest(self, job: ActiveJob) -> Slot | None:
         self._placing.take_pending()
         gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
-        return earliest(self._state.fleet, self._state.calendar, self._placing.releases(), gang, self._now)
+        # Nobody knows when what has outrun its limit lets go: no promise is built on it.
+        releases = (release for release in self._placing.releases() if release[0] > self._now)
+        return earliest(self._state.fleet, self._state.calendar, releases, gang, self._now)
 
     # What holds for it.
 

@@ -17,7 +17,7 @@ from eisbach.core.scheduling.agenda import Agenda
 from eisbach.core.scheduling.fair_share import FairShare, Standing
 from eisbach.core.scheduling.order import OrderKey, Queue, Request, order_key, served_as_of
 from eisbach.core.scheduling.policy import DEFAULT, Policy
-from eisbach.core.scheduling.promise import Given
+from eisbach.core.scheduling.promise import TOLERANCE_MS, Given
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 
@@ -294,8 +294,8 @@ class SchedulerState:
             return False
         if seen.again_ms is not None and seen.again_ms <= now:
             return False
-        begins = self.calendar.next_start(seen.at_ms)
-        return begins is None or begins > now
+        begins, late = self.calendar.next_start(seen.at_ms), self._late_ms()
+        return (begins is None or begins > now) and (late is None or late > now)
 
     def is_quiet(self, now: int) -> bool:
         """Return whether a cycle would find nobody who waits and nothing that is capped or spoken for."""
@@ -314,12 +314,19 @@ class SchedulerState:
                 self._push(job)
 
     def next_instant(self) -> int | None:
-        """Return when something is due without any event, or None: a delay is over, an entry of the calendar begins."""
+        """Return when something is due without any event, or None: a delay is over, an entry of the calendar begins or was
+        not kept."""
         at_ms = self.seen.at_ms
         due = [self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(at_ms), self.seen.again_ms]
         if self.spot and (begins := self.calendar.next_start(at_ms + self.spot_lead_ms)) is not None:
             due.append(begins - self.spot_lead_ms)
+        due.append(self._late_ms())
         return min((one for one in due if one is not None), default=None)
+
+    def _late_ms(self) -> int | None:
+        """When the next promise that nobody kept is broken, for all that the last cycle knew."""
+        begins = self.calendar.next_start(self.seen.at_ms - TOLERANCE_MS - 1)
+        return begins + TOLERANCE_MS + 1 if begins is not None else None
 
     def _enqueue(self, job: ActiveJob) -> None:
         if not job.is_funded:

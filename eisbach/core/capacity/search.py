@@ -221,7 +221,7 @@ def rooms(pools: Sequence[Pool], ask: Ask, level: Level, *, only_idle: bool = Fa
                 domain = pool.tree.domain_at(tier, number)
                 tasks[domain] = tasks.get(domain, 0) + fits
         for domain in sorted(tasks):
-            name = pool.tree.name(tier, domain)
+            name = pool.tree.name(level, domain)
             count, parts = found.get(name, (0, {}))
             parts[order] = Domain(tier, domain)
             found[name] = (count + tasks[domain], parts)

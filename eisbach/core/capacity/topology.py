@@ -43,7 +43,7 @@ class Tree:
     def __init__(self, nodes: Sequence[Node]) -> None:
         in_order, of_level = _side_by_side(nodes)
         self.nodes: tuple[Node, ...] = tuple(in_order)
-        self.names: list[list[str]] = []
+        self.names = {level: list(dict.fromkeys(of_level[level])) for level in Level}
         self.tier_of: dict[Level, int] = {}
         tiers: list[list[int]] = []
         for level in Level:
@@ -51,11 +51,9 @@ class Tree:
             is_single = numbers[-1] + 1 == len(numbers) > 1
             if not is_single and (not tiers or numbers != tiers[-1]):
                 tiers.append(numbers)
-                self.names.append(list(dict.fromkeys(of_level[level])))
             self.tier_of[level] = SINGLE if is_single else len(tiers) - 1
         if not tiers:
             tiers.append([0] * len(nodes))
-            self.names.append([in_order[0].site])
         self.first = [tiers[0].index(leaf) for leaf in range(tiers[0][-1] + 1)]
         self.seats = tuple((leaf, 1 << number - self.first[leaf]) for number, leaf in enumerate(tiers[0]))
         pairs = list(pairwise(tiers))
@@ -81,9 +79,11 @@ class Tree:
         return domain
 
 
-    def name(self, tier: int, domain: int) -> str:
-        """Return the name of a domain, unique in the whole fleet."""
-        return domain_of(self.nodes[domain], Level.NVLINK) if tier == SINGLE else self.names[tier][domain]
+    def name(self, level: Level, domain: int) -> str:
+        """Return the name of a level's domain, by its number in the level's tier. It is the same in every pool that has a part
+        of the domain, however their nodes make tiers of it.
+        """
+        return self.names[level][domain]
 
     def mask(self, tier: int, domain: int) -> int:
         """Return the bits of the numbers of a domain's nodes."""
