@@ -80,7 +80,7 @@ def index_of(fleet):
             pool.loose,
             pool.dates,
             {date: sorted(vacancies.masks.items()) for date, vacancies in sorted(pool.idle.items())},
-            {date: [sorted(vacancies.rooms(tier)) for tier in range(len(pool.tree.names))] for date, vacancies in sorted(pool.idle.items())},
+            {date: [sorted(vacancies.rooms(tier)) for tier in range(pool.tree.tiers)] for date, vacancies in sorted(pool.idle.items())},
             {tenant: {date: sorted(states.items()) for date, states in dates.items()} for tenant, dates in pool.used.items()},
         )
         for pool in fleet.pools()

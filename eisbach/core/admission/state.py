@@ -314,8 +314,7 @@ class SchedulerState:
                 self._push(job)
 
     def next_instant(self) -> int | None:
-        """Return when something is due without any event, or None: a delay is over, an entry of the calendar begins or was
-        not kept."""
+        """Return when something is due without any event, or None: a delay is over, an entry begins or was not kept."""
         at_ms = self.seen.at_ms
         due = [self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(at_ms), self.seen.again_ms]
         if self.spot and (begins := self.calendar.next_start(at_ms + self.spot_lead_ms)) is not None:

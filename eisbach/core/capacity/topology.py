@@ -38,7 +38,7 @@ class Tree:
     Nodes of one domain have consecutive numbers, and so have its domains of the tier below: `below` are their masks.
     """
 
-    __slots__ = ("above", "below", "first", "names", "nodes", "seats", "tier_of")
+    __slots__ = ("above", "below", "first", "names", "nodes", "seats", "tier_of", "tiers")
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         in_order, of_level = _side_by_side(nodes)
@@ -56,6 +56,7 @@ class Tree:
             tiers.append([0] * len(nodes))
         self.first = [tiers[0].index(leaf) for leaf in range(tiers[0][-1] + 1)]
         self.seats = tuple((leaf, 1 << number - self.first[leaf]) for number, leaf in enumerate(tiers[0]))
+        self.tiers = len(tiers)
         pairs = list(pairwise(tiers))
         self.above: list[list[int]] = [list(dict(zip(lower, upper, strict=True)).values()) for lower, upper in pairs]
         self.below: list[list[int]] = [_masks(above) for above in self.above]

@@ -21,7 +21,7 @@ class Vacancies:
         self._tree = tree
         self.masks: dict[int, int] = {}
         self.total = 0
-        tiers = range(len(tree.below) + 1)
+        tiers = range(tree.tiers)
         self._counts: list[dict[int, int]] = [{} for _ in tiers]
         self._at: list[dict[int, int]] = [{} for _ in tiers]
         self._filled = [0 for _ in tiers]
