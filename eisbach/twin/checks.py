@@ -60,8 +60,11 @@ class Checks:
 
     def look(self) -> None:
         """Check what costs little: the state against itself and against the books. The world is at rest."""
-        self.catch_up()
         world = self.world
+        if invariants.leaves_stops(world.state.scheduler, world.now):  # to the next cycle, which any event begins
+            world.decide([])
+            world.rest()
+        self.catch_up()
         self._note(world.now, invariants.of_state(world.state))
         self._note(world.now, invariants.against_books(world.state, self.books))
         self._note(world.now, self.books.promises.overdue(world.now))

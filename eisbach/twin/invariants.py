@@ -113,6 +113,12 @@ def against_books(state: FactoryState, books: Books) -> Iterator[str]:
             yield f"4: {name} is {state.ledger.balance(name)}, the transfers leave {books.balances[name]}"
 
 
+def leaves_stops(scheduler: SchedulerState, now: Instant) -> bool:
+    """Return whether the last cycle started what it could, and left it to the next one to choose who gives way."""
+    plan = decide(scheduler, now)
+    return bool(plan.stops) and not plan.starts
+
+
 def at_rest(scheduler: SchedulerState, now: Instant) -> Iterator[str]:
     """Yield what is left to do in a state that says it is at rest (2)."""
     plan = decide(scheduler, now)
