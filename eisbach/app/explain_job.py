@@ -5,6 +5,7 @@ from typing import Any
 
 from eisbach.app import money, why_texts
 from eisbach.app.check_place import told
+from eisbach.app.explain_nodes import nodes_out
 from eisbach.app.explain_power import what_power_lacks
 from eisbach.app.explain_shares import what_shares_say
 from eisbach.app.places import compiled_for
@@ -94,7 +95,8 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
             why = ". ".join(told(state, (one for found in ruled_out.forbidden.values() for one in found)))
             return _said(Reason.PLACEMENT_FORBIDDEN.value, said) | {"text": f"{said}. {why}"}
         is_there = any(scheduler.fleet.could_ever(one, job.nodes, within=job.within) for one in job.shapes)
-        return _said(Reason.NODES_UNAVAILABLE.value, Said(why_texts.DRAINED if is_there else why_texts.GONE, needs))
+        said = nodes_out(state, job, needs) if is_there else Said(why_texts.GONE, needs)
+        return _said(Reason.NODES_UNAVAILABLE.value, said)
     if job.booking:
         return _in_booking(state, job, needs)
     if (lacking := what_power_lacks(state, job, plan)) is not None:

@@ -45,8 +45,6 @@ def note_drain(state: FactoryState, name: str, *, is_cordon: bool, is_removed: b
 def note_end(state: FactoryState, job: ActiveJob, body: AttemptEnded) -> None:
     """An attempt has ended, its job still holds the shares: count what its nodes failed in a row."""
     health = state.health
-    if health.stranded:
-        health.stranded.pop(body.attempt, None)
     if body.ending in _NODE_FAILED_BY:
         node = failed_node(job.shares, body.rank)
         if node is not None:
@@ -64,9 +62,7 @@ def _marked(state: FactoryState, seq: int, at_ms: int, body: NodeMarked) -> None
     else:
         health.marks[body.node] = HealthMark(health=said, cause=HealthCause(body.cause), since_ms=at_ms, by=body.by)
     if said is Health.LOST:
-        for attempt, job in state.scheduler.holding.items():
-            if any(share.node == body.node for share in job.shares):
-                health.stranded.setdefault(attempt, body.node)
+        state.scheduler.agenda.has_lost_nodes = True
     renew_available(state, body.node)
 
 

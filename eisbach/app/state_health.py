@@ -21,5 +21,3 @@ class HealthState:
     """node -> the closure that has begun there"""
     coming: dict[str, int] = field(default_factory=dict)
     """node -> the instant from which it is there, for those that are not yet"""
-    stranded: dict[str, str] = field(default_factory=dict)
-    """attempt -> the lost node of which it holds a share: whatever is decided next ends it"""

@@ -23,7 +23,14 @@ UNFUNDED_BEHIND = N_(
     "It is funded when running jobs settle for less than their ceilings, when the budget is raised, or next month"
 )
 NEXT_CYCLE = N_("It needs {count} x ({each}), which are free: it starts with the next cycle")
-DRAINED = N_("It needs {count} x ({each}), and of the nodes that could take it too many are drained")
+NODES_OUT = N_(
+    "It needs {count} x ({each}). Of {nodes} nodes that could take it {out} take nothing now: {drained} drained, {lost} lost, "
+    "{suspect} suspect, {maintained} in maintenance, {planned} not there yet"
+)
+NODES_OUT_UNTIL = N_(
+    "It needs {count} x ({each}). Of {nodes} nodes that could take it {out} take nothing now: {drained} drained, {lost} lost, "
+    "{suspect} suspect, {maintained} in maintenance, {planned} not there yet. The first of them is back at {back_at}"
+)
 GONE = N_("It needs {count} x ({each}), and the site has no such nodes any more")
 RULED_OUT = N_(
     "It needs {count} x ({each}). The rules leave {left} of {sites} sites to it, and none of those has such nodes. "

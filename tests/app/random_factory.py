@@ -103,20 +103,9 @@ class RandomFactory:
         self.chance = random.Random(seed)
         self.trace: list[str] = []
         self.refused = 0
-        nodes = [
-            NodeFacts(
-                node=f"n{number}",
-                pool="p",
-                flavour=("cpu", "h200.4")[gpus > 0],
-                cpu_milli=self.chance.choice([2000, 4000, 8000]),
-                memory_mib=16_384,
-                gpus=gpus,
-            )
-            for number, gpus in enumerate(self.chance.choices([0, 4], k=self.chance.randint(1, 4)))
-        ]
         self.factory: Factory = new_factory(
             folder,
-            site=a_site(*nodes),
+            site=a_site(*self.some_nodes()),
             budget_eur=self.chance.choice([1, 5, 50, 1000]),
             seed=seed,
             start_ms=self.chance.choice([0, 0, 3000]),
@@ -129,9 +118,30 @@ class RandomFactory:
         self.projects = [self.factory.project]
         self.jobs: list[str] = []
 
+    def some_nodes(self) -> list[NodeFacts]:
+        """What the factory begins with."""
+        return [
+            NodeFacts(
+                node=f"n{number}",
+                pool="p",
+                flavour=("cpu", "h200.4")[gpus > 0],
+                cpu_milli=self.chance.choice([2000, 4000, 8000]),
+                memory_mib=16_384,
+                gpus=gpus,
+            )
+            for number, gpus in enumerate(self.chance.choices([0, 4], k=self.chance.randint(1, 4)))
+        ]
+
     def step(self) -> None:
         """Let one thing happen."""
-        actions: dict[Callable[[], str], int] = {
+        actions = self.actions()
+        action = self.chance.choices(list(actions), list(actions.values()))[0]
+        self.trace.append(f"{self.factory.clock.now()} {action.__name__}")  # first: it names what failed
+        self.trace[-1] += f" {action()}"
+
+    def actions(self) -> dict[Callable[[], str], int]:
+        """What may happen, and how often beside the rest."""
+        return {
             self.submit: 30,
             self.submit_many: 8,
             self.pass_time: 30,
@@ -175,9 +185,6 @@ class RandomFactory:
             self.shares: 3,
             self.scheduler: 1,
         }
-        action = self.chance.choices(list(actions), list(actions.values()))[0]
-        self.trace.append(f"{self.factory.clock.now()} {action.__name__}")  # first: it names what failed
-        self.trace[-1] += f" {action()}"
 
     def finish(self) -> None:
         """Take every obstacle away and wait: whatever was accepted comes to its end."""

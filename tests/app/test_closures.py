@@ -15,6 +15,7 @@ from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECON
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.factory import a_job, a_site, new_factory
 from tests.app.invariants import check_all, check_step, events_of
+from tests.app.test_jobs import why
 from tests.app.test_lost_nodes import places, some_nodes, tend
 
 
@@ -326,3 +327,19 @@ def test_a_promise_outlives_a_window_that_is_over_before_it(promised):
     factory.pass_time(HOUR_MS)
     assert factory.attempts(gang)[0]["planned_ms"] <= before.from_ms
     check_all(factory)
+
+
+def test_who_waits_for_nodes_that_are_out_is_told_how_many_and_when_the_first_is_back(tmp_path):
+    factory = new_factory(tmp_path, site=a_site(*some_nodes(4)))
+    tend(factory, Act.CORDON, "n1")
+    tend(factory, Act.LOST, "n2")
+    close(factory, "n3", after_ms=0, length_ms=HOUR_MS)
+    gang = factory.submit(a_job(nodes=2, cpus=4))
+    answer = why(factory, gang)
+    assert answer["reason"] == "NODES_UNAVAILABLE"
+    assert "Of 4 nodes that could take it 3 take nothing now: 1 drained, 1 lost, 0 suspect, 1 in maintenance" in answer["text"]
+    assert "is back at" in answer["text"]
+    factory.pass_time(HOUR_MS)
+    assert factory.attempts(gang)
+    later = factory.submit(a_job(nodes=3, cpus=4))
+    assert "is back at" not in why(factory, later)["text"], "nobody knows"

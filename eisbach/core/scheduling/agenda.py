@@ -14,12 +14,16 @@ class Agenda:
     whoever asks (`due`).
     """
 
-    __slots__ = ("_closing", "_instants", "_leaving", "is_shaken")
+    __slots__ = ("_closing", "_instants", "_leaving", "has_lost_nodes", "is_shaken", "stranded")
 
     def __init__(self) -> None:
         self._instants: list[int] = []
         self._leaving: list[tuple[int, str]] = []
         self._closing: dict[str, list[int]] = {}
+        self.has_lost_nodes = True
+        """whether a node was lost since somebody looked who holds a share of it"""
+        self.stranded: list[tuple[str, str]] = []
+        """attempts that hold a share of a lost node, and that node, last ones first"""
         self.is_shaken = True
         """whether a promise may name a node that it cannot have, since somebody looked"""
 
