@@ -1,0 +1,104 @@
+"""Who could give way: spot, and of each holder above his quota the newest work, as much as brings him back within it."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eisbach.core.admission.cycle import decide
+from eisbach.core.admission.giving_way import above_quota, candidates, right_of
+from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS, Right
+from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active
+
+ON_DEMAND, SPOT = CapacityClass.ON_DEMAND, CapacityClass.SPOT
+PROJECTS = ("alpha", "beta", "gamma")
+NOW = 10 * MINIMUM_RUN_MS
+
+
+def a_job_of(project, seq, gpus, kind=ON_DEMAND):
+    job = an_active(f"{project}-{seq:02d}", seq, shapes=(a_shape(cores=0.1, gpus=gpus),), capacity_class=kind)
+    job.project = project
+    return job
+
+
+def a_shared_state(quotas, jobs, gpus=16):
+    """Two nodes; all jobs that fit run for longer than the minimum, the rest waits."""
+    state = a_state(a_fleet(a_node("n1", cores=64, gpus=gpus // 2), a_node("n2", cores=64, gpus=gpus // 2)))
+    for project, quota in zip(PROJECTS, quotas, strict=True):
+        state.fair_share.add(project)
+        if quota is not None:
+            state.fair_share.set_quota(project, quota * 1000)
+    for seq, (project, wanted, kind) in enumerate(jobs):
+        job = a_job_of(project, seq, wanted, kind)
+        state.add(job)
+        shares = state.fleet.place(job.shapes[0], 1)
+        if shares is not None:
+            state.start(job, f"a{seq}", 0, shares, seq)
+            state.run(job, seq, seq)
+    return state
+
+
+WORK = st.lists(
+    st.tuples(st.sampled_from(PROJECTS), st.integers(1, 6), st.sampled_from([ON_DEMAND, ON_DEMAND, SPOT])), max_size=14
+)
+QUOTAS = st.tuples(*[st.one_of(st.none(), st.integers(0, 12))] * 3)
+
+
+@given(QUOTAS, WORK)
+def test_the_newest_work_above_a_quota_and_no_more_of_it(quotas, jobs):
+    state = a_shared_state(quotas, jobs)
+    above = list(above_quota(state))
+    for project, quota in zip(PROJECTS, quotas, strict=True):
+        mine = [job for job in state.holding.values() if job.project == project and job.capacity_class is ON_DEMAND]
+        going = [job for job in above if job.project == project]
+        staying = [job for job in mine if job not in going]
+        if quota is None:
+            assert going == []
+            continue
+        held = sum(job.gpu_milli for job in staying)
+        assert held <= quota * 1000
+        assert not going or held + going[-1].gpu_milli > quota * 1000, "the last of them was still above it"
+        assert all(kept.planned_ms <= gone.planned_ms for kept in staying for gone in going)
+
+
+@given(QUOTAS, WORK, WORK)
+def test_only_spot_and_work_above_quotas_is_ever_stopped_and_never_for_less_right(quotas, jobs, later):
+    state = a_shared_state(quotas, jobs)
+    held = {project: state.fair_share.firm(project) for project in PROJECTS}
+    for seq, (project, wanted, kind) in enumerate(later, 100):
+        state.add(a_job_of(project, seq, wanted, kind))
+    allowed = {job.job for job in above_quota(state)} | set(state.spot)
+    plan = decide(state, NOW)
+    assert {stop.job for stop in plan.stops} <= allowed
+    assert {project: state.fair_share.firm(project) for project in PROJECTS} == held
+    if plan.stops:
+        waiting = [state.jobs[name] for name in plan.heads]
+        stopped = {
+            job.job: right
+            for job in (state.jobs[stop.job] for stop in plan.stops)
+            for right in [running_right(state, job)]
+        }
+        most = max(
+            (right_of(state, job) for job in state.jobs.values() if job.state is JobState.WAITING), default=Right.SPOT
+        )
+        assert waiting
+        assert all(right < most for right in stopped.values())
+
+
+def running_right(state, job):
+    return Right.SPOT if job.capacity_class is SPOT else Right.ABOVE_QUOTA
+
+
+def test_nobody_who_has_just_begun_gives_way_but_to_a_booking():
+    state = a_shared_state((None, None, None), [("alpha", 8, SPOT), ("beta", 8, SPOT)])
+    now = MINIMUM_RUN_MS - 1
+    assert all(one.is_fresh for one in candidates(state, now, Right.ON_DEMAND))
+    assert not any(one.is_fresh for one in candidates(state, now, Right.RESERVED))
+
+
+def test_rights_follow_class_and_quota():
+    state = a_shared_state((4, None, None), [("alpha", 4, ON_DEMAND)])
+    assert right_of(state, a_job_of("alpha", 50, 1)) is Right.ABOVE_QUOTA
+    assert right_of(state, a_job_of("alpha", 50, 1, SPOT)) is Right.SPOT
+    assert right_of(state, a_job_of("beta", 50, 1)) is Right.ON_DEMAND
+    assert right_of(state, a_job_of("alpha", 50, 1, CapacityClass.RESERVED)) is Right.RESERVED
