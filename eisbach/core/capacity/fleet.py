@@ -11,13 +11,15 @@ from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.placement import place_among, place_at
 from eisbach.core.capacity.pool import UNDATED, Pool
 from eisbach.core.capacity.ranking import Ranking
-from eisbach.core.capacity.search import Ask, rooms
+from eisbach.core.capacity.search import Ask, Offer, rooms
 from eisbach.core.capacity.share import Share as Share
 from eisbach.core.capacity.topology import Level, Within, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
 from eisbach.core.vocabulary.invariant import require
 
+QUESTIONS_MAX = 4096
+"""Shapes, and questions whether they could ever fit, whose answers are remembered."""
 PoolKey = tuple[str, str, Kind]
 """Site, name and kind of node: where nodes of one pool differ, they are several here."""
 
@@ -34,7 +36,7 @@ class Fleet:
         self._pools: dict[PoolKey, Pool] = {}
         self._seats: dict[str, tuple[Pool, int]] = {}
         self._stale: set[PoolKey] = set()
-        self._offering: dict[str | None, list[tuple[str, list[Pool]]]] = {}
+        self._offering: dict[NodeShape, list[Offer]] = {}
         self._could: dict[object, bool] = {}
 
     def add(self, node: Node) -> None:
@@ -101,7 +103,9 @@ class Fleet:
 
     def pools(self) -> list[Pool]:
         """Return the indexes of all pools, in the order of their first nodes."""
-        return [pool for _, pools in self._offered(None) for pool in pools]
+        if self._stale:
+            self._build()
+        return list(self._pools.values())
 
     def pool_of(self, node: str) -> Pool | None:
         """Return the index in which a node stands; None before its pool's index was made."""
@@ -141,10 +145,10 @@ class Fleet:
             named = [self.nodes[name] for name in among]
             usable = [node for node in named if _suits(node, shape, where) and node.available and not node.removed]
             return place_among(usable, ask, self.ranking)
-        for site, pools in self._offered(shape.flavour):
-            if where.sites is not None and site not in where.sites:
+        for offer in self._offers(shape):
+            if where.sites is not None and offer.site not in where.sites:
                 continue
-            placed = place_at(self, pools, ask)
+            placed = place_at(self, offer, ask)
             if placed is not None:
                 return placed
         return None
@@ -155,9 +159,9 @@ class Fleet:
         """Return the domain of a level that holds most tasks of a shape now, and how many; ("", 0) where none holds any."""
         ask = Ask(shape, 1, where.tenant, None, UNDATED if ends_by is None else ends_by)
         best = ("", 0)
-        for site, pools in self._offered(shape.flavour):
-            if where.sites is None or site in where.sites:
-                for name, (count, _) in rooms(pools, ask, level).items():
+        for offer in self._offers(shape):
+            if where.sites is None or offer.site in where.sites:
+                for name, (count, _) in rooms(offer.pools, ask, level).items():
                     best = (name, count) if count > best[1] else best
         return best
 
@@ -188,6 +192,17 @@ class Fleet:
 
     def take(self, shares: Sequence[Share]) -> None:
         """Take shares; raise BrokenInvariant where any of it is not free."""
+        if len(shares) == 1:
+            (share,) = shares
+            node, seat = self.nodes[share.node], self._seats.get(share.node)
+            if seat is None:
+                take_from(node, share)
+                return
+            pool, number = seat
+            pool.drop_one(number, node)
+            take_from(node, share)
+            pool.put_one(number, node)
+            return
         seats = self._seats_of(shares)
         for pool, numbers in seats:
             pool.drop(numbers)
@@ -198,6 +213,17 @@ class Fleet:
 
     def give_back(self, shares: Sequence[Share]) -> None:
         """Give shares back; raise BrokenInvariant where they were not taken."""
+        if len(shares) == 1:
+            (share,) = shares
+            node, seat = self.nodes[share.node], self._seats.get(share.node)
+            if seat is None:
+                give_to(node, share)
+                return
+            pool, number = seat
+            pool.drop_one(number, node)
+            give_to(node, share)
+            pool.put_one(number, node)
+            return
         seats = self._seats_of(shares)
         for pool, numbers in seats:
             pool.drop(numbers)
@@ -209,9 +235,6 @@ class Fleet:
     def _seats_of(self, shares: Sequence[Share]) -> Iterable[tuple[Pool, Iterable[int]]]:
         """Return where the nodes of shares stand in the indexes, each once; nothing of pools whose index is yet to be made."""
         seats = self._seats
-        if len(shares) == 1:
-            seat = seats.get(shares[0].node)
-            return ((seat[0], (seat[1],)),) if seat is not None else ()
         numbers: dict[Pool, dict[int, None]] = {}
         for share in shares:
             seat = seats.get(share.node)
@@ -219,17 +242,28 @@ class Fleet:
                 numbers.setdefault(seat[0], {})[seat[1]] = None
         return tuple(numbers.items())
 
-    def _offered(self, flavour: str | None) -> list[tuple[str, list[Pool]]]:
-        """Return the pools of a flavour (None: all) by site, in the order of their first nodes."""
+    def _offers(self, shape: NodeShape) -> list[Offer]:
+        """Return the pools whose idle nodes hold a task of a shape, by site, in the order of their first nodes."""
         if self._stale:
             self._build()
-        known = self._offering.get(flavour)
+        known = self._offering.get(shape)
         if known is None:
+            if len(self._offering) >= QUESTIONS_MAX:
+                self._offering.clear()
             by_site: dict[str, list[Pool]] = {}
             for (site, _, kind), pool in self._pools.items():
-                if flavour is None or is_flavour(kind.flavour, flavour):
+                if (shape.flavour is None or is_flavour(kind.flavour, shape.flavour)) and pool.each(shape):
                     by_site.setdefault(site, []).append(pool)
-            known = self._offering[flavour] = list(by_site.items())
+            known = self._offering[shape] = [
+                Offer(
+                    site,
+                    pools,
+                    is_single=all(pool.each(shape) == 1 for pool in pools),
+                    needs_all=all(pool.needs_all(shape) for pool in pools),
+                    needs_all_gpus=all(pool.needs_all_gpus(shape) and not pool.needs_all(shape) for pool in pools),
+                )
+                for site, pools in by_site.items()
+            ]
         return known
 
     def _build(self) -> None:
@@ -263,11 +297,13 @@ class Fleet:
         question = (shape, count, where.sites, level, are_drained_counted)
         known = self._could.get(question)
         if known is None:
+            if len(self._could) >= QUESTIONS_MAX:
+                self._could.clear()
             known = self._could[question] = any(
                 most >= count
-                for site, pools in self._offered(shape.flavour)
-                if where.sites is None or site in where.sites
-                for most in _most_together(pools, shape, level, are_drained_counted).values()
+                for offer in self._offers(shape)
+                if where.sites is None or offer.site in where.sites
+                for most in _most_together(offer.pools, shape, level, are_drained_counted).values()
             )
         return known
 
@@ -277,7 +313,7 @@ def _most_together(pools: Sequence[Pool], shape: NodeShape, level: Level | None,
     most: dict[str, int] = {}
     for pool in pools:
         each = pool.each(shape)
-        for node in pool.tree.nodes if each else ():
+        for node in pool.tree.nodes:
             if not node.removed and (are_drained_counted or node.available):
                 name = domain_of(node, level) if level is not None else ""
                 most[name] = most.get(name, 0) + each

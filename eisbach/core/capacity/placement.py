@@ -9,7 +9,7 @@ from eisbach.core.capacity.holding import give_to, take_from
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.pool import Pool
 from eisbach.core.capacity.ranking import Ranking
-from eisbach.core.capacity.search import Ask, Limits, find_one, find_vacant, has_room, tightest_domain
+from eisbach.core.capacity.search import Ask, Found, Limits, Offer, find_one, find_vacant, has_room, tightest_domain
 from eisbach.core.capacity.share import Share
 from eisbach.core.capacity.topology import Level, domain_of
 from eisbach.core.jobs.request import WHOLE
@@ -27,18 +27,14 @@ class Holder(Protocol):
         """Give shares back."""
 
 
-def place_at(holder: Holder, pools: Sequence[Pool], ask: Ask) -> tuple[Share, ...] | None:
+def place_at(holder: Holder, offer: Offer, ask: Ask) -> tuple[Share, ...] | None:
     """Return shares for a gang in the pools of one site, or None."""
-    shape = ask.shape
-    is_whole = all(pool.takes_whole(shape) for pool in pools if pool.each(shape))
-    if is_whole or (ask.tasks > 1 and all(pool.each(shape) < 2 for pool in pools)):
+    pools, needs_idle = offer.pools, offer.needs_idle
+    if needs_idle or (ask.tasks > 1 and offer.is_single):
         found = find_vacant(pools, ask)
         if found is not None:
-            nodes = [
-                pool.tree.nodes[number] for pool, pick in found for leaf, bits in sorted(pick) for number in pool.tree.numbers_in(leaf, bits)
-            ]
-            return tuple([share_of(node, rank, ask, WHOLE) for rank, node in enumerate(nodes)])
-        if is_whole:
+            return _on_whole_nodes(found, ask)
+        if needs_idle:
             return None
     if ask.tasks == 1:
         one = find_one(pools, ask, holder.ranking)
@@ -55,6 +51,16 @@ def place_at(holder: Holder, pools: Sequence[Pool], ask: Ask) -> tuple[Share, ..
         if limits is None and ask.within.is_required:
             return None
     return _one_by_one(holder, pools, ask, limits)
+
+
+def _on_whole_nodes(found: Sequence[Found], ask: Ask) -> tuple[Share, ...]:
+    shares: list[Share] = []
+    for pool, pick in found:
+        tree = pool.tree
+        for leaf, bits in sorted(pick) if len(pick) > 1 else pick:
+            for number in tree.numbers_in(leaf, bits):
+                shares.append(share_of(tree.nodes[number], len(shares), ask, WHOLE))
+    return tuple(shares)
 
 
 def _one_by_one(holder: Holder, pools: Sequence[Pool], ask: Ask, limits: Limits | None) -> tuple[Share, ...] | None:

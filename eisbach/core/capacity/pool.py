@@ -7,13 +7,17 @@ from eisbach.core.capacity.fit import Kind, NodeState, how_many, idle_state
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.topology import SINGLE, Level, Tree
 from eisbach.core.capacity.vacancies import Vacancies
-from eisbach.core.jobs.request import NodeShape
+from eisbach.core.jobs.request import WHOLE, NodeShape
 
 UNDATED = 1 << 62
 """The date of a node that nothing in the calendar speaks for: later than any."""
 
 SHAPES_MAX = 4096
 """Shapes whose fit on an idle node is remembered."""
+
+
+_Used = tuple[str, int, int, int, int, tuple[int, ...]]
+"""Tenant, date, and what is free: the fields of a NodeState."""
 
 
 class Pool:
@@ -45,12 +49,13 @@ class Pool:
             known = self._each[shape] = how_many(self.kind, self.idle_state, shape)
         return known
 
-    def takes_whole(self, shape: NodeShape) -> bool:
-        """Return whether nothing but idle nodes holds a task of this shape now."""
-        kind = self.kind
-        if shape.cpu_milli == kind.cpu_milli or (shape.memory_mib == kind.memory_mib != 0):
-            return True
-        return shape.gpus == kind.gpus > 0 and not self.loose and shape.gpu_milli == 1000 and not shape.mig
+    def needs_all(self, shape: NodeShape) -> bool:
+        """Return whether a task takes all cores or all memory of a node, so that only an idle one holds it."""
+        return shape.cpu_milli == self.kind.cpu_milli or shape.memory_mib == self.kind.memory_mib
+
+    def needs_all_gpus(self, shape: NodeShape) -> bool:
+        """Return whether a task takes all GPUs of a node."""
+        return shape.gpus == self.kind.gpus > 0 and shape.gpu_milli == WHOLE and not shape.mig
 
     def free_whole(self) -> int:
         """Return how many nodes take work now and have nothing on them."""
@@ -58,54 +63,65 @@ class Pool:
 
     def put(self, numbers: Iterable[int]) -> None:
         """Nodes that were in no index are counted as what they are now."""
-        nodes, seats = self.tree.nodes, self.tree.seats
-        idle: dict[tuple[int, int], int] = {}
-        for number in numbers:
-            node = nodes[number]
-            if not node.available or node.removed:
-                continue
-            date = UNDATED if node.dated_ms is None else node.dated_ms
-            if node.is_idle:
-                leaf, bit = seats[number]
-                idle[date, leaf] = idle.get((date, leaf), 0) | bit
-            else:
-                state = node.state
-                states = self.used.setdefault(node.tenant, {}).setdefault(date, {})
-                states[state] = states.get(state, 0) | 1 << number
-                self.loose += state.gpus == self.kind.gpus
+        idle, used = self._found(numbers)
         for (date, leaf), bits in idle.items():
-            vacancies = self.idle.get(date)
-            if vacancies is None:
-                vacancies = self.idle[date] = Vacancies(self.tree)
-                insort(self.dates, date)
-            vacancies.add(leaf, bits)
+            self._put_idle(date, leaf, bits)
+        for (tenant, date, cpu_milli, memory_mib, gpus, parts), mask in used.items():
+            self._put_used(tenant, date, NodeState(cpu_milli, memory_mib, gpus, parts), mask)
 
     def drop(self, numbers: Iterable[int]) -> None:
         """Nodes are about to change: they leave the index they are in."""
-        nodes, seats = self.tree.nodes, self.tree.seats
+        idle, used = self._found(numbers)
+        for (date, leaf), bits in idle.items():
+            self._drop_idle(date, leaf, bits)
+        for (tenant, date, cpu_milli, memory_mib, gpus, parts), mask in used.items():
+            self._drop_used(tenant, date, NodeState(cpu_milli, memory_mib, gpus, parts), mask)
+
+    def _found(self, numbers: Iterable[int]) -> tuple[dict[tuple[int, int], int], dict[_Used, int]]:
+        """Return what nodes are now: the bits of idle ones by date and leaf, the masks of others by what is free on them."""
+        nodes, seats, (_, cpu_milli, memory_mib, gpus) = self.tree.nodes, self.tree.seats, self.kind
+        all_gpus = (1 << gpus) - 1
         idle: dict[tuple[int, int], int] = {}
+        used: dict[_Used, int] = {}
         for number in numbers:
             node = nodes[number]
             if not node.available or node.removed:
                 continue
             date = UNDATED if node.dated_ms is None else node.dated_ms
-            if node.is_idle:
+            free = node.free_mask
+            if free == all_gpus and node.free_cpu_milli == cpu_milli and node.free_memory_mib == memory_mib:
                 leaf, bit = seats[number]
                 idle[date, leaf] = idle.get((date, leaf), 0) | bit
             else:
-                state = node.state
-                self.loose -= state.gpus == self.kind.gpus
-                self._drop_used(node.tenant, date, state, 1 << number)
-        for (date, leaf), bits in idle.items():
-            vacancies = self.idle[date]
-            vacancies.remove(leaf, bits)
-            if not vacancies.total:
-                del self.idle[date]
-                del self.dates[bisect_left(self.dates, date)]
+                parts = node.state.parts if node.parts else ()
+                key = (node.tenant, date, node.free_cpu_milli, node.free_memory_mib, free.bit_count(), parts)
+                used[key] = used.get(key, 0) | 1 << number
+        return idle, used
+
+    def put_one(self, number: int, node: Node) -> None:
+        """Count a single node, which was in no index, as what it is now: `put` without its detours."""
+        if node.available and not node.removed:
+            date = UNDATED if node.dated_ms is None else node.dated_ms
+            if node.is_idle:
+                self._put_idle(date, *self.tree.seats[number])
+            else:
+                self._put_used(node.tenant, date, node.state, 1 << number)
+
+    def drop_one(self, number: int, node: Node) -> None:
+        """Take a single node, which is about to change, out of the index it is in: `drop` without its detours."""
+        if node.available and not node.removed:
+            date = UNDATED if node.dated_ms is None else node.dated_ms
+            if node.is_idle:
+                self._drop_idle(date, *self.tree.seats[number])
+            else:
+                self._drop_used(node.tenant, date, node.state, 1 << number)
 
     def vacant(self, ends_by: int) -> Vacancies | None:
         """Return the idle nodes for work that ends by an instant: those of all dates from then on, together."""
-        usable = self.dates[bisect_left(self.dates, ends_by) :]
+        dates = self.dates
+        if len(dates) == 1:
+            return self.idle[dates[0]] if ends_by <= dates[0] else None
+        usable = dates[bisect_left(dates, ends_by) :]
         if len(usable) < 2:
             return self.idle[usable[0]] if usable else None
         usable.sort(key=lambda date: (-self.idle[date].total, date))
@@ -132,10 +148,11 @@ class Pool:
         """Return how many idle nodes there are for work that ends by an instant."""
         return sum(self.idle[date].total for date in self.dates[bisect_left(self.dates, ends_by) :])
 
-    def first_vacant(self, ends_by: int) -> tuple[int, Vacancies] | None:
-        """Return the idle nodes whose date is the soonest from an instant on, with that date."""
-        at = bisect_left(self.dates, ends_by)
-        return (self.dates[at], self.idle[self.dates[at]]) if at < len(self.dates) else None
+    def first_vacant(self, ends_by: int) -> Vacancies | None:
+        """Return the idle nodes whose date is the soonest from an instant on."""
+        dates = self.dates
+        at = bisect_left(dates, ends_by)
+        return self.idle[dates[at]] if at < len(dates) else None
 
     def partly_used(self, tenant: str, ends_by: int) -> Iterator[tuple[int, NodeState, int]]:
         """Yield (date, what is free, mask of numbers) of nodes with something of this tenant on them, or of nobody in particular."""
@@ -152,10 +169,32 @@ class Pool:
         """Return how wide the domains of a tier are, to compare those of different pools: the place of its widest level."""
         return max((place for place, level in enumerate(Level) if self.tier_of(level) == tier), default=len(Level))
 
-    def _drop_used(self, tenant: str, date: int, state: NodeState, bit: int) -> None:
+    def _put_idle(self, date: int, leaf: int, bits: int) -> None:
+        vacancies = self.idle.get(date)
+        if vacancies is None:
+            vacancies = self.idle[date] = Vacancies(self.tree)
+            insort(self.dates, date)
+        vacancies.add(leaf, bits)
+
+    def _drop_idle(self, date: int, leaf: int, bits: int) -> None:
+        vacancies = self.idle[date]
+        vacancies.remove(leaf, bits)
+        if not vacancies.total:
+            del self.idle[date]
+            del self.dates[bisect_left(self.dates, date)]
+
+    def _put_used(self, tenant: str, date: int, state: NodeState, mask: int) -> None:
+        if state.gpus == self.kind.gpus:
+            self.loose += mask.bit_count()
+        states = self.used.setdefault(tenant, {}).setdefault(date, {})
+        states[state] = states.get(state, 0) | mask
+
+    def _drop_used(self, tenant: str, date: int, state: NodeState, mask: int) -> None:
+        if state.gpus == self.kind.gpus:
+            self.loose -= mask.bit_count()
         dates = self.used[tenant]
         states = dates[date]
-        rest = states[state] ^ bit
+        rest = states[state] ^ mask
         if rest:
             states[state] = rest
             return

@@ -26,6 +26,26 @@ class Ask(NamedTuple):
         return self.within.level if self.within is not None and self.within.is_required and self.tasks > 1 else None
 
 
+class Offer(NamedTuple):
+    """The pools of one site whose idle nodes hold a task of some shape, and how that shape fills a node.
+
+    `is_single`: no node of theirs holds two tasks. A task takes all cores or all memory of a node (`needs_all`), or all its GPUs.
+    """
+
+    site: str
+    pools: list[Pool]
+    is_single: bool
+    needs_all: bool
+    needs_all_gpus: bool
+
+    @property
+    def needs_idle(self) -> bool:
+        """Return whether nothing but idle nodes holds a task now: where all GPUs are free, nothing else is on a node."""
+        if not self.needs_all_gpus:
+            return self.needs_all
+        return not any(pool.loose for pool in self.pools)
+
+
 class Found(NamedTuple):
     """Idle nodes of one pool that are picked for a gang."""
 
@@ -49,12 +69,11 @@ def find_vacant(pools: Sequence[Pool], ask: Ask) -> list[Found] | None:
 
     Of the pools that hold it alone it is the one with the tightest domain; else several of them share it.
     """
+    if ask.tasks == 1:
+        return _find_single(pools, ask.ends_by)
     best: tuple[int, Pool, Vacancies, int] | None = None
     for pool in pools:
-        vacancies = None
-        if pool.each(ask.shape):
-            is_apart = ask.required is None
-            vacancies = pool.vacant_for(ask.ends_by, ask.tasks) if is_apart else pool.vacant(ask.ends_by)
+        vacancies = pool.vacant_for(ask.ends_by, ask.tasks) if ask.required is None else pool.vacant(ask.ends_by)
         tier = vacancies.tightest(ask.tasks) if vacancies is not None else None
         if vacancies is None or tier is None or (ask.required is not None and tier > pool.tier_of(ask.required)):
             continue
@@ -69,6 +88,15 @@ def find_vacant(pools: Sequence[Pool], ask: Ask) -> list[Found] | None:
     return _find_in_several(pools, ask) if len(pools) > 1 else None
 
 
+def _find_single(pools: Sequence[Pool], ends_by: int) -> list[Found] | None:
+    """Return one idle node of the first pool that has any, of those with the soonest date."""
+    for pool in pools:
+        vacant = pool.first_vacant(ends_by)
+        if vacant is not None:
+            return [Found(pool, vacant.pick(1, 0))]
+    return None
+
+
 def _find_in_several(pools: Sequence[Pool], ask: Ask) -> list[Found] | None:
     """Return idle nodes of several pools for a gang that none of them holds alone: all of the first ones, the rest of the last."""
     limits = None
@@ -76,12 +104,12 @@ def _find_in_several(pools: Sequence[Pool], ask: Ask) -> list[Found] | None:
         limits = tightest_domain(pools, ask, ask.required, only_idle=True)
         if limits is None:
             return None
-    elif sum(pool.vacant_count(ask.ends_by) for pool in pools if pool.each(ask.shape)) < ask.tasks:
+    elif sum(pool.vacant_count(ask.ends_by) for pool in pools) < ask.tasks:
         return None
     found: list[Found] = []
     missing = ask.tasks
     for order, pool in enumerate(pools):
-        vacancies = pool.vacant(ask.ends_by) if pool.each(ask.shape) and (limits is None or order in limits) else None
+        vacancies = pool.vacant(ask.ends_by) if limits is None or order in limits else None
         if vacancies is None or not missing:
             continue
         if limits is None:
@@ -106,7 +134,7 @@ def find_one(
     least: int | None = None
     equals: list[_Candidate] = []
     for order, pool in enumerate(pools):
-        if not pool.each(shape) or (limits is not None and order not in limits):
+        if limits is not None and order not in limits:
             continue
         kind, answers = pool.kind, ranking.answers(pool.kind, shape)
         allowed = -1 if limits is None else pool.tree.mask(*limits[order])
@@ -189,10 +217,7 @@ def has_room(pools: Sequence[Pool], ask: Ask) -> bool:
     """Return whether these pools together hold all tasks of a gang now, however far apart."""
     missing = ask.tasks
     for pool in pools:
-        each = pool.each(ask.shape)
-        if not each:
-            continue
-        missing -= pool.vacant_count(ask.ends_by) * each
+        missing -= pool.vacant_count(ask.ends_by) * pool.each(ask.shape)
         for _, state, mask in pool.partly_used(ask.tenant, ask.ends_by) if missing > 0 else ():
             missing -= how_many(pool.kind, state, ask.shape) * mask.bit_count()
             if missing <= 0:
@@ -206,10 +231,7 @@ def rooms(pools: Sequence[Pool], ask: Ask, level: Level, *, only_idle: bool = Fa
     """Return for each domain of a level how many tasks of a gang it holds now, and which part of it each pool has."""
     found: dict[str, tuple[int, dict[int, Domain]]] = {}
     for order, pool in enumerate(pools):
-        each = pool.each(ask.shape)
-        if not each:
-            continue
-        tier, tasks = pool.tier_of(level), {}
+        each, tier, tasks = pool.each(ask.shape), pool.tier_of(level), {}
         vacancies = pool.vacant(ask.ends_by)
         if vacancies is not None:
             tasks = {domain: count * each for domain, count in _vacant_by_domain(pool, vacancies, tier)}

@@ -8,6 +8,7 @@ from eisbach.core.jobs.within import Level, Within
 
 __all__ = ["SINGLE", "Level", "Tree", "Within", "domain_of"]
 
+_ROOT = -2
 SINGLE = -1
 """The tier of a level at which every domain of a pool is a single node."""
 
@@ -33,12 +34,13 @@ def domain_of(node: Node, level: Level) -> str:
 class Tree:
     """The domains of a pool's nodes, tier by tier from the tightest: numbers in place of names, so that masks can be kept.
 
-    A tier is a level, or several that part the nodes alike; levels at which each node stands alone have the tier SINGLE. The
-    domains of the first tier are leaves: `seats` are (leaf, bit) of each node, `first` is the number of each leaf's first node.
+    A tier is a level, or several that part the nodes alike; levels at which each node stands alone have the tier SINGLE, those
+    at which all stand together the tier `tiers`, which is above all others. The domains of the first tier are leaves: `seats`
+    are (leaf, bit) of each node, `first` is the number of each leaf's first node, `paths` the domains that each leaf is in.
     Nodes of one domain have consecutive numbers, and so have its domains of the tier below: `below` are their masks.
     """
 
-    __slots__ = ("above", "below", "first", "names", "nodes", "seats", "tier_of", "tiers")
+    __slots__ = ("above", "below", "first", "names", "nodes", "paths", "seats", "tier_of", "tiers")
 
     def __init__(self, nodes: Sequence[Node]) -> None:
         in_order, of_level = _side_by_side(nodes)
@@ -48,18 +50,23 @@ class Tree:
         tiers: list[list[int]] = []
         for level in Level:
             numbers = _numbered(of_level[level])
-            is_single = numbers[-1] + 1 == len(numbers) > 1
-            if not is_single and (not tiers or numbers != tiers[-1]):
+            domains = numbers[-1] + 1
+            if domains == len(numbers) > 1:
+                self.tier_of[level] = SINGLE
+                continue
+            if domains > 1 and (not tiers or numbers != tiers[-1]):
                 tiers.append(numbers)
-            self.tier_of[level] = SINGLE if is_single else len(tiers) - 1
+            self.tier_of[level] = len(tiers) - 1 if domains > 1 else _ROOT
         if not tiers:
             tiers.append([0] * len(nodes))
+        self.tiers = len(tiers)
+        self.tier_of = {level: self.tiers if tier == _ROOT else tier for level, tier in self.tier_of.items()}
         self.first = [tiers[0].index(leaf) for leaf in range(tiers[0][-1] + 1)]
         self.seats = tuple((leaf, 1 << number - self.first[leaf]) for number, leaf in enumerate(tiers[0]))
-        self.tiers = len(tiers)
         pairs = list(pairwise(tiers))
         self.above: list[list[int]] = [list(dict(zip(lower, upper, strict=True)).values()) for lower, upper in pairs]
         self.below: list[list[int]] = [_masks(above) for above in self.above]
+        self.paths = [self._path(leaf) for leaf in range(len(self.first))]
 
     def numbers_in(self, leaf: int, bits: int) -> list[int]:
         """Return the numbers of the nodes that these bits of a leaf stand for."""
@@ -70,14 +77,20 @@ class Tree:
             bits ^= low
         return numbers
 
+    def _path(self, leaf: int) -> tuple[int, ...]:
+        """Return the domains that a leaf is in, tier by tier, itself first."""
+        path = [leaf]
+        for above in self.above:
+            path.append(above[path[-1]])
+        return tuple(path)
+
     def domain_at(self, tier: int, number: int) -> int:
         """Return in which domain of a tier a node stands; of the tier SINGLE its own number."""
         if tier == SINGLE:
             return number
-        domain = self.seats[number][0]
-        for above in self.above[:tier]:
-            domain = above[domain]
-        return domain
+        if tier == self.tiers:
+            return 0
+        return self.paths[self.seats[number][0]][tier]
 
 
     def name(self, level: Level, domain: int) -> str:
@@ -90,6 +103,8 @@ class Tree:
         """Return the bits of the numbers of a domain's nodes."""
         if tier == SINGLE:
             return 1 << domain
+        if tier == self.tiers:
+            return -1
         first = last = domain
         for below in reversed(self.below[:tier]):
             first, last = (below[first] & -below[first]).bit_length() - 1, below[last].bit_length() - 1

@@ -51,16 +51,11 @@ class Vacancies:
 
     def room(self, tier: int, domain: int) -> int:
         """Return how many idle nodes a domain has."""
-        return self._counts[tier].get(domain, 0)
+        return self._counts[tier].get(domain, 0) if tier < len(self._counts) else self.total
 
     def rooms(self, tier: int) -> Iterator[tuple[int, int]]:
         """Yield the domains of a tier that have idle nodes, with how many, in any order."""
-        return iter(self._counts[tier].items())
-
-    def largest(self, tier: int) -> tuple[int, int] | None:
-        """Return the first of the domains with the most idle nodes, and how many they are."""
-        count = self._filled[tier].bit_length() - 1
-        return (_lowest(self._at[tier][count]), count) if count > 0 else None
+        return iter(self._counts[tier].items() if tier < len(self._counts) else ((0, self.total),))
 
     def tightest(self, count: int) -> int | None:
         """Return the tightest tier one of whose domains holds so many nodes; the number of tiers where only the pool does."""
@@ -73,13 +68,16 @@ class Vacancies:
 
     def pick(self, count: int, tier: int) -> Pick:
         """Return `count` nodes of the fullest domain of a tier that holds them; there is one (see `tightest`)."""
-        if tier == len(self._filled):
-            return self._spread(tier - 1, -1, count)
-        return self._spread(tier, -1, count)
+        filled = self._filled
+        if tier < len(filled):
+            above = filled[tier] >> count
+            domains = self._at[tier][count + (above & -above).bit_length() - 1]
+            return self._fill(tier, (domains & -domains).bit_length() - 1, count)
+        return self._spread(tier - 1, -1, count)
 
     def pick_in(self, tier: int, domain: int, count: int) -> Pick:
         """Return `count` nodes of one domain, which has so many."""
-        return self._fill(tier, domain, count)
+        return self._fill(tier, domain, count) if tier < len(self._filled) else self._spread(tier - 1, -1, count)
 
     def numbers(self) -> int:
         """Return the mask of the numbers of all idle nodes."""
@@ -90,6 +88,8 @@ class Vacancies:
         if tier:
             return self._spread(tier - 1, self._tree.below[tier - 1][domain], count)
         mask = self.masks[domain]
+        if count == 1:
+            return [(domain, mask & -mask)]
         return [(domain, mask if mask.bit_count() == count else _low_bits(mask, count))]
 
     def _spread(self, tier: int, domains: int, count: int) -> Pick:
@@ -126,9 +126,9 @@ class Vacancies:
 
     def _count(self, leaf: int, change: int) -> None:
         self.total += change
-        domain, above = leaf, self._tree.above
-        for tier, counts in enumerate(self._counts):
-            at, bit = self._at[tier], 1 << domain
+        filled, of_tiers, all_at = self._filled, self._counts, self._at
+        for tier, domain in enumerate(self._tree.paths[leaf]):
+            counts, at, bit = of_tiers[tier], all_at[tier], 1 << domain
             old = counts.get(domain, 0)
             new = old + change
             if old:
@@ -137,17 +137,15 @@ class Vacancies:
                     at[old] = rest
                 else:
                     del at[old]
-                    self._filled[tier] ^= 1 << old
+                    filled[tier] ^= 1 << old
             if new:
                 counts[domain] = new
                 known = at.get(new, 0)
                 if not known:
-                    self._filled[tier] ^= 1 << new
+                    filled[tier] ^= 1 << new
                 at[new] = known | bit
             else:
                 del counts[domain]
-            if tier < len(above):
-                domain = above[tier][domain]
 
 
 def _lowest(mask: int) -> int:
