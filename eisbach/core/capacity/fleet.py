@@ -171,10 +171,10 @@ class Fleet:
         """Return how many tasks of a shape each domain of a level, or each site, holds now; those that hold none are left out."""
         ask = Ask(shape, 1, where.tenant, None, UNDATED if ends_by is None else ends_by)
         found: dict[str, int] = {}
-        for site, pools in self._offered(shape.flavour):
-            if where.sites is None or site in where.sites:
-                for name, (count, _) in rooms(pools, ask, level or Level.HALL).items():
-                    name = site if level is None else name
+        for offer in self._offers(shape):
+            if where.sites is None or offer.site in where.sites:
+                for name, (count, _) in rooms(offer.pools, ask, level or Level.HALL).items():
+                    name = offer.site if level is None else name
                     found[name] = found.get(name, 0) + count
         return found
 
