@@ -61,7 +61,8 @@ class Tree:
             tiers.append([0] * len(nodes))
         self.tiers = len(tiers)
         self.tier_of = {level: self.tiers if tier == _ROOT else tier for level, tier in self.tier_of.items()}
-        self.first = [tiers[0].index(leaf) for leaf in range(tiers[0][-1] + 1)]
+        numbers_of = {leaf: number for number, leaf in reversed(list(enumerate(tiers[0])))}
+        self.first = [numbers_of[leaf] for leaf in range(tiers[0][-1] + 1)]
         self.seats = tuple((leaf, 1 << number - self.first[leaf]) for number, leaf in enumerate(tiers[0]))
         pairs = list(pairwise(tiers))
         self.above: list[list[int]] = [list(dict(zip(lower, upper, strict=True)).values()) for lower, upper in pairs]
@@ -91,7 +92,6 @@ class Tree:
         if tier == self.tiers:
             return 0
         return self.paths[self.seats[number][0]][tier]
-
 
     def name(self, level: Level, domain: int) -> str:
         """Return the name of a level's domain, by its number in the level's tier. It is the same in every pool that has a part
