@@ -6,6 +6,7 @@ from eisbach.app import booking_money, money
 from eisbach.app.book_capacity import booking_of
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import BookingEnded
+from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
 from eisbach.core.booking.settle import Ending, cancel_permille, ending_of
@@ -26,7 +27,8 @@ def command(actor: Actor, *, booking: str) -> Command:
             return Decision(events=(opened,), again=True)
         ending = cost_of_cancelling(known, context.now)
         reply = {"booking": booking, "state": "ended", "cause": CANCELLED, "charged": ending.due, "fee": ending.fee}
-        return Decision(events=(ended(state, known, CANCELLED, ending, actor.token),), reply=reply)
+        events = (ended(state, known, CANCELLED, ending, actor.token), *ends_with(state, booking, actor.token))
+        return Decision(events=events, reply=reply)
 
     return decide
 

@@ -11,7 +11,8 @@ from eisbach.app.bad_nodes import is_bad
 from eisbach.app.cancel_booking import LOST, ended
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
-from eisbach.app.events_booking import BookingMoved, BookingReduced
+from eisbach.app.events_booking import BookingEnded, BookingMoved, BookingReduced
+from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
 from eisbach.core.booking.move import moved
@@ -57,6 +58,8 @@ def _events(state: FactoryState, now: int) -> list[Body]:
             seen.add(booking.project)
             taken.update(getattr(step, "nodes", ()))
             events.append(step)
+            if isinstance(step, BookingEnded):
+                events += ends_with(state, step.booking, SYSTEM.token)
     return events
 
 

@@ -9,8 +9,9 @@ from eisbach.app import booking_money, money
 from eisbach.app.cancel_booking import NO_SHOW, OVER, ended
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
-from eisbach.app.events_booking import BookingClosed, BookingSettled
+from eisbach.app.events_booking import BookingClosed, BookingEnded, BookingSettled
 from eisbach.app.hold_option import releases
+from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
 from eisbach.core.booking.settle import Ending, due_by, ending_of, no_show_at, price_of, resale_share, settle_at
@@ -62,6 +63,8 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if step is not None:
             seen.add(booking.project)
             events.append(step)
+            if isinstance(step, BookingEnded):
+                events += ends_with(state, step.booking, SYSTEM.token)
     return Decision(events=tuple(events), reply={"steps": len(events)})
 
 

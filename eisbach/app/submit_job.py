@@ -57,7 +57,7 @@ def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int)
     priced = _price_where_allowed(state, project, spec, now)
     if not spec.booking or not isinstance(priced, Priced):
         return priced
-    shapes = shapes_inside(state, project, spec, priced.shapes)
+    shapes = shapes_inside(state, project, spec, priced.shapes, now)
     return shapes if isinstance(shapes, Refusal) else Priced(shapes, (0,) * len(shapes), 0, priced.tariff)
 
 
