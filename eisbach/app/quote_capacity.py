@@ -1,6 +1,6 @@
 """A quote: up to five options for nodes of a flavour, with prices that hold until it expires. It holds no nodes."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -181,6 +181,28 @@ def _wrong_span(wanted: Wanted, rules: BookingRules, now: int) -> Refusal | None
 
 def _wrong(where: str, what: str, do: str) -> Refusal:
     return Refusal(Reason.INVALID_ARGUMENT, what[:1].upper() + what[1:], do, where)
+
+
+def again(*, project: str, option: str) -> Callable[[FactoryState, int], dict[str, Any] | Refusal]:
+    """Return the question for the quote that an option belongs to, as it was told."""
+
+    def ask(state: FactoryState, now: int) -> dict[str, Any] | Refusal:
+        known = state.booking.quotes.get(option.rpartition(".")[0])
+        if known is None or known.project != project:
+            return Refusal(Reason.QUOTE_EXPIRED, f"No quote in force names the option {option!r}", "Ask for a new quote", "option")
+        event = QuoteGiven(
+            quote=known.quote,
+            project=project,
+            expires_ms=known.expires_ms,
+            tariff=known.tariff,
+            rules=asdict(known.rules),
+            options=tuple(as_tuple(one) for one in known.options),
+            by="",
+            extends=known.extends,
+        )
+        return told(state, event)
+
+    return ask
 
 
 def as_tuple(option: Option) -> OptionTuple:

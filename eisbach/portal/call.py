@@ -128,6 +128,10 @@ class Call:
         """Return the id of a form that is shown now; a form that is shown again for correction keeps its id."""
         return self.form.id or secrets.token_urlsafe(16)
 
+    def fresh_form_id(self) -> str:
+        """Return the id of one of several forms on a page: each does its own work once."""
+        return secrets.token_urlsafe(16)
+
     def _organisation_name(self) -> str:
         owner = self.actor.organisation if self.actor is not None else None
         found = self.application.applier.state.organisations.get(owner) if owner is not None else None

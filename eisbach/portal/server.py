@@ -15,6 +15,7 @@ from eisbach.portal.guard import PageRoute, answer_absent
 from eisbach.portal.navigation import NavEntry
 from eisbach.portal.pages import (
     bill,
+    bookings,
     data,
     energy,
     enter,
@@ -42,6 +43,7 @@ AREAS: Sequence[ModuleType] = (
     data,
     policy,
     shares,
+    bookings,
     bill,
     promises,
     package,

@@ -351,7 +351,7 @@ def test_a_clock_that_jumps_forward_ends_what_is_over_once(factory):
 
 
 def test_bookings_and_holds_survive_a_restart(factory):
-    booking, option = booked(factory, nodes=2)
+    booking, _option = booked(factory, nodes=2)
     held = quoted(factory, nodes=2)["options"][0]["option"]
     factory.perform(hold_option.command(SYSTEM, project=factory.project, option=held))
     for crash in (True, False):
@@ -363,7 +363,7 @@ def test_bookings_and_holds_survive_a_restart(factory):
 
 
 def test_the_calendar_tells_own_bookings_by_name_and_others_as_numbers(factory):
-    booking, option = booked(factory, nodes=3)
+    booking, _option = booked(factory, nodes=3)
     ask = read_calendar.question(from_ms=None, until_ms=None, projects=set())
     others = factory.ask(ask)
     assert others["bookings"] == []

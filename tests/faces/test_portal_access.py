@@ -75,6 +75,12 @@ CASES = {
     "GET /portal/invoices/{invoice}/file": Case(by="admin", viewer=404),
     "POST /portal/invoices/{invoice}/credit": Case(by="operator", status=422, viewer=404),
     "GET /portal/shares": Case(stranger=None),
+    "GET /portal/calendar": Case(stranger=None),
+    "POST /portal/calendar/quote": Case(status=422, viewer=403),
+    "POST /portal/calendar/hold": Case(viewer=403),
+    "POST /portal/calendar/book": Case(status=303, viewer=403),
+    "GET /portal/bookings/{booking}": Case(),
+    "POST /portal/bookings/{booking}/cancel": Case(status=303, viewer=403),
     "GET /portal/promises": Case(stranger=None),
     "GET /portal/promises/{promise}": Case(stranger=None, path="/portal/promises/exaflops"),
     "GET /portal/package": Case(by="admin", status=303, stranger=None, viewer=403),
@@ -118,6 +124,7 @@ def path_of(name, tenant):
         "site": tenant.site,
         "template": "train-language-model",
         "invoice": tenant.invoice,
+        "booking": tenant.booking,
         "data_set": tenant.data_set,
         "upload": tenant.upload,
         "deleted_data_set": tenant.deleted_data_set,
@@ -134,6 +141,7 @@ def asked(seen, name, tenant):
         return seen.client.patch(f"/portal{path}", content=b"abc", headers=headers)
     fields = {"project": tenant.project, "form_id": "a-form-id-of-a-test", "csrf": form_of_session(seen)}
     fields |= {"treatment": "domestic", "language": "de", "month": PERIOD, "reason": "goodwill"}
+    fields |= {"option": tenant.option, "length": "5m", "flavour": "cpu"}
     fields |= {"size": "3", "data_class": "customer", "site": "here", "budget": "500"}
     return seen.post(path, {"cpus": "1", "memory": "1", "nodes": "1", "time_limit": "5m", "name": "new", **fields})
 
