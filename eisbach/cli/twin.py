@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from eisbach.app.site_facts import SiteFacts
     from eisbach.core.jobs.within import Within
     from eisbach.core.scheduling.policy import Policy
+    from eisbach.twin.demand import DemandWorkload
     from eisbach.twin.past import Past
     from eisbach.twin.run import Act
     from eisbach.twin.scenario import Scenario
@@ -58,6 +59,7 @@ def run(
     output_format: Output = Format.TABLE,
 ) -> None:
     """Play a site with a trace or imagined demand; simulated."""
+    from eisbach.twin.booked import ROUNDS, with_bookings
     from eisbach.twin.scenario import Scenario
 
     if (jobs is None) == (demand is None):
@@ -66,14 +68,18 @@ def run(
         raise usage_error("Imagined demand has no end", "Say how many --days")
     facts = _site(site)
     with _told():
+        acts = _faults(faults, facts, days, seed) if faults is not None else []
         if jobs is not None:
-            workload: Any = _trace(jobs, facts, flavour, _within(within))
+            scenario = Scenario(
+                sites=(facts,), workload=_trace(jobs, facts, flavour, _within(within)), policy=_policy(policy), acts=acts, seed=seed,
+                days=days, has_log=log, is_checked=check,
+            )  # fmt: skip
         else:
-            workload = _demand(Path(str(demand)), facts, int(days or 1), seed)
-        acts = _faults(faults, facts, days, seed) if faults is not None else ()
-    scenario = Scenario(
-        sites=(facts,), workload=workload, policy=_policy(policy), acts=acts, seed=seed, days=days, has_log=log, is_checked=check
-    )
+            classes = _demand(Path(str(demand)), facts, int(days or 1), seed)
+            scenario = Scenario(
+                sites=(facts,), workload=classes, policy=_policy(policy), acts=with_bookings(acts, classes), rounds=ROUNDS, seed=seed,
+                days=days, has_log=log, is_checked=check,
+            )  # fmt: skip
     _play(scenario, report, Format.JSON if as_json else output_format)
 
 
@@ -85,6 +91,7 @@ def replay(
     since: Annotated[str, typer.Option("--from", help="With --history: from this instant or day on, such as 2026-06-01.")] = "",
     until: Annotated[str, typer.Option("--until", help="With --history: until this instant or day.")] = "",
     home: Annotated[Path | None, typer.Option("--home", help="With --history: another home.")] = None,
+    faults: FaultsFile = None,
     policy: Annotated[str, typer.Option("--policy", help="fifo, easy or default; a history's own without it.")] = "",
     within: WithinLevel = "",
     check: Check = False,
@@ -94,6 +101,7 @@ def replay(
     output_format: Output = Format.TABLE,
 ) -> None:
     """Replay a trace on equal nodes, or the factory's own past; simulated."""
+    from eisbach.core.vocabulary.quantities import DAY_MS
     from eisbach.twin.equal_nodes import equal_nodes
     from eisbach.twin.scenario import Scenario
 
@@ -102,15 +110,21 @@ def replay(
     chosen = Format.JSON if as_json else output_format
     if history:
         past = _past(home, _instant(since, 0), _instant(until, 1 << 62))
+        sites, acts = past.sites(), past.acts()
+        if faults is not None:
+            acts += _faults_of_a_past(faults, sites, past.days)
         scenario = Scenario(
-            sites=past.sites(), workload=past, policy=_policy(policy or past.policy), acts=past.acts(), has_log=log, is_checked=check,
+            sites=sites, workload=past, policy=_policy(policy or past.policy), acts=sorted(acts, key=lambda act: act.at_ms), has_log=log, is_checked=check,
             unknown=tuple(past.unknown()),
         )  # fmt: skip
     else:
         facts = equal_nodes(nodes or 1, gpus_per_node)
         with _told():
             workload = _trace(Path(str(jobs)), facts, "", _within(within))
-        scenario = Scenario(sites=(facts,), workload=workload, policy=_policy(policy or "default"), has_log=log, is_checked=check)
+            happening = _faults(faults, facts, workload.last_submit_ms // DAY_MS + 1, 1) if faults is not None else []
+        scenario = Scenario(
+            sites=(facts,), workload=workload, policy=_policy(policy or "default"), acts=happening, has_log=log, is_checked=check
+        )
     _play(scenario, report, chosen)
 
 
@@ -270,14 +284,14 @@ def _trace(path: Path, site: "SiteFacts", flavour: str, within: "Within | None")
     return TraceWorkload(path, site, flavour=flavour, within=within)
 
 
-def _demand(path: Path, site: "SiteFacts", days: int, seed: int) -> Any:
+def _demand(path: Path, site: "SiteFacts", days: int, seed: int) -> "DemandWorkload":
     from eisbach.twin.demand import DemandWorkload
     from eisbach.twin.demand_file import read_demand
 
     return DemandWorkload(read_demand(path), site, days=days, seed=seed, name=path.name)
 
 
-def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int) -> "tuple[Act, ...]":
+def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int) -> "list[Act]":
     from eisbach.twin.faults import acts_of
     from eisbach.twin.faults_file import read_faults
     from eisbach.twin.world import START_MS
@@ -285,7 +299,14 @@ def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int) -> "tupl
     faults = read_faults(path)
     if faults.is_random and days is None:
         raise usage_error("Failures are drawn for a time, and none is said", "Say how many --days")
-    return tuple(acts_of(faults, site, begin_ms=START_MS, days=days or 0, seed=seed))
+    return list(acts_of(faults, site, begin_ms=START_MS, days=days or 0, seed=seed))
+
+
+def _faults_of_a_past(path: Path, sites: "tuple[SiteFacts, ...]", days: int) -> "list[Act]":
+    if len(sites) != 1:
+        raise usage_error(f"The past has {len(sites)} sites, and faults are played at one", "Replay it without --faults")
+    with _told():
+        return _faults(path, sites[0], days, 1)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from itertools import accumulate
 from random import Random
 
 from eisbach.app.site_facts import SiteFacts
-from eisbach.core.jobs.request import WHOLE, CapacityClass
+from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.twin.workload import Customer, Unit, UnknownFlavour, Work, derived_limit_ms, unit_of
@@ -33,6 +33,8 @@ class Bookings:
     nodes: int
     for_ms: int
     ahead_ms: int
+    used_permille: int = 1000
+    """which part of the window the owner works in"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,9 @@ class BookingWish:
     until_ms: int
     nodes: int
     flavour: str
+    shape: NodeShape
     within: Within | None
+    used_permille: int
 
 
 class DemandWorkload:
@@ -148,7 +152,8 @@ class DemandWorkload:
             customer = one.names[int(chance.random() * one.customers)]
             yield BookingWish(
                 customer=customer, asked_ms=int(at), from_ms=from_ms, until_ms=from_ms + said.for_ms, nodes=said.nodes,
-                flavour=self._units[one.name].flavour, within=one.within,
+                flavour=self._units[one.name].flavour, shape=self._units[one.name].whole, within=one.within,
+                used_permille=said.used_permille,
             )  # fmt: skip
 
     def _chance(self, one: CustomerClass, what: str) -> Random:

@@ -17,7 +17,7 @@ CLASS_KEYS = (
     "name", "segment", "customers", "jobs_per_day", "day", "week", "gpus", "sizes", "median", "p90", "longest", "limit",
     "capacity_class", "within", "require", "flavour", "bookings",
 )  # fmt: skip
-BOOKING_KEYS = ("per_week", "nodes", "for", "ahead")
+BOOKING_KEYS = ("per_week", "nodes", "for", "ahead", "used")
 OFFICE_DAY = (1, 1, 1, 1, 1, 1, 2, 4, 7, 10, 11, 11, 9, 10, 11, 11, 10, 8, 5, 4, 3, 2, 2, 1)
 """The relative rate of each hour in UTC where people submit by hand in Central Europe."""
 SHAPES = {"flat": (1,) * 24, "office": OFFICE_DAY}
@@ -83,6 +83,7 @@ def _bookings(at: FileTable) -> Bookings:
         nodes=at.whole_number("nodes", 1, 100_000),
         for_ms=duration_of(at, "for", DAY_MS),
         ahead_ms=duration_of(at, "ahead", DAY_MS),
+        used_permille=at.number("used", 0, 1, 1000, default=1),
     )
 
 

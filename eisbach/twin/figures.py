@@ -6,6 +6,7 @@ from typing import Any
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted
+from eisbach.app.events_booking import BookingEnded, BookingMade
 from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.plan_hash import ENDED, PlanHash
 from eisbach.core.jobs.lifecycle import Fault
@@ -25,6 +26,7 @@ class Figures:
     def __init__(self, world: World) -> None:
         self._world = world
         self._rack_of = {node.node: node.rack for site in world.sites for node in site.nodes}
+        self._gpus_of = {node.node: node.gpus for site in world.sites for node in site.nodes}
         self._gpus = sum(node.gpus for site in world.sites for node in site.nodes)
         self.plan_hash = PlanHash()
         self.waits_ms = array("q")
@@ -38,6 +40,7 @@ class Figures:
         self._held: dict[str, tuple[int, int]] = {}
         self._promised: dict[str, int] = {}
         """job -> the start that it was promised"""
+        self._booked_now: dict[str, tuple[int, int, int]] = {}
         self._take: Mapping[type[Body], Callable[[int, Any], None]] = {
             JobSubmitted: self._job_submitted,
             AttemptPlanned: self._planned,
@@ -46,6 +49,8 @@ class Figures:
             JobEnded: self._job_ended,
             StartPromised: self._start_promised,
             StartUnpromised: self._start_unpromised,
+            BookingMade: self._booked,
+            BookingEnded: self._booking_ended,
         }
         world.application.listeners.append(self.take)
 
@@ -60,7 +65,8 @@ class Figures:
 
     def _job_submitted(self, now: int, body: JobSubmitted) -> None:
         self.submitted += 1
-        self._waiting[body.job] = now
+        if not body.booking:  # inside a booking nobody waits but for the window
+            self._waiting[body.job] = now
         if self.first_ms is None:
             self.first_ms = now
 
@@ -81,6 +87,14 @@ class Figures:
     def _start_unpromised(self, now: int, body: StartUnpromised) -> None:
         self._promised.pop(body.job, None)
         self.promises_broken += body.cause != BY_TENANT
+
+    def _booked(self, now: int, body: BookingMade) -> None:
+        gpus = sum(self._gpus_of[node] for node in body.nodes)
+        self._booked_now[body.booking] = (gpus, body.from_ms, body.until_ms)
+
+    def _booking_ended(self, now: int, body: BookingEnded) -> None:
+        gpus, from_ms, until_ms = self._booked_now.pop(body.booking)
+        self.sold_gpu_ms += gpus * max(0, min(now, until_ms) - from_ms)
 
     def _running(self, now: int, body: AttemptRunning) -> None:
         submitted_ms = self._waiting.pop(body.job, None)
@@ -104,10 +118,21 @@ class Figures:
         self.last_ms = now
         self._waiting.pop(body.job, None)
 
+    def _count_unfinished(self) -> None:
+        """Count what is held or booked at the end up to the last end of work."""
+        for gpus, planned_ms in self._held.values():
+            held_ms = gpus * max(0, self.last_ms - planned_ms)
+            self.allocated_gpu_ms += held_ms
+            self.busy_gpu_ms += held_ms
+            self.sold_gpu_ms += held_ms
+        for gpus, from_ms, until_ms in self._booked_now.values():
+            self.sold_gpu_ms += gpus * max(0, min(self.last_ms, until_ms) - from_ms)
+
     def result(self, *, violations: int = 0) -> Result:
         """Return the figures up to now."""
         world, state = self._world, self._world.state
         waits = sorted(self.waits_ms)
+        self._count_unfinished()
         span_ms = max(0, self.last_ms - (self.first_ms or 0)) if self.finished else 0
         capacity = max(1, self._gpus * span_ms)
         charged = sum(balance for name, balance in state.ledger.balances.items() if name.endswith("/charged"))

@@ -18,6 +18,7 @@ from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.scheduling.policy import DEFAULT
+from eisbach.core.vocabulary.quantities import DAY_MS
 from eisbach.ports.store import Reader
 from eisbach.twin.faults import lose_nodes
 from eisbach.twin.run import Act
@@ -93,6 +94,7 @@ class Past:
             Customer(project, self._segments[self._organisation[project]])
             for project in dict.fromkeys(job.project for _, job in self._works)
         )
+        self.days = (self._works[-1][1].submit_ms - self.begin_ms) // DAY_MS + 1
         self.label = f"{len(self._works):,} jobs of the factory's own past"
 
     def __len__(self) -> int:

@@ -7,7 +7,10 @@ from typing import Any
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted
-from eisbach.core.jobs.request import WHOLE
+from eisbach.app.events_booking import BookingEnded, BookingMade
+from eisbach.app.events_health import ClosureAnnounced
+from eisbach.app.events_planning import StartPromised
+from eisbach.core.jobs.request import WHOLE, CapacityClass
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.twin.curve import Curve
 from eisbach.twin.world import World
@@ -17,6 +20,8 @@ LARGEST = "512 and more"
 FINE_DAYS = 3
 """Up to so many days are shown by ten minutes, longer ones by the hour."""
 ENDED = "ended"
+RESERVED = CapacityClass.RESERVED.value
+"""Inside a booking nobody waits but for the window."""
 
 
 def size_of(gpus_milli: int) -> str:
@@ -51,6 +56,10 @@ class Recorder:
         self.last_ms = self.begin_ms
         self._asked: dict[str, tuple[int, str, tuple[int, ...], int]] = {}
         self._waits_since: dict[str, int] = {}
+        self._entries: dict[str, Entry] = {}
+        self._sold: dict[str, tuple[int, int, int]] = {}
+        """booking -> its window and the thousandths of GPUs in it"""
+        self._gpus = {node.node: node.gpus for site in world.sites for node in site.nodes}
         self._held: dict[str, tuple[int, int, tuple[tuple[str, int], ...]]] = {}
         self._take: Mapping[type[Body], Callable[[int, Any], None]] = {
             JobSubmitted: self._submitted,
@@ -58,6 +67,10 @@ class Recorder:
             AttemptRunning: self._running,
             AttemptEnded: self._ended,
             JobEnded: self._job_ended,
+            StartPromised: self._promised,
+            BookingMade: self._booked,
+            BookingEnded: self._booking_ended,
+            ClosureAnnounced: self._closure,
         }
         world.application.listeners.append(self.take)
 
@@ -76,12 +89,14 @@ class Recorder:
             self._hold(planned_ms, self.last_ms, gpus_milli, tasks)
             self.busy.add(planned_ms, self.last_ms, gpus_milli)
             self.sold.add(planned_ms, self.last_ms, gpus_milli)
+        for from_ms, until_ms, gpus_milli in self._sold.values():
+            self.sold.add(from_ms, max(from_ms, min(self.last_ms, until_ms)), gpus_milli)
         for job, since_ms in self._waits_since.items():
             self.waiting.add(since_ms, self.last_ms, self._asked[job][2][0])
 
     def entries(self) -> list[Entry]:
-        """Return what stood in the calendar."""
-        return []
+        """Return what stood in the calendar: bookings, the last promise of each job, maintenance."""
+        return list(self._entries.values())
 
     @property
     def days(self) -> float:
@@ -103,7 +118,7 @@ class Recorder:
 
     def _running(self, now: int, body: AttemptRunning) -> None:
         submitted_ms, capacity_class, asked, _ = self._asked[body.job]
-        if body.since_ms == body.job_since_ms:
+        if body.since_ms == body.job_since_ms and capacity_class != RESERVED:
             waits = self.waits_ms.setdefault((capacity_class, size_of(asked[0])), array("q"))
             waits.append(body.since_ms - submitted_ms)
 
@@ -121,6 +136,22 @@ class Recorder:
 
     def _job_ended(self, now: int, body: JobEnded) -> None:
         self.waiting.add(self._waits_since.pop(body.job, now), now, self._asked.pop(body.job)[2][0])
+
+    def _promised(self, now: int, body: StartPromised) -> None:
+        self._entries[body.job] = Entry(kind="promised start", whose=body.job, from_ms=body.from_ms, until_ms=body.until_ms, nodes=len(body.nodes))
+
+    def _booked(self, now: int, body: BookingMade) -> None:
+        whose = self._world.state.projects[body.project].name
+        self._entries[body.booking] = Entry(kind="booking", whose=whose, from_ms=body.from_ms, until_ms=body.until_ms, nodes=len(body.nodes))
+        self._sold[body.booking] = (body.from_ms, body.until_ms, sum(self._gpus[node] for node in body.nodes) * WHOLE)
+
+    def _booking_ended(self, now: int, body: BookingEnded) -> None:
+        from_ms, until_ms, gpus_milli = self._sold.pop(body.booking)
+        self.sold.add(from_ms, max(from_ms, min(now, until_ms)), gpus_milli)
+
+    def _closure(self, now: int, body: ClosureAnnounced) -> None:
+        until_ms = body.until_ms or body.from_ms + DAY_MS
+        self._entries[body.closure] = Entry(kind="maintenance", whose="operator", from_ms=body.from_ms, until_ms=until_ms, nodes=len(body.nodes))
 
     def _hold(self, from_ms: int, until_ms: int, gpus_milli: int, tasks: tuple[tuple[str, int], ...]) -> None:
         self.allocated.add(from_ms, until_ms, gpus_milli)

@@ -17,7 +17,7 @@ from eisbach.stores.memory import MemoryStore
 from eisbach.stores.totals import TotalsStore
 from eisbach.twin.checks import FULL_EVERY, Checks
 from eisbach.twin.result import Result
-from eisbach.twin.run import Act, run
+from eisbach.twin.run import ROUNDS, Act, Every, run
 from eisbach.twin.stranded import Stranded
 from eisbach.twin.workload import Work, Workload
 from eisbach.twin.world import ORIGIN, World
@@ -37,6 +37,7 @@ class Scenario:
     workload: Workload
     policy: Policy = DEFAULT
     acts: Sequence[Act] = ()
+    rounds: Sequence[Every] = ROUNDS
     seed: int = 1
     days: int | None = None
     has_log: bool = False
@@ -70,7 +71,7 @@ class Scenario:
             if checks is not None and checks.is_full_due():
                 checks.look_at_all()
 
-        result = run(world, self._works(), acts=self.acts, until_ms=until_ms, after_instant=after_instant)
+        result = run(world, self._works(), acts=self.acts, rounds=self.rounds, until_ms=until_ms, after_instant=after_instant)
         if checks is not None:
             checks.look_at_all()
         return replace(result, stranded_gpu_h=counted.gpu_h, violations=len(checks.found) if checks is not None else 0)

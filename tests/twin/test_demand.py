@@ -8,8 +8,11 @@ from eisbach.adapters.home_files import HomeFileError
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
+from eisbach.twin.booked import ROUNDS, with_bookings
 from eisbach.twin.demand import DemandWorkload, TooLarge
 from eisbach.twin.demand_file import read_demand
+from eisbach.twin.recorder import Recorder
+from eisbach.twin.scenario import Scenario
 from tests.twin.traces import a_site, written
 
 TRAINING = """
@@ -68,6 +71,22 @@ def test_spot_and_bookings(tmp_path):
     wishes = demand.bookings()
     assert 15 <= len(wishes) <= 45
     assert all(wish.until_ms - wish.from_ms == DAY_MS and wish.from_ms - wish.asked_ms >= 2 * DAY_MS for wish in wishes)
+
+
+def test_what_is_booked_is_sold_and_worked_in(tmp_path):
+    text = SPOT + '[class.bookings]\nper_week = 14\nnodes = 1\nfor = "6h"\nahead = "3h"\nused = 0.5\n'
+    demand = drawn(tmp_path, text, days=3)
+    scenario = Scenario(sites=(a_site(),), workload=demand, acts=with_bookings([], demand), rounds=ROUNDS, days=3)
+    world = scenario.world()
+    recorder = Recorder(world)
+    result = scenario.play(world)
+    recorder.close(int(world.now))
+    bookings = [entry for entry in recorder.entries() if entry.kind == "booking"]
+    assert bookings
+    assert {(entry.whose, entry.nodes, entry.until_ms - entry.from_ms) for entry in bookings} == {("spot", 1, 6 * HOUR_MS)}
+    assert result.jobs > len(demand) - len(bookings)
+    assert result.sold > result.busy
+    assert all(capacity_class == "spot" for capacity_class, _ in recorder.waits_ms)
 
 
 def test_all_mistakes_of_a_file_are_said_at_once(tmp_path):

@@ -15,7 +15,7 @@ from eisbach.twin.trace_workload import TraceWorkload
 from eisbach.twin.world import ORIGIN, START_MS, World
 from eisbach.wiring import DATABASE
 from tests.faces.cli_tools import run_cli
-from tests.twin.traces import TABLE, WEEK, a_site, written
+from tests.twin.traces import TABLE, a_site, written
 
 ROWS = "a,ann,0,,3000,24,,,\nb,bob,10,,600,32,,,within:rack\nc,ann,20,,500,8,,,class:spot\nd,bob,7200,,900,0.5,,,\n"
 
@@ -89,8 +89,11 @@ def test_the_operators_story(lived, monkeypatch):
     after = written(home, run_cli("twin", "replay", "--history", "--policy", "easy", "--json").out, "with-easy.json")
     compared = run_cli("twin", "compare", str(before), str(after))
     assert "played differently: policy: fifo and easy" in compared.out
-    month = written(home, f"{WEEK}a,0,2,3000,4000\nb,60,60,600,700\n", "month.csv.gz")
-    faults = written(home, '[[node]]\nmtbf = "120d"\n[[event]]\nat = "30m"\ndo = "lose"\nhall = "hall-01"\nfor = "2h"\n', "faults.toml")
-    ran = run_cli("twin", "run", "--site", "munich", "--days", "2", "--jobs", str(month), "--faults", str(faults), "--report", str(home / "month"))
-    assert ran.code == 0, ran.err
-    assert (home / "month" / "report.html").is_file()
+    faults = written(home, '[[node]]\nmtbf = "120d"\n[[event]]\nat = "30m"\ndo = "lose"\nrack = "rack-1"\nfor = "2h"\n', "faults.toml")
+    for policy, folder in (("", "bad-day-as-it-is"), ("easy", "bad-day-easy")):
+        more = ["--policy", policy] if policy else []
+        ran = run_cli("twin", "replay", "--history", "--faults", str(faults), *more, "--report", str(home / folder))
+        assert ran.code == 0, ran.err
+        assert (home / folder / "report.html").is_file()
+    compared = run_cli("twin", "compare", str(home / "bad-day-as-it-is"), str(home / "bad-day-easy"), "-o", "json").document()
+    assert compared["unlike"] == ["policy: fifo and easy"]
