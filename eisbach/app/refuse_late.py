@@ -1,4 +1,4 @@
-"""Jobs that can never start any more end, and their money is free: their nodes have left the site, or their data is deleted."""
+"""Jobs that can never start any more end, and their money is free: their nodes, their data or their booking is gone."""
 
 from eisbach.app import money
 from eisbach.app.application import Application
@@ -13,7 +13,7 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
 def refuse_late(application: Application) -> int:
-    """End waiting jobs that would not fit even if nothing else ran, drained nodes counted; return how many those were."""
+    """End waiting jobs that lack for good what they need; return how many those were. Drained nodes are no such lack."""
     refused = 0
     while True:
         answer = application.perform(_decide).result()
@@ -35,6 +35,8 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
             events[job.project] = _ended(state, job.job, Reason.MORE_THAN_THE_SITE)
         elif _lacks_data(state, job.job):
             events[job.project] = _ended(state, job.job, Reason.DATA_DELETED)
+        elif job.booking and job.booking not in state.booking.bookings:
+            events[job.project] = _ended(state, job.job, Reason.BOOKING_OVER)
     return Decision(events=tuple(events.values()), reply={"refused": len(events)})
 
 

@@ -27,10 +27,12 @@ from eisbach.app.events_policy import RuleSet
 from eisbach.app.events_usage import UsageSettledTogether, entries_of
 from eisbach.core.capacity.health import ClosureEnd, Health
 from eisbach.core.jobs.lifecycle import TRANSITIONS, JobState, StopCause
+from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.ledger.account import may_be_negative
 from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Reason
+from eisbach.twin.booking_books import BookingBooks
 from eisbach.twin.promise_books import PromiseBooks
 
 OURS = ("operator", "hardware", "preemption")
@@ -91,6 +93,7 @@ class Books:
         self.closures: dict[str, tuple[str, ...]] = {}
         """announced and not over -> its nodes"""
         self.promises = PromiseBooks()
+        self.bookings = BookingBooks()
         self.balances: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.transitions: set[tuple[JobState, JobState]] = set()
@@ -100,6 +103,7 @@ class Books:
         """Take an event and where it stands in the log; yield every invariant that it breaks."""
         yield from self._transfers(body)
         yield from self.promises.take(at_ms, body)
+        yield from self.bookings.take(body)
         if isinstance(body, AttemptPlanned):
             yield from self._planned(at_ms, body)
         elif isinstance(body, AttemptEnded):
@@ -175,6 +179,10 @@ class Books:
             yield f"5: {body.attempt} was planned by the rules at {body.policy_version}, the newest stand at {self.policy_version}"
         if len({self.nodes[task[1]].site for task in body.tasks}) > 1:
             yield f"3: {body.attempt} is at several sites"
+        if job.submitted.capacity_class != CapacityClass.SPOT.value:
+            ends_ms = at_ms + body.limit_ms + job.submitted.grace_ms
+            for name in self.bookings.against((task[1] for task in body.tasks), at_ms, ends_ms, job.submitted.booking):
+                yield f"1: {body.attempt} starts where {name} is booked before it ends"
         job.attempt, job.shape = body.attempt, body.shape
         cpu, memory, gpus, _ = job.submitted.shapes[body.shape]
         milli = job.submitted.parts[body.shape][0] if job.submitted.parts else WHOLE_GPU

@@ -13,7 +13,7 @@ from eisbach.core.jobs.lifecycle import TRANSITIONS, JobState
 from eisbach.core.vocabulary.reasons import Reason
 from eisbach.ports import crash
 from eisbach.stores.memory import MemoryStore
-from eisbach.twin import acts_of_people, acts_of_site, acts_of_time
+from eisbach.twin import acts_of_booking, acts_of_people, acts_of_site, acts_of_time
 from eisbach.twin.checks import Checks, Violation
 from eisbach.twin.frail_engine import FrailEngine
 from eisbach.twin.random_site import random_sites
@@ -38,7 +38,7 @@ ELSEWHERE = frozenset(
 )  # fmt: skip
 """Reasons of faces, files, invoices and broken disks: none of them is about who gets which capacity when."""
 
-ACTS = {**acts_of_people.ACTS, **acts_of_site.ACTS, **acts_of_time.ACTS}
+ACTS = {**acts_of_people.ACTS, **acts_of_booking.ACTS, **acts_of_site.ACTS, **acts_of_time.ACTS}
 Transition = tuple[JobState, JobState]
 
 

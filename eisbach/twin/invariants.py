@@ -78,9 +78,12 @@ def of_money(state: FactoryState) -> Iterator[str]:
             if account.reserved != due:
                 yield f"4: {name} waits with {account.reserved} reserved in place of {due}"
         expected[reserved(account.project, account.period)] += account.reserved
+    for booking in state.booking.bookings.values():
+        for period, amount in booking.reserved.items():
+            expected[reserved(booking.project, period)] += amount
     for name, balance in ledger.balances.items():
         if name.endswith("/reserved") and balance != expected[name]:
-            yield f"4: {name} is {balance}, and jobs have {expected[name]} reserved"
+            yield f"4: {name} is {balance}, and jobs have {expected[name]} reserved with bookings"
     for project in state.projects.values():
         if project.period:
             free, kept, spent = (ledger.balance(part(project.project, project.period)) for part in (available, reserved, charged))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eisbach.app.events import AttemptPlanned, Body, JobEnded
+from eisbach.app.events import AttemptPlanned, Body, JobEnded, ReservationMoved
 from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause
 
@@ -43,8 +43,8 @@ class PromiseBooks:
                 self.kept += 1
                 if at_ms > promise.from_ms + TOLERANCE_MS:
                     yield f"8: {body.job} starts {at_ms - promise.from_ms} ms after its promise"
-        elif isinstance(body, JobEnded):
-            self.open.pop(body.job, None)
+        elif isinstance(body, JobEnded) or (isinstance(body, ReservationMoved) and not body.funded):
+            self.open.pop(body.job, None)  # the tenant's own act: it was cancelled, or the budget does not carry it any more
 
     def overdue(self, now: int) -> Iterator[str]:
         """Yield the promises whose instant has passed while the job waits; the world is at rest."""

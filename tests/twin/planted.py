@@ -6,6 +6,7 @@ import pytest
 
 from eisbach.app import (
     admit_jobs,
+    book_capacity,
     draft,
     fold_policy,
     money,
@@ -16,13 +17,16 @@ from eisbach.app import (
     writer,
 )
 from eisbach.app.events import AttemptPlanned, AttemptRunning
+from eisbach.app.events_planning import StartPromised
 from eisbach.core.admission.placing import Placing
+from eisbach.core.admission.promising import Promising
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.ledger import account
 from eisbach.core.ledger.post import Ledger
 from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.reconcile.diff import EngineCommand
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -164,10 +168,35 @@ def forgotten_at_a_restart(patch):
     patch.setattr(writer, "recover", recover)
 
 
+def promise_moved_later(patch):
+    """A promise that could be kept earlier is given a later instant."""
+    real = admit_jobs._promised
+
+    def promised(given):
+        body = real(given)
+        if body.earlier_than_ms is None:
+            return body
+        fields = {name: getattr(body, name) for name in body.__struct_fields__}
+        return StartPromised(**{**fields, "from_ms": body.earlier_than_ms + HOUR_MS, "until_ms": body.until_ms + DAY_MS})
+
+    patch.setattr(admit_jobs, "_promised", promised)
+
+
+def promise_forgotten(patch):
+    """Nobody looks whether a promise was kept."""
+    patch.setattr(Promising, "_is_unkept", lambda self, entry: False)
+
+
+def booking_overlapped(patch):
+    """An option is booked without another look at the calendar."""
+    patch.setattr(book_capacity, "conflict", lambda *asked: "")
+
+
 PLANTED: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
         no_version_check, lost_outbox, double_post, late_eviction, gang_in_part, share_given_back_twice, charge_for_our_fault,
         budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, forgotten_at_a_restart,
+        promise_moved_later, promise_forgotten, booking_overlapped,
     )
 }  # fmt: skip
