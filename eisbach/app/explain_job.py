@@ -163,12 +163,10 @@ def _in_one_domain(scheduler: SchedulerState, job: ActiveJob, needs: Mapping[str
 
 
 def _free(state: FactoryState, job: ActiveJob) -> Capacity:
-    nodes = {node.node: node for one in job.shapes for node in state.scheduler.fleet.usable(one, job.where)}.values()
-    return Capacity(
-        cpu_milli=sum(node.free_cpu_milli for node in nodes),
-        memory_mib=sum(node.free_memory_mib for node in nodes),
-        gpus=sum(len(node.free_gpus) for node in nodes),
-    )
+    fleet = state.scheduler.fleet
+    free = [pool.free() for pool in dict.fromkeys(pool for shape in job.shapes for pool in fleet.pools_for(shape, job.where))]
+    cpu_milli, memory_mib, gpus = (sum(amounts) for amounts in zip((0, 0, 0), *free, strict=True))
+    return Capacity(cpu_milli=cpu_milli, memory_mib=memory_mib, gpus=gpus)
 
 
 def _ruled_out(state: FactoryState, job: ActiveJob) -> Compiled | None:

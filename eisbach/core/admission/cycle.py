@@ -24,12 +24,13 @@ def decide(state: SchedulerState, now: int) -> Plan:
     placing.give_way_to_entries()
     # 3. Where nothing was freed since the last cycle, only new jobs are looked at; else promised jobs come first.
     is_settled = state.is_settled(now)
-    waiting = Waiting(placing, promising, known=state.seen.heads if is_settled else ())
+    waiting = Waiting(placing, promising, known=state.seen.heads if is_settled else None)
     candidates: Iterator[tuple[str, Request]]
     if is_settled:
         candidates = state.queue.in_order(list(state.seen.fresh), state.fair_share)
     else:
         promising.begin()
+        waiting.close_what_cannot_fit()
         candidates = state.queue.walk(waiting.longest, state.fair_share)
     is_whole = True
     # 4. In queue order: what fits starts, around every booking and every promise.

@@ -16,6 +16,7 @@ from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Release
+from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.power import PowerRoom
 from eisbach.core.scheduling.preempt import Right, Running, above_caps, for_waiting
 
@@ -135,6 +136,17 @@ class Placing:
         entry = self.state.calendar.get(EntryKind.BOOKING, job.booking)
         is_inside = entry is not None and entry.from_ms <= self.now <= entry.until_ms - job.length_ms
         return entry.nodes if entry is not None and is_inside else ()
+
+    @property
+    def may_preempt(self) -> bool:
+        """Return whether anybody might give way in this plan."""
+        return self._preemptions_left > 0
+
+    def is_enough_free(self, request: Request) -> bool:
+        """Return whether a request would fit now if no entry of the calendar were in its way."""
+        self.take_pending()
+        place = self.state.fleet.place
+        return any(place(one, request.nodes, request.where, within=request.within, ends_by=0) is not None for one in request.shapes)
 
     def could_now(self, job: ActiveJob) -> bool:
         """Return whether a job would fit now if no entry of the calendar were in its way: what costs least to know."""

@@ -8,6 +8,7 @@ from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Gang, Slot, earliest
+from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.policy import Backfill
 from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause, Broken, Given
 
@@ -52,7 +53,7 @@ class Promising:
         be broken, and given again, for as long as that lasts.
         """
         at_most = self._state.policy.promises_max
-        if len(self._state.calendar.promises) >= at_most and not self._has_pool_left(job):
+        if not self.has_pool_left(job.request):
             return False
         slot = self._earliest(job)
         if slot is None or slot.at_ms <= self._now or self._in_pool(self._pool(slot.nodes)) >= at_most:
@@ -145,13 +146,14 @@ class Promising:
     def _in_pool(self, pool: str) -> int:
         return sum(1 for entry in self._state.calendar.promises.values() if self._pool(entry.nodes) == pool)
 
-    def _has_pool_left(self, job: ActiveJob) -> bool:
-        """Return whether a pool that a job could be in carries one more promise."""
-        counts = Counter(self._pool(entry.nodes) for entry in self._state.calendar.promises.values())
-        fleet = self._state.fleet
-        return any(
-            counts[node.pool] < self._state.policy.promises_max for shape in job.shapes for node in fleet.usable(shape, job.where)
-        )
+    def has_pool_left(self, request: Request) -> bool:
+        """Return whether a pool that jobs with a request could be in carries one more promise."""
+        at_most, promises = self._state.policy.promises_max, self._state.calendar.promises
+        if len(promises) < at_most:
+            return True
+        counts = Counter(self._pool(entry.nodes) for entry in promises.values())
+        pools = (pool for shape in request.shapes for pool in self._state.fleet.pools_for(shape, request.where))
+        return any(counts[pool.name] < at_most for pool in pools)
 
     def _pool(self, nodes: tuple[str, ...]) -> str:
         return self._state.fleet.nodes[nodes[0]].pool

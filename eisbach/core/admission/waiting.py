@@ -7,6 +7,9 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.policy import Backfill
 
+MANY = 500
+"""Jobs that wait, from which on it pays to know beforehand which requests cannot fit."""
+
 
 class Waiting:
     """The jobs of one cycle that have to wait, as they are met in the order of the queue.
@@ -14,11 +17,29 @@ class Waiting:
     `longest` says of requests that were met how long a job may be that is still worth a look.
     """
 
-    def __init__(self, placing: Placing, promising: Promising, *, known: tuple[str, ...] = ()) -> None:
+    def __init__(self, placing: Placing, promising: Promising, *, known: tuple[str, ...] | None = None) -> None:
         self._placing, self._promising, self._state = placing, promising, placing.state
         self.longest: dict[Request, int] = {}
         jobs = placing.state.jobs
-        self._heads: dict[CapacityClass, str] = {jobs[name].capacity_class: name for name in known}
+        self._is_settled = known is not None
+        self._heads: dict[CapacityClass, str] = {jobs[name].capacity_class: name for name in known or ()}
+
+    def close_what_cannot_fit(self) -> None:
+        """Where very many wait, do not even look at jobs for which too little is free and that no promise is left for.
+
+        What fits on some nodes fits on fewer of them: of requests that differ in nothing else only the smallest are tried.
+        """
+        queue, placing = self._state.queue, self._placing
+        if len(queue) < MANY or self._state.policy.backfill is Backfill.NONE or placing.may_preempt:
+            return
+        closed: set[tuple[object, ...]] = set()
+        for request in sorted(queue.requests(), key=lambda one: one.nodes):
+            alike = (request.shapes, request.where, request.within)
+            if request.booking or self._promising.has_pool_left(request):
+                continue
+            if alike in closed or not placing.is_enough_free(request):
+                closed.add(alike)
+                self.longest[request] = NOT_AT_ALL
 
     def heads(self) -> tuple[str, ...]:
         """Return the first of each class that had to wait, the class with the most rights first."""
@@ -41,7 +62,7 @@ class Waiting:
         self._placing.preempt_for(job)
         if self._placing.keep_power_for(job):
             self.longest[request] = NOT_AT_ALL
-        elif not (self._promising.may_have(job, is_head=is_head) and self._promising.give(job)):
+        elif not (self._promising.may_have(job, is_head=is_head) and self._promising.give(job)) and not self._is_settled:
             self.longest[request] = self._placing.longest(job)
         return True
 

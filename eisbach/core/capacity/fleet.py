@@ -27,7 +27,7 @@ PoolKey = tuple[str, str, Kind]
 class Fleet:
     """Nodes in a fixed order; shares are taken and given back exactly once. `ranking` says which node suits a task best."""
 
-    __slots__ = ("_could", "_keys", "_offering", "_pools", "_seats", "_stale", "nodes", "ranking")
+    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "nodes", "ranking")
 
     def __init__(self, ranking: Ranking | None = None) -> None:
         self.nodes: dict[str, Node] = {}
@@ -38,6 +38,7 @@ class Fleet:
         self._stale: set[PoolKey] = set()
         self._offering: dict[NodeShape, list[Offer]] = {}
         self._could: dict[object, bool] = {}
+        self._domains: dict[tuple[Pool, Level | None, bool], dict[str, int]] = {}
 
     def add(self, node: Node) -> None:
         """Add a node with everything free."""
@@ -66,6 +67,7 @@ class Fleet:
         if seat is not None:
             seat[0].put((seat[1],))
         self._could.clear()
+        self._domains.clear()
 
     def set_dated(self, node: str, from_ms: int | None) -> None:
         """Say from when on a node is spoken for: until then it takes only work that ends by then. None: not at all."""
@@ -106,6 +108,11 @@ class Fleet:
         if self._stale:
             self._build()
         return list(self._pools.values())
+
+    def pools_for(self, shape: NodeShape, where: Where = ANYWHERE) -> list[Pool]:
+        """Return the indexes of the pools that have nodes for a shape there, whether free or not."""
+        offers = (offer for offer in self._offers(shape) if where.sites is None or offer.site in where.sites)
+        return [pool for offer in offers for pool in offer.pools if pool.each(shape)]
 
     def pool_of(self, node: str) -> Pool | None:
         """Return the index in which a node stands; None before its pool's index was made."""
@@ -285,6 +292,7 @@ class Fleet:
         """The nodes of a pool change: its index is made anew when somebody asks."""
         self._offering.clear()
         self._could.clear()
+        self._domains.clear()
         self._stale.add(key)
         pool = self._pools.pop(key, None)
         for node in pool.tree.nodes if pool is not None else ():
@@ -303,21 +311,33 @@ class Fleet:
                 most >= count
                 for offer in self._offers(shape)
                 if where.sites is None or offer.site in where.sites
-                for most in _most_together(offer.pools, shape, level, are_drained_counted).values()
+                for most in self._most_together(offer.pools, shape, level, are_drained_counted).values()
             )
         return known
 
+    def _most_together(
+        self, pools: Sequence[Pool], shape: NodeShape, level: Level | None, are_drained_counted: bool
+    ) -> dict[str, int]:
+        """Return how many tasks of a shape each domain holds with nothing else on it."""
+        most: dict[str, int] = {}
+        for pool in pools:
+            each = pool.each(shape)
+            if each:
+                for name, nodes in self._nodes_in(pool, level, are_drained_counted).items():
+                    most[name] = most.get(name, 0) + nodes * each
+        return most
 
-def _most_together(pools: Sequence[Pool], shape: NodeShape, level: Level | None, are_drained_counted: bool) -> dict[str, int]:
-    """Return how many tasks of a shape each domain holds with nothing else on it; the answer is remembered by who asks."""
-    most: dict[str, int] = {}
-    for pool in pools:
-        each = pool.each(shape)
-        for node in pool.tree.nodes:
-            if not node.removed and (are_drained_counted or node.available):
-                name = domain_of(node, level) if level is not None else ""
-                most[name] = most.get(name, 0) + each
-    return most
+    def _nodes_in(self, pool: Pool, level: Level | None, are_drained_counted: bool) -> dict[str, int]:
+        """Return how many nodes of a pool stand in each domain; the answer is remembered until nodes come, go or change."""
+        question = (pool, level, are_drained_counted)
+        known = self._domains.get(question)
+        if known is None:
+            known = self._domains[question] = {}
+            for node in pool.tree.nodes:
+                if not node.removed and (are_drained_counted or node.available):
+                    name = domain_of(node, level) if level is not None else ""
+                    known[name] = known.get(name, 0) + 1
+        return known
 
 
 def _suits(node: Node, shape: NodeShape, where: Where) -> bool:

@@ -57,6 +57,19 @@ class Pool:
         """Return whether a task takes all GPUs of a node."""
         return shape.gpus == self.kind.gpus > 0 and shape.gpu_milli == WHOLE and not shape.mig
 
+    def free(self) -> tuple[int, int, int]:
+        """Return what is free on all nodes together: thousandths of a core, MiB, whole GPUs."""
+        idle, kind = self.free_whole(), self.kind
+        cpu_milli, memory_mib, gpus = idle * kind.cpu_milli, idle * kind.memory_mib, idle * kind.gpus
+        for dates in self.used.values():
+            for states in dates.values():
+                for state, mask in states.items():
+                    count = mask.bit_count()
+                    cpu_milli += count * state.cpu_milli
+                    memory_mib += count * state.memory_mib
+                    gpus += count * state.gpus
+        return cpu_milli, memory_mib, gpus
+
     def free_whole(self) -> int:
         """Return how many nodes take work now and have nothing on them."""
         return sum(self.idle[date].total for date in self.dates)

@@ -124,9 +124,10 @@ class Line:
         if self._shortest[at] == entry[3]:
             self._shortest[at] = _shortest_of(block)
 
-    def first(self) -> Entry:
-        """Return the first entry."""
-        return self._firsts[0]
+    @property
+    def shortest(self) -> int:
+        """Return the length of its shortest job."""
+        return self._shortest[0] if len(self._shortest) == 1 else min(self._shortest)
 
     def before(self, entry: Entry) -> int:
         """Return how many entries stand before this one."""
@@ -159,9 +160,12 @@ Tier = tuple[int, int]
 class Queue:
     """Waiting jobs by class, leaf and request, so that a cycle's cost follows the requests and not the jobs."""
 
-    __slots__ = ("_members", "_tiers")
+    __slots__ = ("_counts", "_members", "_requests", "_tiers", "_waiting")
 
     def __init__(self) -> None:
+        self._counts: dict[tuple[Tier, str], int] = {}
+        self._requests: dict[Request, Request] = {}
+        self._waiting: dict[Request, int] = {}
         self._tiers: dict[Tier, dict[str, dict[Request, Line]]] = {}
         self._members: dict[str, tuple[Tier, str, Request, Entry]] = {}
 
@@ -176,12 +180,15 @@ class Queue:
         require(job not in self._members, "a job waits at one place of the queue")
         tier = key[:2]
         entry = (served_ms, key[2], job, length_ms)
+        group = self._requests.setdefault(group, group)
         lines = self._tiers.setdefault(tier, {}).setdefault(leaf, {})
         line = lines.get(group)
         if line is None:
             line = lines[group] = Line(group)
         self._members[job] = (tier, leaf, line.request, entry)
         line.add(entry)
+        self._counts[tier, leaf] = self._counts.get((tier, leaf), 0) + 1
+        self._waiting[group] = self._waiting.get(group, 0) + 1
 
     def remove(self, job: str) -> None:
         """Take a job out; nothing happens where it is not in the queue."""
@@ -193,18 +200,20 @@ class Queue:
         lines = leaves[leaf]
         line = lines[group]
         line.remove(entry)
+        self._counts[tier, leaf] -= 1
+        self._waiting[group] -= 1
+        if not self._waiting[group]:
+            del self._waiting[group], self._requests[group]
         if not line:
             del lines[group]
             if not lines:
-                del leaves[leaf]
+                del leaves[leaf], self._counts[tier, leaf]
                 if not leaves:
                     del self._tiers[tier]
 
     def requests(self) -> Iterator[Request]:
-        """Yield what is asked for, each as often as there are leaves and tiers with it."""
-        for leaves in self._tiers.values():
-            for lines in leaves.values():
-                yield from lines
+        """Yield what is asked for, each once."""
+        return iter(self._requests)
 
     def precedes(self, job: str, other: str, ranks: Ranks) -> bool:
         """Return whether a waiting job stands before another one."""
@@ -224,15 +233,10 @@ class Queue:
         """Return how many waiting jobs stand before this one, as leaves are ranked now."""
         tier, leaf, _, entry = self._members[job]
         rank = ranks.rank(leaf)
-        ahead = 0
-        for other, leaves in self._tiers.items():
-            if other > tier:
-                continue
-            for name, lines in leaves.items():
-                if other < tier or (name != leaf and ranks.rank(name) < rank):
-                    ahead += sum(map(len, lines.values()))
-                elif name == leaf:
-                    ahead += sum(line.before(entry) for line in lines.values())
+        ahead = sum(line.before(entry) for line in self._tiers[tier][leaf].values())
+        for (other, name), count in self._counts.items():
+            if other < tier or (other == tier and name != leaf and ranks.rank(name) < rank):
+                ahead += count
         return ahead
 
     def in_order(self, jobs: list[str], ranks: Ranks) -> Iterator[tuple[str, Request]]:
@@ -279,6 +283,8 @@ def _by_rank(
 def _merged(lines: dict[Request, Line], longest: Mapping[Request, int]) -> Iterator[tuple[str, Request]]:
     frontier: list[tuple[Entry, Iterator[Entry], Request]] = []
     for request, line in lines.items():
+        if line.shortest > longest.get(request, ANY_LENGTH):
+            continue
         entries = line.within(longest)
         first = next(entries, None)
         if first is not None:
