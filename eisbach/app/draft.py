@@ -21,9 +21,10 @@ class Draft:
 
     __slots__ = ("_replies", "batch", "bodies", "context", "frontier", "is_broken", "state")
 
-    def __init__(self, state: FactoryState, frontier: Frontier, context: Context) -> None:
+    def __init__(self, state: FactoryState, frontier: Frontier, context: Context, batch: Batch | None = None) -> None:
+        """`batch` is an empty one that is used again, None for a new one."""
         self.state, self.frontier, self.context = state, frontier, context
-        self.batch = Batch()
+        self.batch = batch if batch is not None else Batch()
         self.bodies: list[Body] = []
         self.is_broken = False
         self._replies: dict[tuple[str, str], Reply] = {}
@@ -31,8 +32,13 @@ class Draft:
     @property
     def is_empty(self) -> bool:
         """Return whether there is nothing to write."""
+        return not self.bodies and self.has_empty_batch
+
+    @property
+    def has_empty_batch(self) -> bool:
+        """Return whether nothing of it is to be written: a store that keeps nothing gets the same batch again."""
         batch = self.batch
-        is_written = self.bodies or batch.events or batch.replies or batch.head or batch.snapshot or batch.erased
+        is_written = batch.events or batch.texts or batch.replies or batch.head or batch.snapshot or batch.erased
         return not is_written and batch.replies_kept_from_ms is None
 
     def take(self, decision: Decision) -> None:

@@ -89,13 +89,11 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     money = state.accounts[job.job]
     charged_ms = min(held_ms, job.remaining_ms + job.grace_ms) if is_charged else 0
     amount = min(charge_of(money.earlier_weight + money.price * charged_ms, money.charged), money.reserved)
-    transfers = _movement(money, amount)
-    if is_over:
-        transfers += release(state, money.project, money.period, money.reserved - amount)
+    transfers = as_tuples(_movement(money, amount))
+    if is_over and money.reserved != amount:
+        transfers += as_tuples(release(state, money.project, money.period, money.reserved - amount))
     charged = money.attempt_charged + amount
-    return Settlement(
-        charged_ms, charged, money.earlier_charged + charged, money.earlier_ms + charged_ms, as_tuples(transfers)
-    )
+    return Settlement(charged_ms, charged, money.earlier_charged + charged, money.earlier_ms + charged_ms, transfers)
 
 
 def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -> UsageSettled | None:

@@ -30,7 +30,7 @@ from eisbach.ports.clock import Clock
 from eisbach.ports.crash import armed, reached
 from eisbach.ports.ids import Ids
 from eisbach.ports.signer import Signer
-from eisbach.ports.store import LeadershipLost, Reply, Store, StoreFull, StoreUnavailable
+from eisbach.ports.store import Batch, LeadershipLost, Reply, Store, StoreFull, StoreUnavailable
 
 log = logging.getLogger("eisbach.applier")
 
@@ -67,6 +67,7 @@ class Writer:
         self.failure: str = ""
         self.is_adrift = False
         """whether the state is not what the store holds; until `find_state` worked nothing is decided"""
+        self._spare: Batch | None = None
         self._head_ms = 0
         self._head_size = -1
         self._snapshot_seq = -1
@@ -80,7 +81,8 @@ class Writer:
 
     def write(self, asked: Sequence[Asked], *, snapshot: bool = False) -> tuple[list[Any], bool]:
         """Decide, commit, and return the answers that may be given now, in order, and whether more is due."""
-        draft = Draft(self.state, self.frontier, Context(self.now(), self._ids, self.epoch, self._store.keeps))
+        draft = Draft(self.state, self.frontier, Context(self.now(), self._ids, self.epoch, self._store.keeps), self._spare)
+        self._spare = None
         try:
             answers: list[Any] = [self._decide(draft, command, key) for command, key in asked]
             is_more_due = self._admit(draft)
@@ -176,6 +178,8 @@ class Writer:
             self._head_ms, self._head_size, self.is_head_due = now, draft.batch.head[0], False
         if draft.batch.snapshot is not None:
             self._snapshot_seq = draft.batch.snapshot[0]
+        if draft.has_empty_batch:
+            self._spare = draft.batch
         self.failure = ""
         try:
             self.on_commit(draft)

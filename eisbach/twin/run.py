@@ -3,7 +3,9 @@
 At one instant come first the ends of work, then what happens to nodes, then bookings, then submissions.
 """
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -21,6 +23,8 @@ from eisbach.twin.result import Result
 from eisbach.twin.workload import Work
 from eisbach.twin.world import World
 
+COLLECT_AFTER = (200_000, 20, 100)
+"""Thresholds of Python's collector while a world runs (gc.set_threshold)."""
 NO_GRACE = CheckpointRule(grace_ms=0)
 
 
@@ -59,6 +63,31 @@ def run(
 
     Work is submitted `submit_ms` after the instant at which the world stands now.
     """
+    with _collecting_rarely():
+        return _run(world, workload, acts, rounds, until_ms, after_instant)
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Leave what is there to itself and look for cycles rarely: events make none, and a search walks over all that lives."""
+    thresholds = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.unfreeze()
+
+
+def _run(
+    world: World,
+    workload: Iterable[Work],
+    acts: Iterable[Act],
+    rounds: Sequence[Every],
+    until_ms: int | None,
+    after_instant: Callable[[World], object],
+) -> Result:
     figures = Figures(world)
     begin_ms = int(world.now)
     arrivals, happenings = _Next(iter(workload), lambda work: begin_ms + work.submit_ms), _Next(iter(acts), lambda act: act.at_ms)
@@ -83,6 +112,7 @@ def run(
                 world.rest()
                 due[one] = at_ms + one.period_ms
         after_instant(world)
+    world.decide(())  # what has begun to run stands in the log before it is counted
     return figures.result()
 
 
