@@ -14,7 +14,7 @@ from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.ranking import Ranking
 from eisbach.core.jobs.request import WHOLE, NodeShape
-from eisbach.core.scheduling.rank import Chance, Gradient
+from eisbach.core.scheduling.rank import BestFit, Chance, Gradient
 from eisbach.twin.pack_files import Pod
 
 DEMAND_PERCENT = 130
@@ -33,7 +33,7 @@ class Packed:
 
 RANKINGS: Mapping[str, Callable[[Sequence[Pod], int], Ranking]] = {
     "fgd": lambda pods, seed: Gradient(typical_of(pods)),
-    "bestfit": lambda pods, seed: Ranking(),
+    "bestfit": lambda pods, seed: BestFit(seed),
     "random": lambda pods, seed: Chance(seed),
 }
 """The rankings by the name of their policy."""

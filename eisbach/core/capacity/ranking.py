@@ -3,6 +3,8 @@
 Answers are kept by what is free on a node, so equal nodes and equal questions cost one look-up.
 """
 
+from collections.abc import Mapping
+
 from eisbach.core.capacity.fit import Kind, NodeState, after, gpus_to_choose
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
@@ -56,6 +58,9 @@ class Ranking:
         """Forget all answers: what they rest on has changed."""
         self._answers.clear()
         self._size = 0
+
+    def learn(self, typical: Mapping[NodeShape, int]) -> None:
+        """Take this as the usual workload, with how often each shape comes; best fit has no use for it."""
 
     def cost(self, kind: Kind, before: NodeState, afterwards: NodeState) -> int:
         """Return what it costs that a node goes from one state to another; only the order counts."""

@@ -2,9 +2,10 @@
 
 Source: Q. Weng, L. Yang, Y. Yu, W. Wang, X. Tang, G. Yang, L. Zhang, "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with
 Fragmentation Gradient Descent", USENIX ATC 2023: a GPU's free part is a fragment for a task that cannot use it, and a node's
-fragmentation is the sum over all tasks, weighed by how often they come. A task goes where it adds least. Here memory counts as
-cores do. What differs by less than a step is equal, and of equals the node with the least left takes the task, as in best fit:
-exact gradients pack worse (benchmarks/packing.py), for the usual workload is only what usually comes.
+fragmentation is the sum over all tasks, weighed by how often they come. A task goes where it adds least. Scores are whole
+hundredths of a sigmoid, as in the paper's simulator (hkust-adsl/kubernetes-scheduler-simulator, FGDScore). Here memory counts as
+cores do, and of equals the node with the least left takes the task, where the simulator draws one: that packs best, better than
+exact gradients too (benchmarks/packing.py), for the usual workload is only what usually comes.
 """
 
 from bisect import bisect_right
@@ -13,34 +14,39 @@ from itertools import accumulate
 
 from eisbach.core.capacity.fit import Kind, NodeState, mig_start
 from eisbach.core.capacity.inventory import is_flavour
-from eisbach.core.capacity.ranking import Ranking, room_left
+from eisbach.core.capacity.ranking import CPU_MILLI_OF_LARGEST, GPU_MILLI_OF_LARGEST, Ranking, room_left
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
 MASK_64 = (1 << 64) - 1
 _ROOM_BITS = 40
 """More bits than what is left of a node has: fragmentation decides, what is left only among equals."""
 _SLICES = 8
-STEP_MILLI = 40
-"""Thousandths of a GPU by which fragmentation must differ to count: one level of the simulator of the paper, whose scores are whole
-hundredths of a sigmoid."""
+_UPPER = (
+    40, 80, 120, 160, 201, 241, 282, 323, 364, 405, 447, 490, 532, 575,
+    619, 663, 708, 754, 800, 847, 895, 944, 995, 1046, 1099, 1153, 1208, 1266,
+    1325, 1386, 1450, 1516, 1586, 1658, 1735, 1815, 1901, 1992, 2091, 2197, 2314, 2442,
+    2587, 2752, 2944, 3178, 3476, 3892, 4595,
+)
+LEVELS = (*(-one for one in reversed(_UPPER)), 0, *_UPPER)
+"""By how many thousandths of a GPU fragmentation must fall for a score of 1, 2, ... 99 hundredths: 1000 ln(k / (100 - k)), rounded."""
 
 
 class Gradient(Ranking):
     """Fragmentation gradient descent. `typical` are the shapes of the usual workload with how often each comes."""
 
-    __slots__ = ("_step", "_tables", "_typical", "_usable")
+    __slots__ = ("_many", "_tables", "_typical", "_usable")
 
     def __init__(self, typical: Mapping[NodeShape, int]) -> None:
         super().__init__()
         self._typical = dict(typical)
-        self._step = max(1, sum(typical.values()) * STEP_MILLI)
+        self._many = max(1, sum(typical.values()))
         self._tables: dict[Kind, _Table] = {}
         self._usable: dict[tuple[Kind, NodeState], int] = {}
 
     def learn(self, typical: Mapping[NodeShape, int]) -> None:
         """Take another workload as the usual one."""
         self._typical = dict(typical)
-        self._step = max(1, sum(typical.values()) * STEP_MILLI)
+        self._many = max(1, sum(typical.values()))
         self._tables.clear()
         self.forget()
 
@@ -50,9 +56,12 @@ class Gradient(Ranking):
         self._usable.clear()
 
     def cost(self, kind: Kind, before: NodeState, afterwards: NodeState) -> int:
-        """Return what becomes a fragment: by how much less of the node the usual tasks could use; then what is left."""
+        """Return how badly fragmentation falls, in hundredths; then how much is left, that of GPUs counted twice."""
+        left = free_milli(afterwards)
         lost = self.usable(kind, before) - self.usable(kind, afterwards)
-        return (lost // self._step << _ROOM_BITS) + room_left(afterwards)
+        fallen = free_milli(before) - left - lost // self._many
+        room = afterwards.cpu_milli * GPU_MILLI_OF_LARGEST + 2 * left * CPU_MILLI_OF_LARGEST
+        return (-bisect_right(LEVELS, fallen) << _ROOM_BITS) + room
 
     def usable(self, kind: Kind, state: NodeState) -> int:
         """Return how many thousandths of free GPUs a usual task could use, added up over all of them as often as they come."""
@@ -95,7 +104,7 @@ class _Table:
             if left > 0:
                 total += left * of_parts[bisect_right(self._parts, left)]
             else:
-                free = (_SLICES - (-left).bit_count()) * WHOLE // _SLICES
+                free = _free_of_cut(left)
                 for mig, count in zip(self._slices, of_slices, strict=True):
                     if count and mig_start(self._kind.flavour, mig, -left) is not None:
                         total += free * count
@@ -116,6 +125,15 @@ class _Table:
             elif shape.gpus <= self._kind.gpus:
                 whole[shape.gpus] += count
         return list(accumulate(parts)), list(accumulate(whole)), slices
+
+
+def free_milli(state: NodeState) -> int:
+    """Return how many thousandths of a node's GPUs are free; of one cut into slices the part of its memory."""
+    return state.gpus * WHOLE + sum(left if left > 0 else _free_of_cut(left) for left in state.parts)
+
+
+def _free_of_cut(left: int) -> int:
+    return (_SLICES - (-left).bit_count()) * WHOLE // _SLICES
 
 
 class Chance(Ranking):
@@ -149,3 +167,17 @@ class Chance(Ranking):
             return best
         holding = [left for left in state.parts if left >= shape.gpu_milli] + [WHOLE] * state.gpus
         return holding[self.draw(len(holding))]
+
+
+class BestFit(Chance):
+    """Best fit as the simulator of the paper has it: scores in whole hundredths of the largest node, one of equals by chance."""
+
+    __slots__ = ()
+
+    def cost(self, kind: Kind, before: NodeState, afterwards: NodeState) -> int:
+        """Return how much is left, in hundredths of the largest node."""
+        return room_left(afterwards) * 100 // (2 * CPU_MILLI_OF_LARGEST * GPU_MILLI_OF_LARGEST)
+
+    def gpu(self, kind: Kind, shape: NodeShape, state: NodeState, best: int) -> int:
+        """Return the GPU of which least is left."""
+        return best

@@ -1,0 +1,40 @@
+"""The usual workload: what was submitted so far, older submissions counting less. Fragmentation is measured by it (rank.py)."""
+
+from dataclasses import dataclass, field
+
+from eisbach.core.jobs.request import NodeShape
+
+SHAPES_MAX = 256
+"""Different shapes that are counted; one more, and all counts are halved and what comes once is forgotten."""
+COUNT_MAX = 65_536
+"""Tasks that are counted before all counts are halved, so that what is usual follows what is submitted."""
+LEARNT_AFTER = 64
+"""Tasks after which the usual workload is looked at again; later it takes a quarter of all that are counted."""
+TASKS_MAX = 64
+"""Tasks of one gang that count: one large gang says little about what usually comes."""
+
+
+@dataclass(slots=True)
+class Typical:
+    """Counts of tasks by shape, `learnt` as they were when they were last looked at, and how many came since."""
+
+    counts: dict[NodeShape, int] = field(default_factory=dict)
+    learnt: dict[NodeShape, int] = field(default_factory=dict)
+    since: int = 0
+
+    def note(self, shape: NodeShape, tasks: int) -> bool:
+        """Count the tasks of a job that was submitted; return whether `learnt` is another one now."""
+        if not shape.gpus:
+            return False
+        counts, tasks = self.counts, min(tasks, TASKS_MAX)
+        counts[shape] = counts.get(shape, 0) + tasks
+        self.since += tasks
+        if self.since < LEARNT_AFTER:
+            return False
+        total = sum(counts.values())
+        if total > COUNT_MAX or len(counts) > SHAPES_MAX:
+            self.counts = {one: count // 2 for one, count in counts.items() if count > 1}
+        if self.since * 4 < total:
+            return False
+        self.learnt, self.since = dict(self.counts), 0
+        return True
