@@ -225,6 +225,7 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
     state.accounts[body.job] = JobAccount(
         body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
     )
+    state.scheduler.note_submitted(job)
     state.scheduler.add(job)
     state.totals["submitted"] = state.totals.get("submitted", 0) + 1
 

@@ -25,6 +25,7 @@ from eisbach.core.billing.price_book import PriceBook
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.ledger.post import Ledger
+from eisbach.core.scheduling.typical import SavedTypical, Typical
 
 
 class NodeRecord(msgspec.Struct, frozen=True):
@@ -91,6 +92,7 @@ class Saved(msgspec.Struct, frozen=True):
     booking: BookingState
     shares: SharesState
     usage: tuple[int, int, dict[str, str]] = (0, 0, {})
+    typical: SavedTypical = ([], [], 0)
 
 
 FORMAT = 7
@@ -133,6 +135,7 @@ def encode_state(state: FactoryState) -> bytes:
         booking=state.booking,
         shares=state.shares,
         usage=state.scheduler.fair_share.saved(),
+        typical=state.scheduler.typical.saved(),
     )
     return _encoder.encode(saved)
 
@@ -174,6 +177,8 @@ def decode_state(data: bytes) -> FactoryState:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))
     grow_tree(state)
     state.scheduler.fair_share.restore(saved.usage)
+    state.scheduler.typical = Typical.restored(saved.typical)
+    state.scheduler.fleet.ranking.learn(state.scheduler.typical.learnt)
     for record in saved.nodes:
         renew_available(state, record.node)
     restore_agenda(state)

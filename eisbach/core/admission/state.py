@@ -18,6 +18,8 @@ from eisbach.core.scheduling.fair_share import FairShare, Standing
 from eisbach.core.scheduling.order import OrderKey, Queue, Request, order_key, served_as_of
 from eisbach.core.scheduling.policy import DEFAULT, Policy
 from eisbach.core.scheduling.promise import TOLERANCE_MS, Given
+from eisbach.core.scheduling.rank import Gradient
+from eisbach.core.scheduling.typical import Typical
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 
@@ -108,7 +110,7 @@ class SchedulerState:
     """Jobs that have not ended, and the indexes over them."""
 
     jobs: dict[str, ActiveJob] = field(default_factory=dict)
-    fleet: Fleet = field(default_factory=Fleet)
+    fleet: Fleet = field(default_factory=lambda: Fleet(Gradient({})))
     queue: Queue = field(default_factory=Queue)
     holding: dict[str, ActiveJob] = field(default_factory=dict)
     """attempt id -> its job, for all that hold shares"""
@@ -117,6 +119,8 @@ class SchedulerState:
     delayed: list[tuple[int, str]] = field(default_factory=list)
     """heap of (instant, job) that may not start before"""
     fair_share: FairShare = field(default_factory=FairShare)
+    typical: Typical = field(default_factory=Typical)
+    """the usual workload, by which the fleet knows what fragments it"""
     power_caps: dict[str, int] = field(default_factory=dict)
     """site -> the milliwatt that its racks may draw at most, for those that are capped"""
     policy: Policy = DEFAULT
@@ -140,6 +144,11 @@ class SchedulerState:
 
     def __post_init__(self) -> None:
         self.calendar = Calendar(self.fleet)
+
+    def note_submitted(self, job: ActiveJob) -> None:
+        """A job is new: what it asks for first is part of the usual workload."""
+        if self.typical.note(job.shapes[0], job.nodes):
+            self.fleet.ranking.learn(self.typical.learnt)
 
     def add(self, job: ActiveJob) -> None:
         """Add a job, as found in the log or in a snapshot, to all indexes."""

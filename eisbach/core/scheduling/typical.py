@@ -14,13 +14,28 @@ TASKS_MAX = 64
 """Tasks of one gang that count: one large gang says little about what usually comes."""
 
 
+SavedTypical = tuple[list[tuple[NodeShape, int]], list[tuple[NodeShape, int]], int]
+"""Counts, what was learnt, and how many came since."""
+
+
 @dataclass(slots=True)
 class Typical:
-    """Counts of tasks by shape, `learnt` as they were when they were last looked at, and how many came since."""
+    """Counts of tasks by shape, `total` of them, `learnt` as they were when last looked at, and how many came `since`."""
 
     counts: dict[NodeShape, int] = field(default_factory=dict)
     learnt: dict[NodeShape, int] = field(default_factory=dict)
+    total: int = 0
     since: int = 0
+
+    def saved(self) -> SavedTypical:
+        """Return all of it as plain values."""
+        return list(self.counts.items()), list(self.learnt.items()), self.since
+
+    @classmethod
+    def restored(cls, saved: SavedTypical) -> "Typical":
+        """Return what was saved."""
+        counts, learnt, since = saved
+        return cls(dict(counts), dict(learnt), sum(count for _, count in counts), since)
 
     def note(self, shape: NodeShape, tasks: int) -> bool:
         """Count the tasks of a job that was submitted; return whether `learnt` is another one now."""
@@ -29,12 +44,11 @@ class Typical:
         counts, tasks = self.counts, min(tasks, TASKS_MAX)
         counts[shape] = counts.get(shape, 0) + tasks
         self.since += tasks
-        if self.since < LEARNT_AFTER:
-            return False
-        total = sum(counts.values())
-        if total > COUNT_MAX or len(counts) > SHAPES_MAX:
+        self.total += tasks
+        if self.total > COUNT_MAX or len(counts) > SHAPES_MAX:
             self.counts = {one: count // 2 for one, count in counts.items() if count > 1}
-        if self.since * 4 < total:
+            self.total = sum(self.counts.values())
+        if self.since < LEARNT_AFTER or self.since * 4 < self.total:
             return False
         self.learnt, self.since = dict(self.counts), 0
         return True
