@@ -138,8 +138,13 @@ def _ended(state: FactoryState, seq: int, at_ms: int, body: ClosureEnded) -> Non
     if not closure.has_begun:
         state.scheduler.agenda.reopen(closure.nodes, closure.from_ms)
         return
+    others = [(one.closure, frozenset(one.nodes)) for one in state.health.closures.values() if one.has_begun]
     for name in closure.nodes:
-        del state.health.closed[name]
+        following = next((other for other, nodes in others if name in nodes), None)  # one that begins as this one ends
+        if following is not None:
+            state.health.closed[name] = following
+        else:
+            state.health.closed.pop(name, None)
         renew_available(state, name)
 
 

@@ -207,6 +207,22 @@ def test_windows_that_overlap_on_a_node_are_refused_and_those_beside_each_other_
     check_all(two)
 
 
+@pytest.mark.parametrize("slept_ms", [0, 2 * HOUR_MS])
+@pytest.mark.parametrize("later_first", [False, True])
+def test_a_window_that_begins_as_another_ends_keeps_the_node_closed(two, later_first, slept_ms):
+    hours = (2, 1) if later_first else (1, 2)
+    for after in hours:
+        close(two, "n1", after_ms=after * HOUR_MS, length_ms=HOUR_MS)
+    two.clock.advance(slept_ms)
+    two.settle()
+    two.pass_time(2 * HOUR_MS + MINUTE_MS - slept_ms)
+    assert available(two) == ["n2"]
+    check_all(two)
+    two.pass_time(HOUR_MS)
+    assert available(two) == ["n1", "n2"]
+    check_all(two)
+
+
 def test_nodes_that_nobody_knows_have_no_window(two):
     assert close(two, "n9", after_ms=HOUR_MS, length_ms=HOUR_MS).reason is Reason.NOT_FOUND
     assert close(two, after_ms=HOUR_MS, length_ms=HOUR_MS).reason is Reason.INVALID_ARGUMENT
