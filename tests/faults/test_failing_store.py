@@ -176,7 +176,6 @@ def test_a_mailbox_that_fails_stops_nobody(threaded):
 
 def test_more_than_one_plan_is_carried_out_without_any_request(tmp_path, monkeypatch):
     monkeypatch.setattr("eisbach.core.admission.cycle.STARTS_MAX", 2)
-    monkeypatch.setattr("eisbach.app.admit_jobs.STARTS_MAX", 2)
     factory = new_factory(tmp_path)
     futures: list[Future[Any]] = [factory.app.perform(submission(factory)) for _ in range(7)]
     factory.app.applier.start()
