@@ -22,8 +22,8 @@ NODES, RACK, ROW = 1250, 8, 16
 NOW = 29_700_000
 SIZES = (1, 1, 2, 2, 4, 4, 8, 8, 16, 32)
 HOURS = (6, 12, 24, 48, 72, 168)
-PAUSE = 0.8
-"""Pauses come on top of what racks of unlike bookings leave between them."""
+MEAN = sum(HOURS) * 60 // len(HOURS)
+"""Minutes of a booking, on average; the pauses between bookings follow from it and the fill."""
 
 
 def main() -> None:
@@ -80,25 +80,32 @@ def main() -> None:
 
 
 def fill(calendar: Calendar, names: list[str], chance: random.Random, bookings: int, share: float) -> tuple[int, float]:
-    """Enter so many bookings, each on the racks that are free first, after a pause; return the horizon in minutes and the fill."""
-    racks = [(NOW, names[at : at + RACK]) for at in range(0, len(names), RACK)]
-    free_from = dict.fromkeys(names, NOW)
+    """Enter so many bookings, each on the block of nodes that is free first; return the horizon in minutes and the fill."""
+    free: list[tuple[int, int, tuple[str, ...]]] = [(NOW, at, block) for at, block in enumerate(blocks(names, chance))]
+    heapq.heapify(free)
     booked: list[tuple[int, int, int]] = []
     for number in range(bookings):
-        size, minutes = chance.choice(SIZES), chance.choice(HOURS) * 60
-        taken = [heapq.heappop(racks) for _ in range(-(-size // RACK))]
-        chosen = sorted((name for _, rack in taken for name in rack), key=free_from.__getitem__)[:size]
-        begin = max(free_from[name] for name in chosen) + int(chance.expovariate(1 / (minutes * (1 - share) * PAUSE)))
-        entry = Entry(EntryKind.BOOKING, f"b{number}", begin * MINUTE_MS, (begin + minutes) * MINUTE_MS, tuple(chosen))
-        calendar.add(entry)
-        booked.append((begin, begin + minutes, size))
-        for name in chosen:
-            free_from[name] = begin + minutes
-        for _, rack in taken:
-            heapq.heappush(racks, (min(free_from[name] for name in rack), rack))
-    horizon = min(free_from.values())
-    used = sum((min(end, horizon) - begin) * size for begin, end, size in booked if begin < horizon)
+        since, at, block = heapq.heappop(free)
+        minutes = chance.choice(HOURS) * 60
+        begin = since + int(chance.expovariate(share / (MEAN * (1 - share))))
+        calendar.add(Entry(EntryKind.BOOKING, f"b{number}", begin * MINUTE_MS, (begin + minutes) * MINUTE_MS, block))
+        booked.append((begin, begin + minutes, len(block)))
+        heapq.heappush(free, (begin + minutes, at, block))
+    horizon = free[0][0]
+    used = sum(max(0, min(end, horizon) - begin) * size for begin, end, size in booked)
     return horizon - NOW, used / (len(names) * (horizon - NOW))
+
+
+def blocks(names: list[str], chance: random.Random) -> list[tuple[str, ...]]:
+    """Return all nodes in blocks of the sizes that bookings have, the larger ones whole racks."""
+    found: list[tuple[str, ...]] = []
+    at = 0
+    while at < len(names):
+        fitting = [size for size in SIZES if at % min(size, RACK) == 0 and at + size <= len(names)]
+        size = chance.choice(fitting)
+        found.append(tuple(names[at : at + size]))
+        at += size
+    return found
 
 
 if __name__ == "__main__":

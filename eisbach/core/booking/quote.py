@@ -9,13 +9,11 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from eisbach.core.booking.rates import Rates
-from eisbach.core.booking.timetable import Ask, Stand, Window, choose, free_at, windows
+from eisbach.core.booking.timetable import NEAR, Ask, Stand, Window, choose, free_at, windows
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 
 OPTIONS_MAX = 5
 PERMILLE = 1000
-NEAR = 14 * 24 * 60
-"""Minutes that are searched first; the rest only where its lowest price or carbon of all is below the best found so far."""
 APART = 60
 """Options of one site begin at least so many minutes apart: nobody chooses between two of the same hour."""
 
@@ -116,7 +114,10 @@ def options(
 
 
 def _windows(offer: Offer, ask: Ask, ready: Mapping[str, int], closed: Collection[str]) -> list[Window]:
-    """Return the starts at a stand, but of the later ones only where one of them could be better than all of the near ones."""
+    """Return the starts at a stand: those near, and the later ones only where one of them could be better than all of these.
+
+    The bound is the lowest price, and carbon, that any of them would have if all nodes were free.
+    """
     near = replace(ask, last=min(ask.last, ask.first + NEAR))
     found = windows(offer.stand, near, ready, closed)
     if near.last == ask.last:

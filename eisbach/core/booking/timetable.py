@@ -5,6 +5,8 @@ integers below 2^30 fastest). A query costs one pass over the gaps that are long
 themselves are only computed anew for nodes whose entries changed.
 """
 
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +16,9 @@ from eisbach.core.vocabulary.quantities import MINUTE_MS
 
 FOREVER = 2**30 - 1
 """The end of the last gap, in minutes: beyond any window that may be asked for."""
+
+NEAR = 14 * 24 * 60
+"""A span in minutes that holds only few gaps of each node."""
 
 LEVELS = ("nvlink", "rack", "row", "hall")
 """Levels of the topology below a site, the tightest first."""
@@ -45,10 +50,14 @@ class Stand:
     nodes: list[str] = field(default_factory=list)
     gaps: dict[str, list[Window]] = field(default_factory=dict)
     """node -> (from, until) in which no entry is, by their start"""
+    begins: dict[str, list[int]] = field(default_factory=dict)
+    """node -> the starts of its gaps: what is looked up in, since numbers compare faster than pairs"""
     longest: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
     """node -> (length, from, until) of the same, the longest first: a query stops at the first that is too short"""
     domains: dict[str, dict[str, str]] = field(default_factory=lambda: {level: {} for level in LEVELS})
     """level -> node -> the domain it stands in, unique within the site; nodes without one are left out"""
+    sizes: dict[str, Counter[str]] = field(default_factory=lambda: {level: Counter() for level in LEVELS})
+    """level -> how many nodes stand in each domain"""
 
 
 class Timetable:
@@ -65,6 +74,7 @@ class Timetable:
             stand.nodes.append(node.node)
             for level, domain in _domains_of(node):
                 stand.domains[level][node.node] = domain
+                stand.sizes[level][domain] += 1
             self._stand_of[node.node] = stand
         self.refresh(self._stand_of, calendar)
 
@@ -74,6 +84,7 @@ class Timetable:
             stand = self._stand_of.get(name)
             if stand is not None:
                 gaps = stand.gaps[name] = _gaps(calendar, name)
+                stand.begins[name] = [start for start, _ in gaps]
                 stand.longest[name] = sorted(((end - start, start, end) for start, end in gaps), reverse=True)
 
 
@@ -115,34 +126,48 @@ def _starts_by_domain(
     stand: Stand, ask: Ask, ready: Mapping[str, int], closed: Collection[str]
 ) -> list[tuple[list[int], list[int]]]:
     """Return for each domain with enough nodes the first and the last starts of their gaps, each sorted."""
-    length, first, last = ask.length, ask.first, ask.last
     domain_of = stand.domains[ask.within] if ask.within else None
+    sizes = stand.sizes[ask.within] if ask.within else {}
     by_domain: dict[str, tuple[list[int], list[int]]] = {}
-    for name in stand.nodes:
+    for name in stand.nodes if domain_of is None else domain_of:
         if name in closed:
             continue
-        if domain_of is None:
-            domain = ""
-        else:
-            known = domain_of.get(name)
-            if known is None:
-                continue
-            domain = known
-        firsts, lasts = by_domain.setdefault(domain, ([], []))
-        since = max(first, ready.get(name, 0))
-        for size, start, end in stand.longest[name]:
-            if size < length:
-                break
-            latest = end - length
-            begin = start if start > since else since
-            if begin <= latest and begin <= last:
-                firsts.append(begin)
-                lasts.append(latest if latest < last else last)
+        domain = "" if domain_of is None else domain_of[name]
+        if domain_of is not None and sizes[domain] < ask.nodes:
+            continue
+        known = by_domain.get(domain)
+        if known is None:
+            known = by_domain[domain] = ([], [])
+        _add_starts(stand, name, ask, max(ask.first, ready.get(name, 0)), known)
     found = [pair for pair in by_domain.values() if len(pair[0]) >= ask.nodes]
     for firsts, lasts in found:
         firsts.sort()
         lasts.sort()
     return found
+
+
+def _add_starts(stand: Stand, name: str, ask: Ask, since: int, known: tuple[list[int], list[int]]) -> None:
+    """Add the first and the last start in each gap of a node: of a near span by time, else by length."""
+    length, last = ask.length, ask.last
+    firsts, lasts = known
+    if last - ask.first <= NEAR:
+        begins = stand.begins[name]
+        at = bisect_right(begins, since) - 1
+        for start, end in stand.gaps[name][at if at > 0 else 0 : bisect_right(begins, last)]:
+            begin = start if start > since else since
+            latest = end - length
+            if begin <= latest and begin <= last:
+                firsts.append(begin)
+                lasts.append(latest if latest < last else last)
+        return
+    for size, start, end in stand.longest[name]:
+        if size < length:
+            return
+        latest = end - length
+        begin = start if start > since else since
+        if begin <= latest and begin <= last:
+            firsts.append(begin)
+            lasts.append(latest if latest < last else last)
 
 
 def _enough(firsts: Sequence[int], lasts: Sequence[int], nodes: int) -> list[Window]:
@@ -184,17 +209,14 @@ def _joined(found: list[Window]) -> list[Window]:
 
 def free_at(stand: Stand, ask: Ask, at: int, ready: Mapping[str, int], closed: Collection[str]) -> list[str]:
     """Return the nodes that are free from a minute for the length of the ask, in the order of the fleet."""
-    until = at + ask.length
+    until, begins, gaps = at + ask.length, stand.begins, stand.gaps
     found = []
     for name in stand.nodes:
         if name in closed or ready.get(name, 0) > at:
             continue
-        for start, end in stand.gaps[name]:
-            if start > at:
-                break
-            if end >= until:
-                found.append(name)
-                break
+        place = bisect_right(begins[name], at) - 1
+        if place >= 0 and gaps[name][place][1] >= until:
+            found.append(name)
     return found
 
 
@@ -205,6 +227,8 @@ def choose(stand: Stand, ask: Ask, free: Sequence[str]) -> tuple[tuple[str, ...]
     level `within` is passed, the site as far as it may be. In a domain that is larger than a rack whole free racks go first. None where they do not fit.
     """
     for level in LEVELS:
+        if not stand.domains[level] and level != ask.within:
+            continue
         in_domain = _by_domain(free, stand.domains[level])
         fitting = [(len(names), domain) for domain, names in in_domain.items() if len(names) >= ask.nodes]
         if fitting:

@@ -40,6 +40,7 @@ CAUSES = {
 }
 TYPED = {"project": "", "flavour": "", "nodes": "1", "length": "1d", "begin": "", "until": "", "within": ""}
 BOOKINGS_SHOWN = 50
+TICKS = {"de": "%d.%m.\n%Y", "en": "%b %d\n%Y"}
 
 
 def _project_of(form: Form) -> Place:
@@ -175,7 +176,7 @@ def _pool(call: Call, pool: Mapping[str, Any], until_ms: int) -> dict[str, Any]:
         }
         for what, label in words.items()
     ]  # fmt: skip
-    layout = {"height": 260, "xaxis": {"type": "date"}, "yaxis": {"title": {"text": call.speech.text(N_("nodes"))}, "rangemode": "tozero"}}
+    layout = {"height": 260, "xaxis": {"type": "date", "tickformat": TICKS.get(call.speech.language, TICKS["en"])}, "yaxis": {"title": {"text": call.speech.text(N_("nodes"))}, "rangemode": "tozero"}}
     rows = [
         [call.speech.instant(step["at_ms"]), *(call.speech.number(step[what]) for what in words)] for step in pool["steps"][:200]
     ]
