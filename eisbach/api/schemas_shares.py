@@ -66,3 +66,34 @@ class Branch(Told):
 
 class Shares(Told):
     items: list[Branch]
+
+
+class InPieces(Told):
+    """GPUs of a flavour at a site that are free on nodes of which others are held."""
+
+    site: str
+    simulated: bool
+    flavour: str
+    nodes: int
+    gpus: int
+    free_gpus: int
+    in_pieces_gpus: int
+    in_pieces_hour_micro_eur: int | None = Field(description="What these would cost in an hour by the list.")
+    in_pieces_hour_eur: str | None
+    together: dict[str, int] = Field(description="Idle nodes in the best domain of each level: the largest gang that starts there.")
+
+
+class MovedAside(Told):
+    """What moving spot aside was reckoned to bring in the last thirty days."""
+
+    times: int
+    moves: int
+    lost_gpu_milli_ms: int
+    gain_gpu_milli_ms: int
+    gain_micro_eur: int
+    gain_eur: str
+
+
+class Fragmentation(Told):
+    items: list[InPieces]
+    moves: MovedAside

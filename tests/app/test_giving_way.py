@@ -2,7 +2,7 @@
 
 import json
 
-from eisbach.app import create_project, defragment, explain_job, set_shares, submit_job
+from eisbach.app import create_project, defragment, explain_job, report_fragmentation, set_shares, submit_job
 from eisbach.app.commands import SYSTEM
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
@@ -141,9 +141,22 @@ def test_spot_moves_aside_for_a_gang_and_what_that_brings_is_on_record(tmp_path)
     (moved,) = json.loads(row["moved"])
     assert moved in (jobs[0], jobs[2])
     assert factory.store.row("jobs", moved)["charged"] == 0
+    told = report_fragmentation.moves(factory.store, factory.clock.now())
+    assert (told["times"], told["moves"], told["gain_micro_eur"]) == (1, 1, row["gain_micro_eur"])
     again = factory.restart()
     again.run_rounds(ROUND)
     assert again.store.rows("defragmentations", {}).rows[0]["seq"] == row["seq"], "nobody else has anything to gain"
+
+
+def test_what_is_in_pieces_is_counted_and_priced(tmp_path):
+    factory = a_factory(tmp_path, nodes=4)
+    for count in (1, 4):
+        factory.submit(gpus(count))
+    (found,) = factory.ask(report_fragmentation.question())
+    assert (found["gpus"], found["free_gpus"], found["in_pieces_gpus"]) == (16, 11, 3)
+    assert found["in_pieces_hour"] == 3 * 3_600_000
+    assert found["simulated"]
+    assert (found["together"]["rack"], found["together"]["hall"]) == (2, 2)
 
 
 def test_no_more_is_moved_in_an_hour_than_is_allowed(tmp_path, monkeypatch):

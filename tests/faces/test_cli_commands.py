@@ -32,6 +32,7 @@ READS = {
     "scheduler show": "eisbach.scheduler/1",
     "share list": "eisbach.shares/1",
     "quota list": "eisbach.quotas/1",
+    "report fragmentation": "eisbach.fragmentation/1",
     "org list": "eisbach.organisations/1",
     "project list": "eisbach.projects/1",
     "token list": "eisbach.tokens/1",
