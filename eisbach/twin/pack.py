@@ -2,7 +2,9 @@
 
 The protocol of FGD (Q. Weng et al., "Beware of Fragmentation", USENIX ATC 2023, section 6): all pods of a list, more of them
 drawn at random until they ask for 130 % of the GPUs, shuffled; what counts is how much of the GPUs is allocated when pods
-that ask for all of them have arrived. GPU parts, cores and memory all count; a part of a GPU stays on one.
+that ask for all of them have arrived. GPU parts, cores and memory all count; a part of a GPU stays on one. Nodes without GPUs
+take no part, as in the paper's simulator (its prepare_input.sh takes openb_node_list_gpu_node.yaml): pods without GPUs use cores
+and memory of the others.
 """
 
 import random
@@ -48,7 +50,8 @@ def pack(nodes: Sequence[Node], pods: Sequence[Pod], *, policy: str, seed: int) 
     """Place pods on nodes as the protocol says; the same seed gives every policy the same pods in the same order."""
     fleet = Fleet(RANKINGS[policy](pods, seed))
     for node in nodes:
-        fleet.add(node)
+        if node.gpus:
+            fleet.add(node)
     capacity = sum(node.gpus for node in nodes) * WHOLE
     arriving = arrivals(pods, capacity * DEMAND_PERCENT // 100, seed)
     asked = allocated = placed = 0
