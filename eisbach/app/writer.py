@@ -155,7 +155,7 @@ class Writer:
             draft.take(ended)
         while events := move_promises(self.state):
             draft.add_all(events)
-        while events := fund_next(self.state, draft.context):
+        while self.state.scheduler.unfunded and (events := fund_next(self.state, draft.context)):
             draft.add_all(events)
         events, plan = plan_attempts(self.state, draft.context)
         draft.add_all(events)

@@ -207,7 +207,8 @@ class SchedulerState:
         """The attempt runs, and its limit counts from now on."""
         job.running_ms, job.started_ms = since_ms, job_since_ms
         if job.state is not JobState.STOPPING:
-            check_transition(job.state, JobState.RUNNING)
+            if job.state is not JobState.STARTING:
+                check_transition(job.state, JobState.RUNNING)
             job.state = JobState.RUNNING
         self._expect(job)
 
