@@ -1,6 +1,6 @@
 """How much of the factory is sold and allocated now, and how busy it was: three figures, each with its definition.
 
-Sold is what somebody pays for now: held by attempts that are charged (commitments and bookings will count here too).
+Sold is what somebody pays for now: nodes of a booking whose window is open, and what attempts elsewhere hold that are charged.
 Allocated is what attempts hold, charged or not. Busy is what their processes really used: the engine measures CPU time
 of each attempt and says it at its end, so busy is told of work that has ended.
 """
@@ -53,12 +53,19 @@ def busy_of(application: "Application") -> Busy:
 
 def _held() -> Callable[[FactoryState, int], Sequence[Use]]:
     def ask(state: FactoryState, now: int) -> Sequence[Use]:
-        return [use for is_simulated in (False, True) for use in _uses(state, is_simulated)]
+        booked = booked_now(state, now)
+        return [use for is_simulated in (False, True) for use in _uses(state, booked, is_simulated)]
 
     return ask
 
 
-def _uses(state: FactoryState, is_simulated: bool) -> Sequence[Use]:
+def booked_now(state: FactoryState, now: int) -> frozenset[str]:
+    """Return the nodes of bookings whose window is open: their owners pay for all of them, whatever runs there."""
+    bookings = state.booking.bookings.values()
+    return frozenset(node for one in bookings if one.from_ms <= now < one.until_ms for node in one.nodes)
+
+
+def _uses(state: FactoryState, booked: frozenset[str], is_simulated: bool) -> Sequence[Use]:
     nodes = {
         name: node
         for name, node in state.scheduler.fleet.nodes.items()
@@ -66,20 +73,27 @@ def _uses(state: FactoryState, is_simulated: bool) -> Sequence[Use]:
     }
     holding = list(state.scheduler.holding.values())
     held = [share for job in holding for share in job.shares if share.node in nodes]
-    charged = [share for job in holding if job.state in _CHARGED for share in job.shares if share.node in nodes]
+    charged = [
+        share
+        for job in holding
+        if job.state in _CHARGED
+        for share in job.shares
+        if share.node in nodes and share.node not in booked
+    ]
+    sold = [node for name, node in nodes.items() if name in booked]
     return [
         Use(
             resource="cpu_milli",
             is_simulated=is_simulated,
             total=sum(node.cpu_milli for node in nodes.values()),
-            sold=sum(share.cpu_milli for share in charged),
+            sold=sum(share.cpu_milli for share in charged) + sum(node.cpu_milli for node in sold),
             allocated=sum(share.cpu_milli for share in held),
         ),
         Use(
             resource="gpus",
             is_simulated=is_simulated,
             total=sum(node.gpus for node in nodes.values()),
-            sold=sum(len(share.gpus) for share in charged),
+            sold=sum(len(share.gpus) for share in charged) + sum(node.gpus for node in sold),
             allocated=sum(len(share.gpus) for share in held),
         ),
     ]

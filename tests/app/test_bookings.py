@@ -11,6 +11,7 @@ from eisbach.app import (
     drain_node,
     extend_booking,
     hold_option,
+    observe_use,
     quote_capacity,
     read_calendar,
     report_cost,
@@ -371,3 +372,14 @@ def test_the_calendar_tells_own_bookings_by_name_and_others_as_numbers(factory):
     assert [(step["booked"], step["free"]) for step in pool["steps"]] == [(0, 4), (3, 1), (0, 4)]
     mine = factory.ask(read_calendar.question(from_ms=None, until_ms=None, projects={factory.project}))
     assert [one["booking"] for one in mine["bookings"]] == [booking]
+
+
+def test_a_booking_counts_as_sold_while_its_window_is_open_and_only_then(factory):
+    _booking, option = booked(factory, nodes=2)
+
+    def gpus_sold():
+        return next(use.sold for use in factory.call(observe_use.use_of) if use.resource == "gpus")
+
+    assert gpus_sold() == 0
+    pass_until(factory, option["from_ms"])
+    assert gpus_sold() == 8

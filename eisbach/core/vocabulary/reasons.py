@@ -73,7 +73,6 @@ class Reason(Enum):
     POWER_CAP = "POWER_CAP"
     RETRY_DELAY = "RETRY_DELAY"
     PLACEMENT_FORBIDDEN = "PLACEMENT_FORBIDDEN"
-    BOOKING_NOT_BEGUN = "BOOKING_NOT_BEGUN"
     STARTING = "STARTING"
     # endings of an attempt
     SUCCEEDED = "SUCCEEDED"
@@ -112,7 +111,6 @@ _RETRYABLE = frozenset(
         Reason.POWER_CAP,
         Reason.RETRY_DELAY,
         Reason.PLACEMENT_FORBIDDEN,
-        Reason.BOOKING_NOT_BEGUN,
         Reason.STARTING,
         Reason.WRONG_CHECKSUM,
         Reason.UPLOAD_BUSY,
