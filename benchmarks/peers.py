@@ -1,6 +1,6 @@
 """The twin beside AccaSim (Galleguillos et al., AccaSim: a customizable workload management simulator, 2018), on the same week.
 
-python benchmarks/peers.py WEEK.csv.gz [nodes] [rounds]
+python benchmarks/peers.py WEEK.csv.gz [nodes] [rounds] [policy ...]
 
 Installs AccaSim from the package index into an environment of its own in a temporary folder. Rounds are interleaved; each
 program counts its own CPU time since its process began, children included (AccaSim: since its simulator was made, which flatters it).
@@ -25,17 +25,18 @@ def main() -> None:
     week = Path(sys.argv[1]).resolve()
     nodes = int(sys.argv[2]) if len(sys.argv) > 2 else 1250
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    policies = sys.argv[4:] or POLICIES
     with tempfile.TemporaryDirectory(prefix="eisbach-peers-") as name:
         folder = Path(name)
         theirs = _environment(folder / "env")
-        for policy in POLICIES:
+        for policy in policies:
             found = [(_ours(week, nodes, policy), _accasim(theirs, week, nodes, policy, folder / f"{policy}-{nth}")) for nth in range(rounds)]
             speed, peer_speed = (statistics.median(one[who]["jobs_per_cpu_s"] for one in found) for who in (0, 1))
             ours, peer = found[0]
             print(
                 f"{policy}: twin {speed:,.0f} jobs/CPU s, mean wait {ours['mean_wait_s']:,.2f} s; "
                 f"AccaSim {peer_speed:,.0f} jobs/CPU s, mean wait {peer['mean_wait_s']:,.2f} s ({peer['finished']:,} jobs); "
-                f"ratio {speed / peer_speed:.1f} | python benchmarks/peers.py {sys.argv[1]} {nodes} {rounds}",
+                f"ratio {speed / peer_speed:.1f} | python benchmarks/peers.py {sys.argv[1]} {nodes} {rounds} {policy}",
                 flush=True,
             )
 

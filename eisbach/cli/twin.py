@@ -199,7 +199,7 @@ def _print_result(doc: Json) -> None:
             ("wait", f"mean {_seconds(doc['mean_wait_s'])}, half within {_seconds(doc['p50_wait_s'])}, 99 of 100 within {_seconds(doc['p99_wait_s'])}"),
             ("first to last", _seconds(doc["makespan_s"])),
             ("GPUs", f"{doc['sold']:.1%} sold, {doc['allocated']:.1%} allocated, {doc['busy']:.1%} busy; {doc['stranded_gpu_h']:,.0f} GPU-hours stranded"),
-            ("gangs in one rack", "" if doc["in_rack"] is None else f"{doc['in_rack']:.1%}"),
+            ("gangs together", "" if doc["in_rack"] is None else f"{doc['in_rack']:.1%}"),
             ("preemptions", f"{doc['preemptions']:,}"),
             ("promises", f"{doc['promises']:,}, {doc['promises_broken']:,} of them broken"),
             ("violations", f"{doc['violations']:,}"),

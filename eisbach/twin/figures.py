@@ -10,6 +10,7 @@ from eisbach.app.events_booking import BookingEnded, BookingMade
 from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.plan_hash import ENDED, PlanHash
 from eisbach.core.jobs.lifecycle import Fault
+from eisbach.core.jobs.within import Level
 from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import SECOND_MS
@@ -17,6 +18,8 @@ from eisbach.twin.result import Result, cpu_seconds, peak_rss_mb
 from eisbach.twin.world import World
 
 PREEMPTED = Fault.PREEMPTION.value
+SHARED = {Level.HALL: 2, Level.ROW: 3, Level.RACK: 4, Level.NVLINK: 5}
+"""How much of (site, hall, row, rack, NVLink domain) the nodes of one domain have in common."""
 BY_TENANT = BreakCause.TENANT.value
 
 
@@ -25,7 +28,11 @@ class Figures:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._rack_of = {node.node: node.rack for site in world.sites for node in site.nodes}
+        self._place_of = {
+            node.node: (site.site, node.hall, node.row, node.rack, node.nvlink or node.node)
+            for site in world.sites
+            for node in site.nodes
+        }
         self._gpus_of = {node.node: node.gpus for site in world.sites for node in site.nodes}
         self._gpus = sum(node.gpus for site in world.sites for node in site.nodes)
         self.plan_hash = PlanHash()
@@ -38,6 +45,8 @@ class Figures:
         self.allocated_gpu_ms = self.busy_gpu_ms = self.sold_gpu_ms = 0
         self._waiting: dict[str, int] = {}
         self._held: dict[str, tuple[int, int]] = {}
+        self._wished: dict[str, int] = {}
+        """job -> how much of a place its nodes shall share, for gangs that asked for another level than a rack"""
         self._promised: dict[str, int] = {}
         """job -> the start that it was promised"""
         self._booked_now: dict[str, tuple[int, int, int]] = {}
@@ -67,6 +76,8 @@ class Figures:
         self.submitted += 1
         if not body.booking:  # inside a booking nobody waits but for the window
             self._waiting[body.job] = now
+        if body.within and body.within != Level.RACK.value:
+            self._wished[body.job] = SHARED[Level(body.within)]
         if self.first_ms is None:
             self.first_ms = now
 
@@ -74,9 +85,10 @@ class Figures:
         tasks = body.tasks
         self._held[body.attempt] = (sum([len(task[4]) for task in tasks]), now)
         if len(tasks) > 1:
-            rack = self._rack_of[tasks[0][1]]
+            shared = self._wished.pop(body.job, SHARED[Level.RACK])
+            first, last = self._place_of[tasks[0][1]][:shared], self._place_of[tasks[-1][1]][:shared]
             self.gangs += 1
-            self.gangs_in_rack += all(self._rack_of[task[1]] == rack for task in tasks)
+            self.gangs_in_rack += first == last and all(self._place_of[task[1]][:shared] == first for task in tasks)
         if self._promised and self._promised.pop(body.job, now) < now:
             self.promises_broken += 1
 

@@ -107,12 +107,13 @@ class Recorder:
         parts = body.parts or ((WHOLE, ""),) * len(body.shapes)
         asked = tuple(shape[2] * part[0] for shape, part in zip(body.shapes, parts, strict=True))
         self._asked[body.job] = (now, body.capacity_class, tuple(one * body.nodes for one in asked), body.nodes)
-        self._waits_since[body.job] = now
+        if not body.booking:
+            self._waits_since[body.job] = now
 
     def _planned(self, now: int, body: AttemptPlanned) -> None:
         _, _, asked, nodes = self._asked[body.job]
         gpus_milli = asked[body.shape]
-        self.waiting.add(self._waits_since.pop(body.job), now, asked[0])
+        self.waiting.add(self._waits_since.pop(body.job, now), now, asked[0])
         each = gpus_milli // nodes
         self._held[body.attempt] = (gpus_milli, now, tuple((task[1], each) for task in body.tasks))
 

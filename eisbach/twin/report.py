@@ -22,7 +22,7 @@ FIGURES = (
     ("sold", "sold", "{:.1%}"),
     ("allocated", "allocated", "{:.1%}"),
     ("busy", "busy", "{:.1%}"),
-    ("in_rack", "gangs where they wished to be", "{:.1%}"),
+    ("in_rack", "gangs in the domain they asked for", "{:.1%}"),
     ("stranded_gpu_h", "stranded GPU-hours", "{:,.1f}"),
     ("preemptions", "preemptions", "{:,}"),
     ("promises", "promised starts", "{:,}"),

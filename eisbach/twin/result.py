@@ -13,7 +13,8 @@ class Result:
 
     Waits go from the submission to the first instant at which all tasks ran, `p50` and `p99` by nearest rank; `makespan_s`
     from the first submission to the last end. `sold` (charged), `allocated` (held) and `busy` (running) are fractions of all
-    GPU time between these. `in_rack` is the share of gangs that stand in one rack, None where there was no gang.
+    GPU time between these. `in_rack` is the share of gangs that stand in one
+    domain of the level they asked for (in one rack where they asked for none), None where there was no gang.
     `cpu_s` counts this process and its children since it began.
     """
 

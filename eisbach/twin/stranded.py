@@ -40,7 +40,7 @@ class Stranded:
 
 def _smallest_task(world: World) -> dict[str, int]:
     """Return flavour -> the fewest GPUs that a task of a waiting job takes of one node, for those that somebody waits for."""
-    waiting = (job for job in world.state.scheduler.jobs.values() if job.state is JobState.WAITING)
+    waiting = (job for job in world.state.scheduler.jobs.values() if job.state is JobState.WAITING and not job.booking)
     found: dict[str, int] = {}
     for job in islice(waiting, JOBS_LOOKED_AT):
         for shape in job.shapes:

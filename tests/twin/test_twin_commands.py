@@ -85,3 +85,12 @@ def test_bad_input_is_a_usage_error(tmp_path, arguments, said):
     assert said in ran.err
     assert ran.code == 2
     assert not ran.out
+
+
+def test_gangs_are_together_where_they_asked_to_be(tmp_path):
+    """Racks are numbered anew in each row: equal names are no rack."""
+    site = SITE.replace("count = 4", "count = 4\nnodes_per_rack = 2\nracks_per_row = 1\nrows_per_hall = 2")
+    for kind, gpus, share in (("require:rack", 16, 1), ("within:row", 32, 0), ("within:hall", 32, 1)):
+        trace = written(tmp_path, f"job_id,submit_s,duration_s,gpus,kind\na,0,60,{gpus},{kind}\n")
+        ran = run_cli("twin", "run", "--site", str(written(tmp_path, site, "tiny.toml")), "--jobs", str(trace), "--json")
+        assert ran.document()["in_rack"] == share, ran.err
