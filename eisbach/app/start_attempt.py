@@ -36,6 +36,9 @@ def order_facts(state: FactoryState, job: ActiveJob, epoch: int) -> StartOrder:
             cpu_milli=share.cpu_milli,
             memory_mib=share.memory_mib,
             gpu_indices=share.gpus,
+            gpu_milli=share.gpu_milli,
+            mig=share.mig,
+            slot=share.slot,
         )
         for share in job.shares
     )

@@ -13,13 +13,20 @@ from eisbach.core.jobs.lifecycle import StopCause
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskOrder:
-    """One task of the gang: its rank, the node that holds it, and its share of that node."""
+    """One task of the gang: its rank, the node that holds it, and its share of that node.
+
+    It has `gpu_milli` thousandths of each of its GPUs; `mig` is the profile where its part is a slice, which begins at the
+    memory slice `slot`.
+    """
 
     rank: int
     node_id: str
     cpu_milli: int
     memory_mib: int
     gpu_indices: tuple[int, ...] = ()
+    gpu_milli: int = 1000
+    mig: str = ""
+    slot: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

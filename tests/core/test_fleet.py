@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import is_flavour
+from eisbach.core.jobs.request import NodeShape
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.invariant import BrokenInvariant
 from tests.core.fleets import a_fleet, a_node, a_shape, fleets, free_of, shapes
@@ -123,3 +124,38 @@ def test_a_node_is_declared_once():
 )
 def test_a_flavour_answers_to_its_name_and_its_accelerators(flavour, wanted, is_one):
     assert is_flavour(flavour, wanted) is is_one
+
+
+def a_slice(profile):
+    return NodeShape(cpu_milli=1, memory_mib=0, gpus=1, flavour="b200", gpu_milli=142, mig=profile)
+
+
+def test_slices_of_a_gpu_begin_where_nvidia_lets_them_and_the_large_ones_keep_their_place():
+    fleet = a_fleet(a_node("n1", gpus=1, flavour="b200.1"))
+    taken = []
+    for profile in ("1g.23gb", "3g.90gb", "2g.45gb"):
+        placed = fleet.place(a_slice(profile), 1)
+        assert placed is not None, profile
+        fleet.take(placed)
+        taken.append(placed)
+    assert [shares[0].slot for shares in taken] == [6, 0, 4]
+    assert fleet.place(a_slice("1g.23gb"), 1) is None, "the eighth memory slice is no place for a small one"
+    assert fleet.place(a_shape(gpus=1), 1) is None, "a GPU that is cut is not handed out whole"
+    for shares in taken:
+        fleet.give_back(shares)
+    assert fleet.nodes["n1"].is_idle
+    assert fleet.place(a_slice("7g.180gb"), 1) is not None
+    assert not fleet.could_ever(a_slice("5g.1gb"), 1), "no GPU is cut like that"
+
+
+def test_a_part_goes_where_a_part_is_taken_and_never_over_two_gpus():
+    fleet = a_fleet(a_node("n1", gpus=2, flavour="b200.2"))
+    part = NodeShape(cpu_milli=1, memory_mib=0, gpus=1, gpu_milli=600)
+    first, second = fleet.place(part, 2) or ()
+    assert (first.gpus, second.gpus, first.gpu_milli) == ((0,), (1,), 600)
+    fleet.take((first, second))
+    assert fleet.place(part, 1) is None, "400 thousandths here and 400 there are no 600"
+    rest = fleet.place(NodeShape(cpu_milli=1, memory_mib=0, gpus=1, gpu_milli=400), 1)
+    assert rest is not None
+    with pytest.raises(BrokenInvariant, match="no GPU is held twice"):
+        fleet.take((*rest, *rest))

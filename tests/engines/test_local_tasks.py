@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,21 @@ def test_the_environment_is_what_was_booked_and_nothing_of_ours(local: LocalHarn
     assert (first["OMP_NUM_THREADS"], first["CUDA_VISIBLE_DEVICES"]) == ("1", "")
     assert first["HOME"] != second["HOME"]
     assert first["EISBACH_ATTEMPT_ID"] == "att_1"
+
+
+def test_a_task_with_a_part_of_a_gpu_sees_that_gpu_and_its_part(local: LocalHarness) -> None:
+    (task,) = an_order().tasks
+    shared = replace(task, gpu_indices=(3,), gpu_milli=250)
+    assert local.run(replace(an_order(run="env"), tasks=(shared,))).ending is Ending.EXITED
+    found = environment_of(local, "att_1", 0)
+    assert (found["CUDA_VISIBLE_DEVICES"], found["EISBACH_GPU_PART"], found["CUDA_MPS_ACTIVE_THREAD_PERCENTAGE"]) == ("3", "0.25", "25")
+
+
+def test_a_slice_is_refused_where_nobody_cuts_gpus(local: LocalHarness) -> None:
+    (task,) = an_order().tasks
+    ended = local.run(replace(an_order(run="env"), tasks=(replace(task, gpu_indices=(0,), gpu_milli=142, mig="1g.23gb"),)))
+    assert ended.ending is Ending.REFUSED
+    assert "cuts no GPU" in ended.detail
 
 
 def test_secrets_are_in_no_file_of_the_engine(local: LocalHarness) -> None:

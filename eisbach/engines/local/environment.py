@@ -46,6 +46,7 @@ def task_environment(
             **{variable_of(one.name): f"{workspace}/{FOLDER}/{one.name}" for one in order.data},
             "EISBACH_CPUS": f"{task.cpu_milli / 1000:g}",
             "EISBACH_MEMORY_MIB": str(task.memory_mib),
+            **_part_of_a_gpu(task),
             "EISBACH_TIME_LIMIT_S": str(order.limit_ms // 1000),
             "SKYPILOT_TASK_ID": order.attempt_id,
             "SKYPILOT_NODE_RANK": str(task.rank),
@@ -63,3 +64,14 @@ def task_environment(
         }
     )
     return environment
+
+
+def _part_of_a_gpu(task: TaskOrder) -> dict[str, str]:
+    """Return what tells a task that others use its GPU as well; where NVIDIA's MPS runs, that one holds it to its part.
+
+    Source: NVIDIA Multi-Process Service, "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE".
+    """
+    if task.gpu_milli == 1000 or not task.gpu_indices:
+        return {}
+    percent = f"{task.gpu_milli / 10:g}"
+    return {"EISBACH_GPU_PART": f"{task.gpu_milli / 1000:g}", "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": percent}

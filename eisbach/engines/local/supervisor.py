@@ -158,6 +158,8 @@ class Supervisor:
         order = self._order
         if number is None:
             return Trouble(Ending.REFUSED, "the checkpoint signal is not one that this machine knows")
+        if any(task.mig for task in order.tasks):
+            return Trouble(Ending.REFUSED, "this engine cuts no GPU into slices; ask for a part of one, such as B200:0.5")
         if not are_inside((*order.outputs, order.checkpoint_path)):
             return Trouble(Ending.REFUSED, "an output or the checkpoint path leads out of the workspace")
         return None
