@@ -71,7 +71,7 @@ class Promising:
         """Start a promised job where it fits, on the nodes that were named or earlier on others; return whether it does."""
         placing = self._placing
         entry = self._state.calendar.promises[job.job]
-        if entry.from_ms > self._now and not placing.could_now(job):
+        if entry.from_ms > self._now and not (placing.could_now(job) and self._has_enough(job, entry)):
             return False
         placing.strike(entry)
         has_started = placing.start(job)
@@ -80,6 +80,24 @@ class Promising:
         else:
             placing.enter(entry)
         return has_started
+
+    def _has_enough(self, job: ActiveJob, entry: Entry) -> bool:
+        """Return whether a gang of whole nodes may fit early on its own nodes and what others leave: a count, before anything moves."""
+        ends_by, fleet = self._now + job.length_ms, self._state.fleet
+        for shape in job.shapes:
+            pools = fleet.pools_for(shape, job.where)
+            vacant = 0
+            for pool in pools:
+                if pool.each(shape) != 1 or pool.loose:
+                    return True  # more than idle nodes count: the placing itself has to look
+                vacant += pool.vacant_count(ends_by)
+            if vacant >= job.nodes:
+                return True
+            own = (fleet.nodes[name] for name in entry.nodes)
+            vacant += sum(1 for node in own if node.dated_ms is not None and node.dated_ms < ends_by and node.is_idle)
+            if vacant >= job.nodes:
+                return True
+        return False
 
     def _bring_nearer(self, job: ActiveJob, entry: Entry) -> None:
         placing = self._placing

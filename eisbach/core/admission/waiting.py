@@ -43,6 +43,8 @@ class Waiting:
 
     def heads(self) -> tuple[str, ...]:
         """Return the first of each class that had to wait, the class with the most rights first."""
+        if len(self._heads) < 2:
+            return tuple(self._heads.values())
         return tuple(self._heads[one] for one in CapacityClass if one in self._heads)
 
     def may_pass(self, job: ActiveJob) -> bool:
