@@ -1,0 +1,23 @@
+"""`eisbach scheduler`: the policy is shown and set by the operator, and by nobody else."""
+
+import pytest
+
+from eisbach.cli.exit_codes import ExitCode
+from tests.faces.cli_tools import listening, run_cli
+
+
+def test_the_operator_sees_and_sets_the_policy(world, monkeypatch):
+    with listening(world, monkeypatch, world.operator):
+        assert "default" in run_cli("scheduler", "show").out
+        assert "decides by easy" in run_cli("scheduler", "set", "easy").out
+        assert "already decides by easy" in run_cli("scheduler", "set", "easy").out
+        assert run_cli("scheduler", "show", "-o", "json").document()["scheduler"]["backfill"] == "easy"
+        refused = run_cli("scheduler", "set", "lifo")
+        assert refused.code != ExitCode.OK
+        assert "fifo, easy, default" in refused.err
+
+
+@pytest.mark.parametrize("arguments", [("show",), ("set", "fifo")])
+def test_a_customer_does_not(world, monkeypatch, arguments):
+    with listening(world, monkeypatch, world.ours.tokens["admin"]):
+        assert run_cli("scheduler", *arguments).code != ExitCode.OK
