@@ -259,13 +259,18 @@ def job_cost(answer: Mapping[str, Any]) -> Json:
 
 
 def project_cost(answer: Mapping[str, Any]) -> Json:
-    """Return a month of a project: its account, and each job that was charged in it."""
+    """Return a month of a project: its account, and each job and each booking that was charged in it."""
     jobs = []
     for one in answer["jobs"]:
         rest = {name: value for name, value in one.items() if name not in ("charged", "cap")}
         ceiling = money("ceiling", one["cap"]) if one.get("cap") is not None else {}
         jobs.append({**rest, **ceiling, **money("charged", one["charged"])})
-    return {"project": answer["project"], **account(answer), "jobs": jobs}
+    bookings = [
+        {"booking": one["booking"], "state": one["state"], "flavour": one["flavour"], "nodes": one["node_count"],
+         "site": one["site"], "simulated": one["simulated"], **money("charged", one["charged"])}
+        for one in answer["bookings"]
+    ]  # fmt: skip
+    return {"project": answer["project"], **account(answer), "jobs": jobs, "bookings": bookings}
 
 
 def _attempt_cost(one: Mapping[str, Any]) -> Json:

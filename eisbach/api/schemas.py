@@ -154,6 +154,7 @@ class ProjectWithAccount(Project, Account):
 class ProjectCost(Account):
     project: str
     jobs: list[dict[str, Any]]
+    bookings: list[dict[str, Any]]
 
 
 class Token(Told):

@@ -69,6 +69,11 @@ def _print_project_cost(place: Json, statement: Json) -> None:
             for one in jobs
         ]
         table(["JOB", "~NAME", "SITE", ">CHARGED TIME", ">EUR"], rows)
+    bookings = statement.get("bookings") or []
+    if bookings:
+        print()
+        rows = [[one["booking"], f"{one['nodes']} x {one['flavour']}", site_words(one), _exact(one)] for one in bookings]
+        table(["BOOKING", "WHAT", "SITE", ">EUR"], rows)
 
 
 def _print_job_cost(job: Json, statement: Json) -> None:
