@@ -1,6 +1,6 @@
 """Schemas of `/v1` about fair shares, quotas and agreements. Amounts are thousandths of a GPU (`gpu_milli`)."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -97,3 +97,31 @@ class MovedAside(Told):
 class Fragmentation(Told):
     items: list[InPieces]
     moves: MovedAside
+
+
+class FreeGpus(Told):
+    site: str
+    simulated: bool
+    nodes: int = Field(description="With GPUs, and taking work.")
+    gpus: int
+    free_gpu_milli: int = Field(description="Thousandths of GPUs that nobody holds.")
+    stranded_gpu_milli: int = Field(description="Those of them that the tasks that ask could not have, their mean; so many GPU-hours an hour.")
+    lost_hour_micro_eur: int = Field(description="In an hour, at the list price of the stranded GPUs.")
+    lost_hour_eur: str
+
+
+class FreeInPool(FreeGpus):
+    pool: str
+    flavour: str
+
+
+class FreeInDomain(FreeGpus):
+    domain: str
+
+
+class StrandedGpus(Told):
+    asked: Literal["waiting", "running", "nothing"] = Field(description="Whose tasks count: those that wait for GPUs, or else those that run.")
+    tasks: int = Field(description="How many there are.")
+    level: Literal["rack", "row", "hall"]
+    pools: list[FreeInPool]
+    domains: list[FreeInDomain]

@@ -66,6 +66,7 @@ CASES = {
     "PUT /v1/scheduler": Case(by="operator", viewer=403, json={"policy": "easy"}),
     "GET /v1/shares": Case(),
     "GET /v1/fragmentation": Case(by="auditor", viewer=403),
+    "GET /v1/fragmentation/stranded": Case(by="auditor", viewer=403),
     "PUT /v1/segments/{segment}/share": Case(by="operator", viewer=403, json={"weight": 300}),
     "PUT /v1/organisations/{organisation}/share": Case(by="operator", viewer=403, json={"weight": 300}),
     "PUT /v1/organisations/{organisation}/quota": Case(by="operator", viewer=403, json={"gpu_milli": 8000}),
