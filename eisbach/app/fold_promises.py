@@ -9,6 +9,7 @@ from eisbach.app.promise_register import as_tuple, key_of
 from eisbach.app.state import FactoryState
 from eisbach.app.state_promises import PromiseRecord, SiteGpus
 from eisbach.core.capacity.fleet import Share
+from eisbach.core.jobs.request import WHOLE
 
 
 def _recorded(state: FactoryState, seq: int, at_ms: int, body: PromiseRecorded) -> None:
@@ -50,7 +51,7 @@ def commission(state: FactoryState, site: str, gpus: int, at_ms: int) -> None:
 
 def hold(state: FactoryState, shares: Sequence[Share], held_ms: int) -> None:
     """Count the GPU time that an attempt held, at the site of its nodes."""
-    gpus = sum([len(share.gpus) for share in shares])
-    if gpus:  # a gang is at one site
+    gpu_milli = sum([len(share.gpus) * share.gpu_milli for share in shares])
+    if gpu_milli:  # a gang is at one site
         site = state.scheduler.fleet.nodes[shares[0].node].site
-        state.promises.gpus_at[site].held_gpu_ms += gpus * held_ms
+        state.promises.gpus_at[site].held_gpu_ms += gpu_milli * held_ms // WHOLE

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from eisbach.app.state import FactoryState
 from eisbach.app.state_promises import SiteGpus
 from eisbach.core.capacity.compute_figures import TFLOPS_PER_EXAFLOPS, around
+from eisbach.core.jobs.request import WHOLE
 from eisbach.core.vocabulary.quantities import DAY_MS
 
 MILLI_MONTH_MS = 365_250 * DAY_MS // 12_000 // 1000
@@ -187,7 +188,7 @@ def _held_by_running(state: FactoryState, now: int) -> dict[str, int]:
         since = now - job.running_ms if job.running_ms is not None else 0
         for share in job.shares:
             site = state.scheduler.fleet.nodes[share.node].site
-            held[site] = held.get(site, 0) + len(share.gpus) * since
+            held[site] = held.get(site, 0) + len(share.gpus) * share.gpu_milli * since // WHOLE
     return held
 
 

@@ -22,7 +22,7 @@ def work_mw(fleet: Fleet, shares: Iterable[Share]) -> dict[str, int]:
         drawn = reserved_mw(
             rating_of_node(node),
             cores_permille=-(-share.cpu_milli * 1000 // node.cpu_milli),
-            gpus_permille=-(-len(share.gpus) * 1000 // node.gpus) if node.gpus else 0,
+            gpus_permille=-(-len(share.gpus) * share.gpu_milli // node.gpus) if node.gpus else 0,
         )
         found[node.site] = found.get(node.site, 0) + drawn
     return found
