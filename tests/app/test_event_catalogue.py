@@ -22,6 +22,7 @@ from eisbach.app.commands import SYSTEM
 from eisbach.app.event_codec import open_event
 from eisbach.app.events import KIND_OF, KINDS, Body
 from eisbach.app.events_booking import HoldReleased, OptionHeld, QuoteGiven
+from eisbach.app.events_health import NodesCommissioned
 from eisbach.app.events_policy import PlacementRefused, ResidencyStated
 from eisbach.app.rounds import Round
 from eisbach.core.vocabulary.money import EURO
@@ -44,6 +45,7 @@ CHANGE_NO_STATE = {
     events_exit.RecordImported: "what it tells of changes the state, not the record",
 }
 MAKE_NO_ROWS = {
+    NodesCommissioned: "its day stands in the row of each node",
     events.FactoryOpened: "the origin stands in every head",
     events.ServerStarted: "read in the log alone",
     events.ClockJumped: "read in the log alone",
