@@ -118,6 +118,7 @@ def _as_submitted(state: FactoryState, project: str, spec: JobSpec, priced: Pric
         placement=spec.placement,
         where=where,
         within=spec.within,
+        booking=spec.booking,
     )
 
 

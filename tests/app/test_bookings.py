@@ -13,6 +13,7 @@ from eisbach.app import (
     hold_option,
     observe_use,
     quote_capacity,
+    quote_job,
     read_calendar,
     report_cost,
     set_budget,
@@ -383,3 +384,10 @@ def test_a_booking_counts_as_sold_while_its_window_is_open_and_only_then(factory
     assert gpus_sold() == 0
     pass_until(factory, option["from_ms"])
     assert gpus_sold() == 8
+
+
+def test_the_plan_of_a_task_inside_a_booking_costs_nothing_and_starts_with_the_window(factory):
+    booking, option = booked(factory)
+    spec = a_job(booking=booking, capacity_class=CapacityClass.RESERVED)
+    plan = factory.ask(quote_job.question(project=factory.project, spec=spec))
+    assert (plan["cap"], plan["starts_at_once"], plan["start_promised_ms"]) == (0, False, option["from_ms"])

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.state import ActiveJob, SchedulerState
+from eisbach.core.capacity.calendar import EntryKind
 from eisbach.core.scheduling.backfill import Gang, Slot, earliest
 
 
@@ -26,6 +27,9 @@ def outlook(state: SchedulerState, job: ActiveJob, now: int) -> Outlook:
         plan = decide(state, now)
         if any(start.job == job.job for start in plan.starts):
             return Outlook(starts_at_once=True)
+        if job.booking:
+            entry = state.calendar.get(EntryKind.BOOKING, job.booking)
+            return Outlook(promised_ms=entry.from_ms if entry is not None and entry.from_ms > now else None)
         promised = next((given.from_ms for given in plan.given if given.job == job.job), None)
         slot = estimate(state, job, now) if promised is None else None
         return Outlook(promised_ms=promised, estimated_ms=slot.at_ms if slot is not None else None)
