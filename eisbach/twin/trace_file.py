@@ -104,8 +104,10 @@ def read_trace(path: Path, check: Callable[[TraceRow], str] = lambda row: "") ->
         last_ms = row.submit_ms
         if len(users) < USERS_MAX:
             users[row.user] = None
-        if len(kept) <= KEPT_MAX:
+        if len(seen) <= KEPT_MAX:
             kept.append(row)
+        elif kept:
+            kept.clear()
     if not len(seen):
         what = f"all of its {left_out} rows lack duration_s or gpus" if left_out else "it holds no job"
         raise TraceError(f"{path}: {what}. Give a file with at least one complete row")
