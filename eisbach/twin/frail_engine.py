@@ -4,9 +4,13 @@ import heapq
 from collections import Counter
 from random import Random
 
-from eisbach.engines.simulated.engine import SimulatedEngine
+from eisbach.engines.simulated.engine import NO_COURSE, SimulatedEngine
+from eisbach.engines.simulated.journal import SimulatedAttempt
 from eisbach.ports.clock import Clock
 from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
+
+REFUSED_EACH = 0.02
+"""The chance that an engine finds something wrong with an attempt that nobody saw before."""
 
 
 class FrailEngine(SimulatedEngine):
@@ -18,11 +22,23 @@ class FrailEngine(SimulatedEngine):
         self.began: Counter[str] = Counter()
 
     def start(self, order: StartOrder) -> None:
-        """Begin an attempt, unless the engine cannot be reached."""
+        """Begin an attempt, unless the engine cannot be reached; now and then it refuses one for good, before anything runs."""
         self._or_no_answer()
         if order.attempt_id not in self._attempts and order.epoch >= self._epoch:
+            if self.chance.random() < REFUSED_EACH:
+                self._refuse(order)
+                return
             self.began[order.attempt_id] += 1
         super().start(order)
+
+    def _refuse(self, order: StartOrder) -> None:
+        now = self._clock.now()
+        refused = SimulatedAttempt(
+            job=order.job_id, ranks=(), course=NO_COURSE, running_ms=now, ends_ms=now, ending=Ending.REFUSED, exit_code=1,
+            ended_ms=now,
+        )  # fmt: skip
+        self._keep(order.attempt_id, refused)
+        self._tell(order.attempt_id)
 
     def stop(self, order: StopOrder) -> None:
         """Ask an attempt to stop; it may take its grace."""
