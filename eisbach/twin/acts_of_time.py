@@ -40,6 +40,9 @@ def crash(story: Story) -> str:
     story.end_at(point, story.chance.choice([1, 1, 1, 2, 3]))
     if point.startswith("recover"):
         story.begin_anew()
+    elif point.startswith("settle"):  # else the hour is seldom full while it is armed
+        story.pass_ms(2 * HOUR_MS)
+        story.run_rounds()
     return point
 
 
