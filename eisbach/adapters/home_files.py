@@ -18,7 +18,9 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise HomeFileError(f"{path} is missing; remove nothing else and start once more to have it written") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError:
+        raise HomeFileError(f"{path} is not valid TOML: it is nested too deeply; write it flat") from None
+    except ValueError as error:  # of TOML, of UTF-8, or a number of thousands of digits
         raise HomeFileError(f"{path} is not valid TOML: {error}") from error
     except OSError as error:
         raise HomeFileError(f"{path} cannot be read: {error.strerror}") from error

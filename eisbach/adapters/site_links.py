@@ -21,7 +21,7 @@ def read_links(
         table.where = f"[[link]] from {table.said.get('from')!r} to {table.said.get('to')!r}:"
         table.known(LINK_KEYS)
         site = table.said.get("site", next(iter(nodes)) if len(nodes) == 1 else None)
-        if site not in nodes:
+        if not isinstance(site, str) or site not in nodes:
             table.wrong(f"site is {site!r}; say one of {', '.join(nodes)}")
             continue
         found[site].append(

@@ -113,7 +113,7 @@ def _from_ms(node: FileTable) -> int:
         return 0
     said = node.said["from"]
     if isinstance(said, datetime) and said.tzinfo is not None:
-        instant = said.astimezone(UTC)
+        instant = said
     elif isinstance(said, date) and not isinstance(said, datetime):
         instant = datetime(said.year, said.month, said.day, tzinfo=UTC)
     else:

@@ -1,6 +1,6 @@
 """Schemas of `/v1` about quotes, bookings and the calendar."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import Query
@@ -11,8 +11,10 @@ from eisbach.api.schemas import Asked, At, Euro, MicroEuro, Paged, Told
 Within = Literal["nvlink", "rack", "row", "hall"]
 Instant = Annotated[AwareDatetime | None, Field(strict=False, description="RFC 3339 with an offset, such as 2026-12-01T08:00:00Z.")]
 
-FromQuery = Annotated[AwareDatetime | None, Query(description="From when; now where it is left out.")]
-UntilQuery = Annotated[AwareDatetime | None, Query(description="Until when; four weeks where it is left out.")]
+FIRST_INSTANT = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nothing was booked before; an earlier year is a slip of the pen."""
+FromQuery = Annotated[AwareDatetime | None, Query(ge=FIRST_INSTANT, description="From when, 2000 at the earliest; now where it is left out.")]
+UntilQuery = Annotated[AwareDatetime | None, Query(ge=FIRST_INSTANT, description="Until when; four weeks where it is left out.")]
 
 
 class NewQuote(Asked):

@@ -128,10 +128,10 @@ def _weights(at: FileTable, key: str, count: int, default: tuple[int, ...]) -> t
         isinstance(said, list)
         and len(said) == count
         and all(isinstance(one, int | float) and not isinstance(one, bool) and 0 <= one <= 1_000_000 for one in said)
-        and any(said)
+        and any(round(one * MILLI) for one in said)
     )
     if not is_right:
-        at.wrong(f"{key} is {said!r}, but must be {count} relative rates from 0 up, not all of them 0")
+        at.wrong(f"{key} is {said!r}, but must be {count} relative rates from 0 up, one of them at least 0.001")
         return default
     return tuple(round(one * MILLI) for one in said)
 

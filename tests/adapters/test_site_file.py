@@ -102,7 +102,7 @@ def test_a_named_place_holds_all_nodes_of_an_entry(read):
 
 
 def test_nodes_come_on_the_day_that_the_file_says(read):
-    since = {"2027-03-01": 1803859200000, "2027-03-01T08:00:00+02:00": 1803880800000}
+    since = {"2027-03-01": 1803859200000, "2027-03-01T08:00:00+02:00": 1803880800000, "9999-12-31T23:59:59-14:00": 253402351199000}
     for said, from_ms in since.items():
         nodes = read(HERE + HALLS.replace("count = 1250", f"count = 9\nfrom = {said}"))[1].nodes
         assert {node.from_ms for node in nodes} == {from_ms}
@@ -154,6 +154,9 @@ def test_nodes_share_an_nvlink_domain_within_their_rack(read):
         ("gpus = 8", "gpus = 8\nfrom = 2027-03-01T08:00:00", "an instant with its zone"),
         ("gpus = 8", "gpus = 8\nfrom = 0", "from is 0"),
         ("gpus = 8", "gpus = 8\nfrom = 1970-01-01", "since 2000 at the earliest"),
+        ("gpus = 8", f"gpus = {'9' * 5000}", "not valid TOML"),
+        ("gpus = 8", f"gpus = {'[' * 3000}", "nested too deeply"),
+        ("gpus = 8", "gpus = 8\n[[link]]\nsite = ['halls']", "site is ['halls']; say one of here, halls"),
         ("gpus = 8", "gpus = 8\nnodes_per_nvlink = 3", "nodes_per_nvlink is 3, but must divide nodes_per_rack (8)"),
         ("gpus = 8", 'gpus = 8\nnodes_per_nvlink = 4\nnvlink = "a"', "nvlink names one domain"),
         ("cores = 8", "cores = 8\nnodes_per_nvlink = 4", "nodes_per_nvlink spreads several nodes"),

@@ -104,6 +104,13 @@ def test_a_quote_names_nodes_times_prices_and_energy(factory):
     assert quote["expires_ms"] == factory.clock.now() + 15 * MINUTE_MS
 
 
+@pytest.mark.parametrize("number", ["0", "01", "-1", "+1", "1.1", "", "\u0661", "9" * 90])
+def test_an_option_has_one_name(factory, number):
+    quote = quoted(factory)["quote"]
+    refused(book(factory, f"{quote}.{number}"), Reason.QUOTE_EXPIRED)
+    refused(factory.perform(hold_option.command(SYSTEM, project=factory.project, option=f"{quote}.{number}")), Reason.QUOTE_EXPIRED)
+
+
 def test_a_booking_sets_its_price_aside_and_charges_it_while_its_window_passes(factory):
     booking, option = booked(factory)
     assert left(factory) == 10_000 * EURO - option["price"]

@@ -298,6 +298,12 @@ def test_a_query_that_makes_no_sense_is_a_problem(shared_world, query):
     assert_problem(answer, 422, "INVALID_ARGUMENT")
 
 
+@pytest.mark.parametrize("query", ["from_at=0001-01-01T00:00:00%2B14:00", "until_at=1999-12-31T00:00:00Z", "from_at=2026-12-01", "from_at=soon"])
+def test_a_calendar_of_no_instant_is_a_problem(shared_world, query):
+    answer = shared_world.call("GET", f"/v1/calendar?{query}", shared_world.ours.tokens["member"])
+    assert_problem(answer, 422, "INVALID_ARGUMENT")
+
+
 @pytest.mark.parametrize("name", ["%00", "..", "%2e%2e", "a%2Fb", "x" * 5_000, "%F0%9F%98%80", "job_'; DROP TABLE jobs--"])
 def test_an_odd_id_is_absent(shared_world, name):
     assert shared_world.call("GET", f"/v1/jobs/{name}", shared_world.operator).status_code == 404
