@@ -94,9 +94,15 @@ def _has_expired(state: FactoryState, quote: Quote, option: str, now: int) -> bo
 
 
 def quote_of(state: FactoryState, project: str, option: str) -> Quote | None:
-    """Return the quote that an option belongs to where it is one of this project's."""
-    quote = state.booking.quotes.get(option.rpartition(".")[0])
-    return quote if quote is not None and quote.project == project else None
+    """Return the quote that an option belongs to where it is one of this project's.
+
+    A number is written in one way only (no 01, no other alphabet's digits), so that an option has one name. That is asked
+    here and not where events are folded: a log may hold what was taken before.
+    """
+    name, _, nth = option.rpartition(".")
+    quote = state.booking.quotes.get(name)
+    has_one_name = nth.isascii() and not nth.startswith("0")
+    return quote if quote is not None and has_one_name and quote.project == project else None
 
 
 def _booked_from(state: FactoryState, project: str, option: str) -> str | None:

@@ -50,15 +50,12 @@ def _held(state: FactoryState, seq: int, at_ms: int, body: e.OptionHeld) -> None
 
 
 def option_named(state: FactoryState, name: str) -> Option | None:
-    """Return the option `<quote>.<n>`, or None where the quote is unknown or has none of that number.
-
-    A number is written in one way only (no 01, no other alphabet's digits), so that an option has one name.
-    """
+    """Return the option `<quote>.<n>`, or None where the quote is unknown or has none of that number."""
     quote, _, nth = name.rpartition(".")
     known = state.booking.quotes.get(quote)
-    if known is None:
+    if known is None or not nth.isdecimal() or not 1 <= int(nth) <= len(known.options):
         return None
-    return next((option for number, option in enumerate(known.options, 1) if nth == str(number)), None)
+    return known.options[int(nth) - 1]
 
 
 def _released(state: FactoryState, seq: int, at_ms: int, body: e.HoldReleased) -> None:
