@@ -100,7 +100,7 @@ def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWH
     alternative; `permille` is what of the list price an agreement leaves."""
     tariff = state.prices.at(now)
     version = tariff.version if tariff is not None else ""
-    question = (version, spec.shapes, spec.nodes, spec.capacity_class.value, where.sites, where.tenant, permille)
+    question = (version, spec.shapes, spec.nodes, spec.within, spec.capacity_class.value, where.sites, where.tenant, permille)
     known: _Unit | Refusal | None = state.priced.get(question)
     if known is None:
         known = _price(state, spec, tariff, where, permille)
@@ -114,7 +114,7 @@ def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWH
 
 
 def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where, permille: int) -> _Unit | Refusal:
-    shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where)
+    shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where, spec.within)
     if isinstance(shapes, Refusal):
         return shapes
     prices = [tariff.price(shape, spec.nodes, spec.capacity_class) for shape in shapes] if tariff is not None else []

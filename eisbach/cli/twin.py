@@ -164,7 +164,7 @@ def _figure(value: float | None, sign: str = "") -> str:
 
 
 def _play(scenario: "Scenario", report: Path | None, chosen: Format) -> None:
-    with _progress(len(scenario.workload)) as look:
+    with _told(), _progress(len(scenario.workload)) as look:
         if report is None:
             doc = scenario.document(scenario.play(scenario.world(), look=look))
         else:

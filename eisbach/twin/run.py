@@ -15,12 +15,11 @@ from eisbach.app.application import Application
 from eisbach.app.commands import SYSTEM, Command
 from eisbach.app.settle_usage import SETTLE_EVERY_MS, settle_running
 from eisbach.core.jobs.request import CheckpointRule, JobSpec
-from eisbach.core.vocabulary.invariant import require
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated.script import Course
 from eisbach.twin.figures import Figures
 from eisbach.twin.result import Result
-from eisbach.twin.workload import Work
+from eisbach.twin.workload import Unfit, Work
 from eisbach.twin.world import World
 
 COLLECT_AFTER = (200_000, 20, 100)
@@ -141,8 +140,9 @@ def _submit(world: World, works: Sequence[Work]) -> None:
     """Decide what the engine reported and these submissions, in one batch."""
     answers = world.decide([_command(world, work) for work in works])
     for work, answer in zip(works, answers, strict=True):
-        require(not isinstance(answer, Refusal), f"a workload fits its site, and {work.job} does not: {answer}")
-        world.courses[answer["job"]] = _course(work.duration_ms)  # type: ignore[index]
+        if isinstance(answer, Refusal):
+            raise Unfit(f"The job {work.job!r} of the workload is refused: {answer}")
+        world.courses[answer["job"]] = _course(work.duration_ms)
 
 
 def _command(world: World, work: Work) -> Command:

@@ -64,6 +64,10 @@ class UnknownFlavour(Exception):
     """A site does not have what a workload names; the message says what it has."""
 
 
+class Unfit(UnknownFlavour):
+    """A job of a workload that its site could never start; the message says why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """The kind of node that jobs run on, and how many of it a site has."""

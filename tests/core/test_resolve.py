@@ -4,6 +4,7 @@ import pytest
 
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.resolve import flavours_of, resolve_shapes
+from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.core.fleets import a_fleet, a_node, a_shape
 
@@ -56,6 +57,16 @@ def test_the_first_alternative_says_why_when_none_fits():
     assert isinstance(refusal, Refusal)
     assert refusal.reason is Reason.NO_SUCH_FLAVOUR
     assert "1 x b200" in refusal.what
+
+
+def test_a_gang_that_no_domain_holds_is_refused_where_it_must_stand_in_one():
+    fleet = a_fleet(*(a_node(f"n{nth}", cores=8, rack=f"r{nth // 2}") for nth in range(4)))
+    must, wish = Within(Level.RACK, is_required=True), Within(Level.RACK)
+    refusal = resolve_shapes(fleet, (a_shape(cores=8),), 3, within=must)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.where, refusal.values) == (Reason.MORE_THAN_THE_SITE, "within", {"nodes": 3, "within": "rack"})
+    assert resolve_shapes(fleet, (a_shape(cores=8),), 2, within=must) == (a_shape(cores=8),)
+    assert resolve_shapes(fleet, (a_shape(cores=8),), 3, within=wish) == (a_shape(cores=8),)
 
 
 def test_an_empty_factory_and_an_empty_wish_are_refused():

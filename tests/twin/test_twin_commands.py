@@ -87,6 +87,13 @@ def test_bad_input_is_a_usage_error(tmp_path, arguments, said):
     assert not ran.out
 
 
+def test_a_gang_that_no_domain_holds_is_told(tmp_path):
+    trace = str(written(tmp_path, f"{TABLE}a,,0,,10,16,,,require:nvlink\n"))
+    ran = run_cli("twin", "replay", "--jobs", trace, "--nodes", "4", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "The job 'a' of the workload is refused: The gang of 2 nodes must stand in one nvlink" in ran.err
+
+
 def test_gangs_are_together_where_they_asked_to_be(tmp_path):
     """Racks are numbered anew in each row: equal names are no rack."""
     site = SITE.replace("count = 4", "count = 4\nnodes_per_rack = 2\nracks_per_row = 1\nrows_per_hall = 2")

@@ -6,11 +6,12 @@ from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
+from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
 def resolve_shapes(
-    fleet: Fleet, shapes: tuple[NodeShape, ...], nodes: int, where: Where = ANYWHERE
+    fleet: Fleet, shapes: tuple[NodeShape, ...], nodes: int, where: Where = ANYWHERE, within: Within | None = None
 ) -> tuple[NodeShape, ...] | Refusal:
     """Return the acceptable alternatives with flavours of this fleet, in the tenant's order; or why there are none.
 
@@ -20,10 +21,10 @@ def resolve_shapes(
     refusal: Refusal | None = None
     for shape in shapes:
         found = _flavours_for(fleet, shape)
-        fitting = [one for one in found if fleet.could_ever(one, nodes, where)]
+        fitting = [one for one in found if fleet.could_ever(one, nodes, where, within=within)]
         resolved.extend(one for one in fitting if one not in resolved)
         if not fitting and refusal is None:
-            refusal = _why_not(fleet, shape, nodes, found)
+            refusal = _why_not(fleet, shape, nodes, found, within)
     if resolved:
         return tuple(resolved)
     return refusal or Refusal(Reason.INVALID_TASK, "the task accepts no kind of node", "Name at least one in resources")
@@ -52,7 +53,7 @@ def _flavours_for(fleet: Fleet, shape: NodeShape) -> list[NodeShape]:
     ]
 
 
-def _why_not(fleet: Fleet, shape: NodeShape, nodes: int, found: list[NodeShape]) -> Refusal:
+def _why_not(fleet: Fleet, shape: NodeShape, nodes: int, found: list[NodeShape], within: Within | None) -> Refusal:
     existing = flavours_of(fleet)
     listed = ", ".join(f"{name} ({len(of)} x {_offer(of[0])})" for name, of in existing.items()) or "no node at all"
     if not found:
@@ -72,6 +73,15 @@ def _why_not(fleet: Fleet, shape: NodeShape, nodes: int, found: list[NodeShape])
             f"It has: {listed}. Ask for less per node, or for more nodes",
             "resources",
             {"cpu_milli": shape.cpu_milli, "memory_mib": shape.memory_mib, "gpus": shape.gpus},
+        )
+    if within is not None and within.is_required and any(fleet.could_ever(one, nodes) for one in found):
+        level = within.level.value
+        return Refusal(
+            Reason.MORE_THAN_THE_SITE,
+            f"The gang of {nodes} nodes must stand in one {level}, and no {level} holds so many even when nothing else runs",
+            "Lower num_nodes, name a wider level, or say required: false",
+            "within",
+            {"nodes": nodes, "within": level},
         )
     return Refusal(
         Reason.MORE_THAN_THE_SITE,
