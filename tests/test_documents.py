@@ -19,6 +19,14 @@ def test_modules_that_a_document_names_are_there(document):
     assert not missing
 
 
+def test_links_between_documents_lead_somewhere():
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    links = [(page, target) for page in pages for target in re.findall(r"\]\(([\w./-]+)", page.read_text(encoding="utf-8"))]
+    assert links
+    missing = [f"{page.name}: {link}" for page, link in links if not link.startswith("http") and not (page.parent / link).exists()]
+    assert not missing
+
+
 def test_decisions_are_numbered_without_gaps():
     numbers = [int(path.name[:4]) for path in DOCUMENTS[1:]]
     assert numbers == list(range(1, len(numbers) + 1))

@@ -8,16 +8,20 @@ from typing import Any
 from eisbach.adapters.private_files import write_private
 
 
+WRITTEN_AT_START = "; remove nothing else and start once more to have it written"
+"""What to do where a file is missing that the first start wrote."""
+
+
 class HomeFileError(Exception):
     """A file of the home cannot be used; the message says which, what is wrong in it, and what would be right."""
 
 
-def read_toml(path: Path) -> dict[str, Any]:
-    """Return what a TOML file of the home says; raise HomeFileError."""
+def read_toml(path: Path, *, if_missing: str = "") -> dict[str, Any]:
+    """Return what a TOML file says; raise HomeFileError, which says `if_missing` too where there is none."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise HomeFileError(f"{path} is missing; remove nothing else and start once more to have it written") from None
+        raise HomeFileError(f"{path} is missing{if_missing}") from None
     except RecursionError:
         raise HomeFileError(f"{path} is not valid TOML: it is nested too deeply; write it flat") from None
     except ValueError as error:  # of TOML, of UTF-8, or a number of thousands of digits

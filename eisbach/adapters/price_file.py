@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from eisbach.adapters.home_files import HomeFileError, known_keys, read_toml, table_of, text_of, write_once
+from eisbach.adapters.home_files import WRITTEN_AT_START, HomeFileError, known_keys, read_toml, table_of, text_of, write_once
 from eisbach.app.site_facts import TariffFacts
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.price_book import Validity, problem_of
@@ -62,7 +62,7 @@ def read_price_file(path: Path) -> tuple[TariffFacts, ...]:
 
     A list without `[[version]]` is one version, valid since ever. Versions follow one another without overlap or gap.
     """
-    raw = read_toml(path)
+    raw = read_toml(path, if_missing=WRITTEN_AT_START)
     written = raw.get("version")
     if isinstance(written, list):
         known_keys(path, raw, ("version",), "")

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from eisbach.adapters.home_files import HomeFileError, known_keys, read_toml, table_of, write_once
+from eisbach.adapters.home_files import WRITTEN_AT_START, HomeFileError, known_keys, read_toml, table_of, write_once
 from eisbach.core.billing.identifiers import without_spaces
 from eisbach.core.billing.parties import Seller, problems_of_seller
 from eisbach.core.billing.vat import VatRate
@@ -66,7 +66,7 @@ valid_from = 2021-01-01
 
 def read_seller_file(path: Path) -> SellerFile:
     """Return what the file says; raise HomeFileError with the first thing that is wrong in it."""
-    raw = read_toml(path)
+    raw = read_toml(path, if_missing=WRITTEN_AT_START)
     known_keys(path, raw, ("seller", "vat"), "")
     said = table_of(path, raw.get("seller"), "[seller]")
     known_keys(path, said, ("example", "payment_days", *TEXTS), "[seller] ")

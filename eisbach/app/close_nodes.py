@@ -105,7 +105,7 @@ def _another(state: FactoryState, nodes: Iterable[Node], from_ms: int, until_ms:
         if both and closure.meets(from_ms, until_ms):
             return Refusal(
                 Reason.WINDOW_TAKEN,
-                f"{_some(both)} {_in(closure)} already ({closure.closure})",
+                f"{_called(closure)} has {_some(both)} already ({closure.closure})",
                 f"Choose another time, or cancel {closure.closure}",
                 "from_ms",
                 {"closure": closure.closure, "nodes": len(both)},
@@ -113,10 +113,10 @@ def _another(state: FactoryState, nodes: Iterable[Node], from_ms: int, until_ms:
     return None
 
 
-def _in(closure: Closure) -> str:
+def _called(closure: Closure) -> str:
     if closure.kind is ClosureKind.DRAIN:
-        return f"is to be drained by {minute_text(closure.from_ms)}"
-    return f"closes from {minute_text(closure.from_ms)} until {minute_text(closure.until_ms)}"
+        return f"A drain by {minute_text(closure.from_ms)}"
+    return f"A maintenance window from {minute_text(closure.from_ms)} until {minute_text(closure.until_ms)}"
 
 
 def _booked(met: list[Entry]) -> Refusal:

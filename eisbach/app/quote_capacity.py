@@ -12,7 +12,7 @@ from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.tariff import Tariff
-from eisbach.core.booking.quote import Option, options
+from eisbach.core.booking.quote import Offer, Option, options
 from eisbach.core.booking.timetable import LEVELS, Ask
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.capacity.resolve import flavours_of
@@ -100,7 +100,23 @@ def search(
         )
     closed = frozenset().union(*(outlook.closed_nodes(state, offer.stand) for offer in offers))
     found = options(offers, ask, outlook.ready_minutes(state, now, SPOT_NOTICE_MS), closed)
-    return found or _no_window(ask, flavour)
+    return found or _too_tight(ask, flavour, offers) or _no_window(ask, flavour)
+
+
+def _too_tight(ask: Ask, flavour: str, offers: list[Offer]) -> Refusal | None:
+    """Return the refusal where no domain of the wanted level has so many nodes at any time, free or not."""
+    if not ask.within:
+        return None
+    largest = max(max(offer.stand.sizes[ask.within].values(), default=0) for offer in offers)
+    if largest >= ask.nodes:
+        return None
+    return Refusal(
+        Reason.NO_WINDOW,
+        f"No {ask.within} holds {ask.nodes} nodes of {flavour}; the largest has {largest}",
+        "Ask for fewer nodes or a wider --within, or leave it out",
+        "within",
+        {"nodes": ask.nodes, "within": ask.within, "flavour": flavour, "largest": largest},
+    )
 
 
 def _no_window(ask: Ask, flavour: str) -> Refusal:

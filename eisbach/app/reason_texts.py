@@ -170,6 +170,7 @@ SENTENCES: Mapping[Reason, tuple[str, ...]] = {
     ),
     Reason.NO_WINDOW: (
         N_("{nodes} nodes of {flavour} are not free together for {minutes} minutes in the time that was searched"),
+        N_("Nowhere one {within} holds {nodes} nodes of {flavour}; the largest has {largest}"),
     ),
     Reason.QUOTE_EXPIRED: (
         N_("No quote in force names the option {option}"),

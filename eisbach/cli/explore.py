@@ -89,7 +89,7 @@ def _print(explored: "Explored", steps: int) -> None:
         print(f"  repeat it: {_repeat(told, steps)}")
     never = "; ".join(f"{what.replace('_', ' ')} {', '.join(names) or 'none'}" for what, names in explored.never.items())
     print(
-        f"{counted(explored.seeds, 'seed')}, {counted(explored.events, 'event')}, {counted(explored.violations, 'violation')}, "
+        f"simulated: {counted(explored.seeds, 'seed')}, {counted(explored.events, 'event')}, {counted(explored.violations, 'violation')}, "
         f"{explored.promises_broken} of {counted(explored.promises, 'promise')} broken; never hit: {never}"
     )
 

@@ -324,7 +324,7 @@ def test_a_budget_is_not_lowered_below_what_is_booked_and_carries_no_more(factor
         ({"nodes": 5}, Reason.MORE_THAN_THE_SITE, "nodes"),
         ({"flavour": "b200"}, Reason.NO_SUCH_FLAVOUR, "flavour"),
         ({"within": "universe"}, Reason.INVALID_ARGUMENT, "within"),
-        ({"nodes": 3, "within": "rack"}, Reason.NO_WINDOW, "until"),
+        ({"nodes": 3, "within": "rack"}, Reason.NO_WINDOW, "within"),
         ({"from_ms": 10**16}, Reason.INVALID_ARGUMENT, "from"),
         ({"until_ms": 10**16}, Reason.INVALID_ARGUMENT, "until"),
         ({"until_ms": 1}, Reason.INVALID_ARGUMENT, "until"),

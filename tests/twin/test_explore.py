@@ -95,7 +95,7 @@ def test_the_last_line_says_what_was_tried_and_what_was_not():
     ran = run_cli("twin", "explore", "--seeds", "1..2")
     assert ran.code == 0
     last = ran.out.splitlines()[-1]
-    assert last.startswith("2 seeds, ")
+    assert last.startswith("simulated: 2 seeds, ")
     assert " 0 violations, " in last
     assert all(f"{what} " in last for what in ("never hit: transitions", "reasons", "crash points"))
     document = run_cli("twin", "explore", "--seeds", "2", "--steps", "5", "--json").document()
