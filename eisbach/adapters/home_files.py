@@ -7,7 +7,6 @@ from typing import Any
 
 from eisbach.adapters.private_files import write_private
 
-
 WRITTEN_AT_START = "; remove nothing else and start once more to have it written"
 """What to do where a file is missing that the first start wrote."""
 

@@ -6,7 +6,15 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from eisbach.adapters.home_files import WRITTEN_AT_START, HomeFileError, known_keys, read_toml, table_of, text_of, write_once
+from eisbach.adapters.home_files import (
+    WRITTEN_AT_START,
+    HomeFileError,
+    known_keys,
+    read_toml,
+    table_of,
+    text_of,
+    write_once,
+)
 from eisbach.app.site_facts import TariffFacts
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.price_book import Validity, problem_of
