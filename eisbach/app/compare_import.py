@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from eisbach.app.application import Application
 
 PAGE = 1000
-PLACES_HERE = frozenset({"transfer", "rule", "refusal", "seq", "found_seq", "ended_seq", "parent", "places", "copying"})
+PLACES_HERE = frozenset(
+    {"transfer", "rule", "refusal", "setting", "seq", "found_seq", "ended_seq", "parent", "places", "copying"}
+)
 """Columns that say where something stands here: its place in our log, our site, the organisation above."""
 
 

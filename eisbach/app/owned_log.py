@@ -70,8 +70,12 @@ class OwnedLog:
     def finished(self) -> list[OwnedEvent]:
         """Return the events without those of unfinished jobs and data sets.
 
-        A settlement of many jobs leaves as it stands, and tells only of those that leave as well.
+        A settlement of many jobs leaves as it stands, and tells only of those that leave as well. A job inside a booking that
+        is not closed stays behind with it.
         """
+        for one in self.events:
+            if isinstance(one.told, JobSubmitted) and one.told.booking in self.unfinished:
+                self.unfinished.setdefault(one.told.job, "its booking is not closed")
         kept = [one for one in self.events if not self.unfinished.keys() & _named(one.told)]
         jobs = {one.told.job for one in kept if isinstance(one.told, JobSubmitted)}
         for one in kept:

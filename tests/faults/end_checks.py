@@ -9,6 +9,7 @@ from pathlib import Path
 from eisbach import wiring
 from eisbach.app import events as e
 from eisbach.app.event_codec import OpenedEvent, open_event
+from eisbach.app.events_usage import Settled, UsageSettledTogether, entries_of
 from eisbach.app.recover_state import recover
 from eisbach.app.snapshot import fingerprint
 from eisbach.core.jobs.lifecycle import Fault
@@ -64,6 +65,8 @@ def check_money(log: list[OpenedEvent]) -> dict[str, JobStory]:
                 story.reserved += {"reserve": amount, "credit": amount, "settle": -amount, "void": -amount}[kind]
                 story.charged += {"settle": amount, "credit": -amount}.get(kind, 0)
         match body:
+            case UsageSettledTogether():
+                check_together(stories, body)
             case e.JobSubmitted():
                 stories.setdefault(body.job, JobStory(body.prices, body.cap))
             case e.AttemptPlanned():
@@ -78,6 +81,16 @@ def check_money(log: list[OpenedEvent]) -> dict[str, JobStory]:
                 stories[body.job].ends.append(body.outcome)
     assert sum(balances.values()) == 0
     return stories
+
+
+def check_together(stories: dict[str, JobStory], body: UsageSettledTogether) -> None:
+    """Give each job its part of a common settlement; the parts are the sum that the ledger moved."""
+    for settled in map(Settled._make, entries_of(body)):
+        story = stories[settled.job]
+        story.reserved -= settled.amount
+        story.charged += settled.amount
+        assert story.charged == settled.job_charged, body
+    assert sum(body.amounts) == sum(amount for _, _, amount, _ in body.transfers), body
 
 
 def check_end(story: JobStory, body: e.AttemptEnded) -> None:
