@@ -11,12 +11,13 @@ from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_where_kept
 from eisbach.core.capacity.health import Health, HealthCause
 from eisbach.core.capacity.inventory import Node
-from eisbach.core.capacity.targets import Targets, choose, unknown_name
+from eisbach.core.capacity.targets import Targets, choose, places_of, unknown_name
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.store import Text
 
 NOTE_LENGTH_MAX = 500
+PLACES_SHOWN = 4
 
 
 class Act(Enum):
@@ -83,6 +84,14 @@ def nodes_meant(state: FactoryState, targets: Targets) -> list[Node] | Refusal:
     nodes = choose(fleet.values(), targets)
     if not nodes:
         return Refusal(Reason.NOT_FOUND, f"There is no node at {targets}", "Look at `eisbach node list -o wide`")
+    places = places_of(nodes, targets)
+    if len(places) > 1 and not targets.names:
+        shown = ", ".join(places[:PLACES_SHOWN]) + (" and others" if len(places) > PLACES_SHOWN else "")
+        return Refusal(
+            Reason.INVALID_ARGUMENT,
+            f"{targets} is said of {len(places)} places with {len(nodes)} nodes: {shown}",
+            "Say the site, the hall and the row as well, or name the nodes (`*` stands for anything)",
+        )
     return nodes
 
 

@@ -233,6 +233,21 @@ def test_a_rack_is_drained_as_a_whole(four):
     check_all(four)
 
 
+def test_a_rack_that_two_rows_have_is_refused_with_both(tmp_path):
+    """Nobody drains 89 racks who meant the seventh one of a row."""
+    places = {"n1": ("row-1", "rack-07"), "n2": ("row-2", "rack-07"), "n3": ("row-2", "rack-08")}
+    facts = [
+        NodeFacts(node=name, pool="p", flavour="cpu", cpu_milli=4000, memory_mib=8192, hall="hall-1", row=row, rack=rack)
+        for name, (row, rack) in places.items()
+    ]
+    factory = new_factory(tmp_path, site=a_site(*facts))
+    answer = factory.perform(tend_nodes.command(SYSTEM, act=Act.DRAIN, targets=Targets(rack="r07")))
+    assert isinstance(answer, Refusal)
+    assert "2 places with 2 nodes: here/hall-1/row-1/rack-07, here/hall-1/row-2/rack-07" in answer.what
+    assert tend(factory, Act.DRAIN, rack="r07", row="2")["changed"] == ["n2"]
+    assert tend(factory, Act.DRAIN, row="1")["changed"] == ["n1"]
+
+
 @pytest.mark.parametrize(
     ("targets", "reason"),
     [

@@ -32,6 +32,18 @@ def choose(nodes: Iterable[Node], targets: Targets) -> list[Node]:
     return [node for node in nodes if not node.removed and _is_meant(node, targets)]
 
 
+def places_of(nodes: Iterable[Node], targets: Targets) -> list[str]:
+    """Return the different racks, or rows, that nodes meant by a rack or a row stand in, as `hall/row/rack` in order.
+
+    Rows number their racks from 1, so the number of a rack alone may be said of many of them.
+    """
+    if targets.rack:
+        return sorted({"/".join((node.site, node.hall, node.row, node.rack)) for node in nodes})
+    if targets.row:
+        return sorted({"/".join((node.site, node.hall, node.row)) for node in nodes})
+    return []
+
+
 def unknown_name(nodes: Iterable[Node], targets: Targets) -> str | None:
     """Return the first name or pattern that no node has, or None."""
     names = [node.node for node in nodes if not node.removed]
