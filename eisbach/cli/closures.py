@@ -8,7 +8,7 @@ from eisbach.cli import figures
 from eisbach.cli.client import segment
 from eisbach.cli.errors import usage_error
 from eisbach.cli.instants import instant_ms
-from eisbach.cli.node_acts import Force, Hall, Nodes, Pool, Rack, Reason, Site, moved, targets, who_leaves
+from eisbach.cli.node_acts import Force, Hall, Nodes, Pool, Rack, Reason, Row, Site, moved, targets, who_leaves
 from eisbach.cli.output import Format, Output, document, show, table
 from eisbach.cli.session import Session
 from eisbach.core.jobs.amounts import DURATION, parse_duration_ms
@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 def maintain(
-    nodes: Nodes = None, site: Site = "", hall: Hall = "", rack: Rack = "", pool: Pool = "", reason: Reason = "",
+    nodes: Nodes = None, site: Site = "", hall: Hall = "", row: Row = "", rack: Rack = "", pool: Pool = "", reason: Reason = "",
     begin: Annotated[
         str | None, typer.Option("--from", metavar="INSTANT", help="Such as 2026-12-01T06:00 or 6h (from now); without it, now.")
     ] = None,
@@ -29,11 +29,11 @@ def maintain(
 
     Nothing but spot is placed over it; what runs and would not end before it is asked to save in time.
     """
-    meant = targets(nodes, site, hall, "", rack, pool)
+    meant = targets(nodes, site, hall, row, rack, pool)
     length_ms = parse_duration_ms(length)
     if length_ms is None:
         what = f"--for is {length!r}, but must be {DURATION}" if length else "It has no end"
-        raise usage_error(what, "For example `eisbach node maintain --rack r07 --from 2026-12-01T06:00 --for 4h`")
+        raise usage_error(what, "For example `eisbach node maintain --hall 1 --row 2 --rack r07 --from 2026-12-01T06:00 --for 4h`")
     from_ms = instant_ms(begin, "--from") if begin is not None else None
     body = {**meant, "from_ms": from_ms, "length_ms": length_ms, "note": reason, "force": force}
     announced = Session().client.post("/v1/closures", body)
