@@ -196,7 +196,7 @@ def _print_bookings(found: list[Json], is_wide: bool) -> None:
         [
             one["booking"],
             one["cause"] or one["state"],
-            one["site"],
+            f"{one['site']} (simulated)" if one["simulated"] else one["site"],
             one["flavour"],
             str(len(one["nodes"])),
             figures.minute(one["from_at"]),

@@ -29,6 +29,8 @@ class ReadyFacts:
     isolation: str
     gpus: Sequence[str]
     flavours: Sequence[str]
+    simulated: Sequence[str]
+    """sites at which nothing is executed"""
     portal_links: Mapping[str, str]
     """For whom (`sign-up`, `operator`) -> a link that opens the portal once"""
 
@@ -45,6 +47,8 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
         bound.close()
         raise
 
+    simulated = factory.application.ask(lambda state, now: [one.site for one in state.sites.values() if one.is_simulated]).result()
+
     def ready(address: str, real_port: int) -> None:
         shown = f"[{address}]" if ":" in address else address
         url = f"http://{shown}:{real_port}"
@@ -58,6 +62,7 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
                 isolation=factory.application.isolation,
                 gpus=factory.gpus,
                 flavours=factory.flavours,
+                simulated=simulated,
                 portal_links={who: f"{url}/portal/enter?code={code}" for who, code in codes.items()},
             )
         )

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
@@ -135,10 +135,14 @@ def _start_in_background(home: Path, host: str, port: int, found: Settings, outp
             f"It may still come up. Look at {log}, or stop it with `{_down(home, found)}`",
             ExitCode.UNAVAILABLE,
         )
-    isolation, links = _isolation(server), _links(server)
-    doc = document("factory", url=server.url, home=str(home), pid=process.pid, log=str(log), isolation=isolation, portal_links=links)
+    isolation, simulated, links = _isolation(server), _simulated(server), _links(server)
+    doc = document(
+        "factory", url=server.url, home=str(home), pid=process.pid, log=str(log), isolation=isolation, simulated=simulated,
+        portal_links=links,
+    )  # fmt: skip
     lines = [
         f"Eisbach {__version__} runs at {server.url} (process {process.pid}).",
+        *_simulated_lines(simulated),
         *_link_lines(links),
         *([f"Isolation: {isolation}."] if isolation else []),
         f"Stop it with `{_down(home, found)}`. Its log: {log}",
@@ -173,6 +177,19 @@ def _isolation(server: ServerFile) -> str:
         return str(Client(server.url, token).get("/v1/factory")["isolation"])
     except (CliError, OSError, KeyError):
         return ""
+
+
+def _simulated(server: ServerFile) -> list[str]:
+    """Return the sites at which nothing is executed; none where the operator's token is no longer here."""
+    try:
+        token = Path(server.token_file).read_text(encoding="utf-8").strip() if server.token_file else None
+        return [str(one["site"]) for one in Client(server.url, token).get("/v1/sites")["items"] if one["simulated"]]
+    except (CliError, OSError, KeyError):
+        return []
+
+
+def _simulated_lines(sites: Sequence[str]) -> list[str]:
+    return [f"Simulated: {', '.join(sites)}. Nothing is executed there."] if sites else []
 
 
 def _links(server: ServerFile) -> dict[str, str]:
@@ -229,6 +246,7 @@ def _facts(facts: "ReadyFacts", home: Path) -> dict[str, Any]:
         "isolation": facts.isolation,
         "gpus": list(facts.gpus),
         "flavours": [str(one) for one in facts.flavours],
+        "simulated": list(facts.simulated),
         "portal_links": dict(facts.portal_links),
     }
 
@@ -238,6 +256,8 @@ def _print_ready(facts: "ReadyFacts", home: Path, remembered: str) -> None:
     print(f"isolation  {facts.isolation}")
     print(f"GPUs       {', '.join(facts.gpus) or 'none found'}")
     print(f"flavours   {', '.join(str(one) for one in facts.flavours)}")
+    for line in _simulated_lines(facts.simulated):
+        print(line)
     if facts.first_token_path is not None:
         print(f"token      the operator's, in {facts.first_token_path}")
     if remembered:
