@@ -3,6 +3,7 @@
 import hashlib
 import io
 import os
+import shutil
 import subprocess
 import tarfile
 import tempfile
@@ -14,7 +15,7 @@ import pytest
 from eisbach.engines.local.outputs import keep_outputs
 from eisbach.ports.engine import Ending, EngineUnavailable
 from tests.contracts.engine_contract import an_order
-from tests.engines.local_harness import LocalHarness, a_local_engine
+from tests.engines.local_harness import LocalHarness, a_local_engine, wait_until
 
 
 @pytest.fixture
@@ -184,7 +185,8 @@ def test_a_job_that_fills_its_disk_sees_that_and_its_outcome_is_kept(small_disk:
         assert (seen.ending, seen.exit_code) == (Ending.FAILED, 9)
         assert "No space left" in " ".join(local.log()) or seen.usage.log_dropped_bytes > 0
         assert local.log()[0] == "before"
-        assert local.run(an_order("att_2")).ending is Ending.EXITED  # its workspace went, so there is room again
+        wait_until(lambda: shutil.disk_usage(small_disk).free > 2**20)  # its workspace goes, so there is room again
+        assert local.run(an_order("att_2")).ending is Ending.EXITED
 
 
 def test_a_copy_that_found_no_room_leaves_none_of_itself(small_disk: Path) -> None:
