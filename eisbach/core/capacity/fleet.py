@@ -3,7 +3,7 @@
 No question walks over the nodes: a pool knows its idle nodes by domain and the others by what is free on them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from eisbach.core.capacity.fit import Kind, how_many
 from eisbach.core.capacity.holding import give_to, take_from
@@ -199,43 +199,30 @@ class Fleet:
 
     def take(self, shares: Sequence[Share]) -> None:
         """Take shares; raise BrokenInvariant where any of it is not free."""
-        if len(shares) == 1:
-            (share,) = shares
-            node, seat = self.nodes[share.node], self._seats.get(share.node)
-            if seat is None:
-                take_from(node, share)
-                return
-            pool, number = seat
-            pool.drop_one(number, node)
-            take_from(node, share)
-            pool.put_one(number, node)
-            return
-        seats = self._seats_of(shares)
-        for pool, numbers in seats:
-            pool.drop(numbers)
-        for share in shares:
-            take_from(self.nodes[share.node], share)
-        for pool, numbers in seats:
-            pool.put(numbers)
+        self._change(shares, take_from)
 
     def give_back(self, shares: Sequence[Share]) -> None:
         """Give shares back; raise BrokenInvariant where they were not taken."""
+        self._change(shares, give_to)
+
+    def _change(self, shares: Sequence[Share], change: Callable[[Node, Share], None]) -> None:
+        """Change what is free on the nodes of shares; their places in the indexes follow. One share is the hot case."""
         if len(shares) == 1:
             (share,) = shares
             node, seat = self.nodes[share.node], self._seats.get(share.node)
             if seat is None:
-                give_to(node, share)
+                change(node, share)
                 return
             pool, number = seat
             pool.drop_one(number, node)
-            give_to(node, share)
+            change(node, share)
             pool.put_one(number, node)
             return
         seats = self._seats_of(shares)
         for pool, numbers in seats:
             pool.drop(numbers)
         for share in shares:
-            give_to(self.nodes[share.node], share)
+            change(self.nodes[share.node], share)
         for pool, numbers in seats:
             pool.put(numbers)
 
