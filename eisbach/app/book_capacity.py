@@ -1,16 +1,16 @@
 """An option becomes a booking: looked at once more, its price set aside, its nodes entered into the calendar, all in one event.
 
-An option that was booked before answers with the booking that came of it. Where others were faster, the answer is a refusal
-with a new quote in it.
+A quote is good for one booking: the same option once more answers with it, another one is refused with its name, and what else
+of the quote was held is let go. Where others were faster, the answer is a refusal with a new quote in it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from eisbach.app import booking_money, money, outlook, quote_capacity
 from eisbach.app.bad_nodes import is_bad
 from eisbach.app.commands import Actor, Command, Context, Decision
-from eisbach.app.events_booking import BookingExtended, BookingMade
+from eisbach.app.events_booking import BookingExtended, BookingMade, HoldReleased
 from eisbach.app.fold_booking import option_named
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
@@ -23,6 +23,9 @@ from eisbach.core.vocabulary.interval import date_text
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
+BOOKED = "booked"
+"""Why a hold ends: another option of its quote became the booking."""
+
 
 def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, option: str) -> Command:
     """Return the command that books an option of a project's quote; one of another project is as unknown as none."""
@@ -32,6 +35,9 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, optio
         before = (quote.booked.get(option) if quote is not None else None) or _booked_from(state, project, option)
         if before is not None:
             return Decision(reply={"booking": before, "option": option, "again": True})
+        used = used_up(quote, option) if quote is not None and chosen is not None else None
+        if used is not None:
+            return used
         if quote is None or chosen is None or _has_expired(state, quote, option, context.now):
             return expired(option)
         opened = money.open_period(state, quote.project, context.now)
@@ -39,7 +45,8 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, optio
             return Decision(events=(opened,), again=True)
         if chosen.from_ms < context.now:
             return _taken(state, context, actor, sites, quote, chosen, "its window has begun")
-        met = conflict(state, chosen, option, context.now)
+        others = _held_beside(state, quote, option)
+        met = conflict(state, chosen, (option, *(one.option for one in others)), context.now)
         if met:
             return _taken(state, context, actor, sites, quote, chosen, met)
         if quote.extends:
@@ -50,9 +57,32 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, optio
             return refusal
         made = _made(state, context, actor, quote, option, chosen, wanted)
         reply = {"booking": made.booking, "option": option, "project": quote.project, "price": chosen.price, "again": False}
-        return Decision(events=(made,), reply=reply, status=201)
+        return Decision(events=(*others, made), reply=reply, status=201)
 
     return decide
+
+
+def used_up(quote: Quote, option: str) -> Refusal | None:
+    """Return the refusal of an option whose quote became a booking by another one; None where none was booked."""
+    before = next(((name, booking) for name, booking in quote.booked.items() if name != option), None)
+    if before is None:
+        return None
+    return Refusal(
+        Reason.ALREADY_BOOKED,
+        f"A quote is good for one booking, and {before[0]} of this one is the booking {before[1]}",
+        "Ask for a new quote for a second booking (`eisbach quote`)",
+        "option",
+        {"option": option, "booked_option": before[0], "booking": before[1]},
+    )
+
+
+def _held_beside(state: FactoryState, quote: Quote, option: str) -> tuple[HoldReleased, ...]:
+    """Return the events that let go what else of a quote is held when one of its options is booked."""
+    return tuple(
+        HoldReleased(quote=hold.quote, option=hold.option, project=hold.project, cause=BOOKED)
+        for hold in state.booking.holds.values()
+        if hold.quote == quote.quote and hold.option != option
+    )
 
 
 def expired(option: str) -> Refusal:
@@ -66,10 +96,10 @@ def expired(option: str) -> Refusal:
     )
 
 
-def conflict(state: FactoryState, chosen: Option, name: str, now: int) -> str:
+def conflict(state: FactoryState, chosen: Option, names: Collection[str], now: int) -> str:
     """Return in words why the nodes of an option cannot be had any more, empty where they can.
 
-    `name` is what it is held or booked by: its own entry is in nobody's way.
+    `names` is what it is held or booked by: its own entries are in nobody's way.
     """
     calendar = state.scheduler.calendar
     ready = outlook.ready_minutes(state, now, 0)
@@ -78,14 +108,14 @@ def conflict(state: FactoryState, chosen: Option, name: str, now: int) -> str:
             return f"the node {node} takes no work"
         if ready.get(node, 0) * MINUTE_MS > chosen.from_ms:
             return f"the node {node} is in use beyond the start of the window"
-        if _is_taken(calendar, node, chosen, name):
+        if _is_taken(calendar, node, chosen, names):
             return f"the node {node} was taken"
     return ""
 
 
-def _is_taken(calendar: Calendar, node: str, chosen: Option, name: str) -> bool:
-    own = (EntryKind.BOOKING, name)
-    return any(entry.key != own for entry in calendar.meeting(node, chosen.from_ms, chosen.until_ms))
+def _is_taken(calendar: Calendar, node: str, chosen: Option, names: Collection[str]) -> bool:
+    own = {(EntryKind.BOOKING, name) for name in names}
+    return any(entry.key not in own for entry in calendar.meeting(node, chosen.from_ms, chosen.until_ms))
 
 
 def _has_expired(state: FactoryState, quote: Quote, option: str, now: int) -> bool:

@@ -37,7 +37,7 @@ class OptionHeld(Body, frozen=True):
 
 
 class HoldReleased(Body, frozen=True):
-    """An option is no longer kept: `expired`, or `released` by its project."""
+    """An option is no longer kept: `expired`, `released` by its project, or `booked`: another option of its quote was."""
 
     quote: str
     option: str

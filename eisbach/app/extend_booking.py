@@ -38,7 +38,7 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, booking: str, lengt
         if offer is None:
             return Refusal(Reason.NO_PRICE, f"The price list has no price for {known.flavour}", "Ask the operator to add one")
         option = _option(known, offer, length)
-        met = conflict(state, option, booking, context.now)
+        met = conflict(state, option, (booking,), context.now)
         if met:
             return Refusal(
                 Reason.NO_WINDOW,

@@ -1,6 +1,6 @@
 """An option is held: its nodes are kept for the project for some minutes, at no price; and let go again."""
 
-from eisbach.app.book_capacity import conflict, expired, quote_of
+from eisbach.app.book_capacity import conflict, expired, quote_of, used_up
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import HoldReleased, OptionHeld
 from eisbach.app.fold_booking import option_named
@@ -24,7 +24,11 @@ def command(actor: Actor, *, project: str, option: str) -> Command:
         if quote is None or chosen is None or quote.expires_ms <= context.now:
             return expired(option)
         if option in quote.booked:
-            return Refusal(Reason.ALREADY_BOOKED, f"The option {option} is the booking {quote.booked[option]}", "There is nothing to hold")
+            what = f"The option {option} is the booking {quote.booked[option]}"
+            return Refusal(Reason.ALREADY_BOOKED, what, "There is nothing to hold", "option", {"option": option, "booking": quote.booked[option]})
+        used = used_up(quote, option)
+        if used is not None:
+            return used
         held = sum(hold.project == quote.project for hold in state.booking.holds.values())
         if held >= quote.rules.holds_max:
             return Refusal(
@@ -34,7 +38,7 @@ def command(actor: Actor, *, project: str, option: str) -> Command:
                 "option",
                 {"held": held, "holds_max": quote.rules.holds_max},
             )
-        met = conflict(state, chosen, option, context.now)
+        met = conflict(state, chosen, (option,), context.now)
         if met or chosen.from_ms < context.now:
             return Refusal(Reason.OPTION_TAKEN, f"The option cannot be held any more: {met or 'its time has begun'}", "Ask for a new quote", "option")
         until = min(context.now + quote.rules.hold_ms, chosen.from_ms)

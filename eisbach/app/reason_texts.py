@@ -114,7 +114,7 @@ ADVICE: Mapping[Reason, str] = {
     Reason.NO_WINDOW: N_("Ask for a later end, a shorter time, fewer nodes or a wider place."),
     Reason.QUOTE_EXPIRED: N_("Ask for a new quote."),
     Reason.OPTION_TAKEN: N_("Choose one of the new options."),
-    Reason.ALREADY_BOOKED: N_("Nothing needs to be done."),
+    Reason.ALREADY_BOOKED: N_("Ask for a new quote if you want a second booking."),
     Reason.TOO_MANY_HOLDS: N_("Book one of them, let one go, or wait until one expires."),
     Reason.BOOKING_OVER: N_("Ask for a new quote."),
     Reason.BOOKING_TOO_SMALL: N_("Ask for less, or make a larger booking."),

@@ -159,6 +159,54 @@ def test_an_option_booked_twice_is_one_booking(factory):
     assert len(factory.app.applier.state.booking.bookings) == 1
 
 
+def test_a_quote_is_good_for_one_booking(factory):
+    first, second, *_ = (one["option"] for one in quoted(factory)["options"])
+    made = book(factory, first)["booking"]
+    before = factory.app.applier.state.next_seq
+    answer = refused(book(factory, second), Reason.ALREADY_BOOKED)
+    assert answer.values["booking"] == made
+    assert made in str(answer)
+    kept = factory.perform(hold_option.command(SYSTEM, project=factory.project, option=second))
+    assert refused(kept, Reason.ALREADY_BOOKED).values["booking"] == made
+    assert factory.app.applier.state.next_seq == before, "nothing half done"
+    assert book(factory, first)["again"] is True
+    factory.perform(cancel_booking.command(SYSTEM, booking=made))
+    refused(book(factory, second), Reason.ALREADY_BOOKED)
+
+
+def test_what_else_of_a_quote_is_held_is_let_go_when_one_option_is_booked(factory):
+    first, second, *_ = quoted(factory, nodes=4)["options"]
+    rival = quoted(factory, nodes=4, from_ms=second["from_ms"])["options"][0]["option"]
+    for one in (first, second):
+        factory.perform(hold_option.command(SYSTEM, project=factory.project, option=one["option"]))
+    made = book(factory, first["option"])
+    assert not factory.app.applier.state.booking.holds
+    refused(book(factory, second["option"]), Reason.ALREADY_BOOKED)
+    assert not isinstance(book(factory, rival), Refusal), "its nodes are free again"
+    again = factory.restart()
+    assert book(again, first["option"])["booking"] == made["booking"]
+    check_step(again)
+
+
+def test_a_booking_that_fails_lets_go_of_nothing(factory):
+    first, second, *_ = (one["option"] for one in quoted(factory, nodes=4, length_ms=300 * HOUR_MS)["options"])
+    factory.perform(hold_option.command(SYSTEM, project=factory.project, option=first))
+    refused(book(factory, second), Reason.OVER_BUDGET)
+    assert set(factory.app.applier.state.booking.holds) == {first}
+
+
+def test_a_held_option_outlives_its_quote_and_what_was_not_held_does_not(factory):
+    options = [one["option"] for one in quoted(factory, from_ms=factory.clock.now() + 5 * HOUR_MS)["options"]]
+    factory.pass_time(14 * MINUTE_MS)
+    factory.perform(hold_option.command(SYSTEM, project=factory.project, option=options[0]))
+    factory.pass_time(5 * MINUTE_MS)
+    quoted(factory)  # a new quote forgets those that are over
+    refused(book(factory, options[1]), Reason.QUOTE_EXPIRED)
+    refused(factory.perform(hold_option.command(SYSTEM, project=factory.project, option=options[1])), Reason.QUOTE_EXPIRED)
+    assert book(factory, options[0])["again"] is False
+    refused(book(factory, options[1]), Reason.ALREADY_BOOKED)
+
+
 def test_whoever_is_late_gets_new_options_and_nothing_half_done(factory):
     mine, theirs = quoted(factory, nodes=4), quoted(factory, nodes=4)
     book(factory, mine["options"][0]["option"])
