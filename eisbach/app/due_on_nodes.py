@@ -18,6 +18,7 @@ def due_on_nodes(state: FactoryState, context: Context) -> list[Body]:
     if not agenda.is_due(now):
         return []
     attempts = agenda.take_due(now)
+    agenda.are_bookings_shaken = True  # perhaps one begins that waited for its nodes to come back
     events: list[Body] = []
     commissioned = tuple(name for name, from_ms in state.health.coming.items() if from_ms <= now)
     if commissioned:

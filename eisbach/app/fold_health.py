@@ -30,7 +30,7 @@ def renew_available(state: FactoryState, name: str, *, is_removed: bool | None =
     state.scheduler.fleet.set_available(name, is_available, is_removed=gone)
     state.scheduler.note_nodes()
     if not is_available:
-        state.scheduler.agenda.is_shaken = True
+        state.scheduler.agenda.shake()
 
 
 def note_drain(state: FactoryState, name: str, *, is_cordon: bool, is_removed: bool = False) -> None:
@@ -44,7 +44,9 @@ def note_drain(state: FactoryState, name: str, *, is_cordon: bool, is_removed: b
 
 def note_end(state: FactoryState, job: ActiveJob, body: AttemptEnded) -> None:
     """An attempt has ended, its job still holds the shares: count what its nodes failed in a row."""
-    health = state.health
+    health, agenda = state.health, state.scheduler.agenda
+    if job.booking and agenda.has_closing(job.shares, state.scheduler.fleet.nodes):
+        agenda.are_bookings_shaken = True
     if body.ending in _NODE_FAILED_BY:
         node = failed_node(job.shares, body.rank)
         if node is not None:

@@ -1,7 +1,8 @@
-"""The round that keeps bookings on nodes that can be used: they move to equal nodes, and where there are none the price falls.
+"""Bookings leave nodes that cannot be used: they move to equal nodes, and where there are none the price falls.
 
 A node cannot be used when it has left, is lost or takes no work, or when maintenance or a drain is entered for a time inside the
-booking's window. Work of the owner that still runs on a node keeps it until it ends.
+booking's window. Work of the owner that still runs on a node keeps it until it ends. The batch in which a node is lost decides it
+(`due_moves`); a round tries again what waits for others to become free.
 """
 
 from typing import TYPE_CHECKING
@@ -37,6 +38,34 @@ def move_bookings(application: "Application") -> int:
     return steps
 
 
+def due_moves(state: FactoryState, context: Context) -> list[Body]:
+    """Return the next moves of bookings; once they are true, asking again may bring more.
+
+    It costs nothing while no node has become unusable since, no booking that waits for one begins, and no work of an owner
+    has left one.
+    """
+    agenda = state.scheduler.agenda
+    if not agenda.are_bookings_shaken:
+        return []
+    events = _events(state, context.now)
+    if not events:
+        agenda.are_bookings_shaken = False
+        suspects = _suspects(state)
+        for booking in state.booking.bookings.values():
+            if context.now < booking.from_ms and not suspects.isdisjoint(booking.nodes):
+                agenda.note(booking.from_ms)  # until then nodes may come back; after that its owner lacks them
+    return events
+
+
+def _suspects(state: FactoryState) -> frozenset[str]:
+    """Return the nodes that some booking may not be able to use: most of the time there are none."""
+    if not state.booking.bookings:
+        return frozenset()
+    nodes = (name for name, node in state.scheduler.fleet.nodes.items() if node.removed or node.drained)
+    closing = (name for closure in state.health.closures.values() for name in closure.nodes)
+    return frozenset((*nodes, *closing, *state.health.marks))
+
+
 def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
     events = _events(state, context.now)
     return Decision(events=tuple(events), reply={"steps": len(events)})
@@ -47,8 +76,9 @@ def _events(state: FactoryState, now: int) -> list[Body]:
     events: list[Body] = []
     seen: set[str] = set()
     taken: set[str] = set()
-    for booking in state.booking.bookings.values():
-        if booking.project in seen or booking.until_ms <= now:
+    suspects = _suspects(state)
+    for booking in state.booking.bookings.values() if suspects else ():
+        if booking.project in seen or booking.until_ms <= now or suspects.isdisjoint(booking.nodes):
             continue
         bad = unusable(state, booking, now)
         if not bad:

@@ -19,6 +19,7 @@ from eisbach.app.due_on_nodes import due_on_nodes
 from eisbach.app.end_stranded import end_stranded
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
 from eisbach.app.events_usage import UsageSettledTogether
+from eisbach.app.move_bookings import due_moves
 from eisbach.app.move_promises import move_promises
 from eisbach.app.recover_state import Recovered, recover
 from eisbach.app.snapshot import encode_state
@@ -153,6 +154,8 @@ class Writer:
             draft.add_all(events)
         while (ended := end_stranded(self.state, draft.context)) is not None:
             draft.take(ended)
+        while events := due_moves(self.state, draft.context):
+            draft.add_all(events)
         while events := move_promises(self.state):
             draft.add_all(events)
         while self.state.scheduler.unfunded and (events := fund_next(self.state, draft.context)):

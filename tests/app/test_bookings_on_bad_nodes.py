@@ -31,7 +31,6 @@ def test_a_booking_moves_to_an_equal_node_and_keeps_its_times(factory, act):
     (bad,) = option["nodes"]
     before = row(factory, booking)
     tend(factory, act, bad)
-    factory.run_rounds()
     moved = booking_of(factory, booking)
     assert bad not in moved.nodes
     assert (moved.from_ms, moved.until_ms) == (before["from_ms"], before["until_ms"])
@@ -49,7 +48,6 @@ def test_a_node_lost_inside_the_window_is_replaced_and_the_work_goes_on_there(fa
     factory.pass_time(10 * MINUTE_MS)
     (bad,) = places(factory, job)
     tend(factory, Act.LOST, bad)
-    factory.run_rounds()
     assert places(factory, job) == [bad, *booking_of(factory, booking).nodes]
     assert factory.attempts(job)[0]["charged"] == 0
     check_all(factory)
@@ -62,7 +60,6 @@ def test_without_an_equal_node_the_owner_is_credited_for_the_rest_by_itself(fact
     assert places(factory, job) == ["n0"]
     factory.pass_time(HOUR_MS)
     tend(factory, Act.LOST, "n2")
-    factory.run_rounds()
     assert "n2" not in booking_of(factory, booking).nodes
     factory.pass_time(HOUR_MS)
     factory.run_rounds()
@@ -78,7 +75,6 @@ def test_a_suspect_node_is_in_no_new_booking_and_leaves_the_others(factory):
     for _ in range(3):
         fail(factory, job)
     assert marks(factory) == {bad: "suspect"}
-    factory.run_rounds()
     assert bad not in booking_of(factory, booking).nodes
     _, later = booked(factory, nodes=1, from_ms=factory.clock.now() + 5 * HOUR_MS)
     assert bad not in later["nodes"]
@@ -93,8 +89,41 @@ def test_a_window_over_a_booking_is_refused_by_name_and_forced_the_booking_moves
     assert booking in str(refused)
     forced = factory.perform(close_nodes.command(SYSTEM, targets=targets, is_forced=True, **times))
     assert forced["moved"] == [f"booking {booking}"]
-    factory.run_rounds()
     assert not set(booking_of(factory, booking).nodes) & set(option["nodes"])
     factory.pass_time(3 * HOUR_MS)
     factory.run_rounds()
+    check_all(factory)
+
+
+def test_the_batch_that_loses_the_node_moves_the_booking(factory):
+    booking, option = booked(factory)
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    job = factory.submit(a_job("sleep 3000", booking=booking, limit_s=3600, capacity_class=CapacityClass.RESERVED))
+    batches = []
+    factory.app.listeners.append(lambda draft: batches.append([type(body).__name__ for body in draft.bodies]))
+    tend(factory, Act.LOST, places(factory, job)[0])
+    assert batches[0] == ["NodeMarked", "AttemptEnded", "BookingMoved", "AttemptPlanned"]
+
+
+def test_work_of_the_owner_stays_on_a_drained_node_and_the_booking_leaves_with_it(factory):
+    booking, option = booked(factory)
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    job = factory.submit(a_job("sleep 600", booking=booking, limit_s=900, capacity_class=CapacityClass.RESERVED))
+    (bad,) = places(factory, job)
+    tend(factory, Act.CORDON, bad)
+    factory.run_rounds()
+    assert booking_of(factory, booking).nodes == (bad,)
+    factory.pass_time(11 * MINUTE_MS)
+    assert factory.job(job)["state"] == "ended"
+    assert booking_of(factory, booking).nodes != (bad,), "in the batch in which the work ends"
+    check_all(factory)
+
+
+def test_nodes_that_do_not_come_back_by_the_window_s_first_instant_are_credited_from_there(factory):
+    booking, option = booked(factory, nodes=4, from_ms=factory.clock.now() + HOUR_MS)
+    tend(factory, Act.LOST, "n3")
+    factory.run_rounds()
+    assert len(booking_of(factory, booking).nodes) == 4, "it may come back until then"
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    assert row(factory, booking)["price"] == option["price"] * 3 // 4
     check_all(factory)

@@ -2,9 +2,10 @@
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from eisbach.core.capacity.fleet import Share
+from eisbach.core.capacity.inventory import Node
 
 
 class Agenda:
@@ -14,7 +15,7 @@ class Agenda:
     whoever asks (`due`).
     """
 
-    __slots__ = ("_closing", "_instants", "_leaving", "has_lost_nodes", "is_shaken", "stranded")
+    __slots__ = ("_closing", "_instants", "_leaving", "are_bookings_shaken", "has_lost_nodes", "is_shaken", "stranded")
 
     def __init__(self) -> None:
         self._instants: list[int] = []
@@ -26,6 +27,12 @@ class Agenda:
         """attempts that hold a share of a lost node, and that node, last ones first"""
         self.is_shaken = True
         """whether a promise may name a node that it cannot have, since somebody looked"""
+        self.are_bookings_shaken = True
+        """the same of bookings"""
+
+    def shake(self) -> None:
+        """Some nodes cannot be had any more, now or at a time to come."""
+        self.is_shaken = self.are_bookings_shaken = True
 
     def note(self, instant: int) -> None:
         """Something is due at an instant; it may turn out later that it is not any more."""
@@ -36,7 +43,7 @@ class Agenda:
         for node in nodes:
             insort(self._closing.setdefault(node, []), from_ms)
         self.note(from_ms)
-        self.is_shaken = True
+        self.shake()
 
     def reopen(self, nodes: Iterable[str], from_ms: int) -> None:
         """A closure that was announced has begun, or does not come."""
@@ -51,6 +58,10 @@ class Agenda:
         closing = self._closing
         starts = [closing[share.node][0] for share in shares if share.node in closing]
         return min(starts) if starts else None
+
+    def has_closing(self, shares: Iterable[Share], nodes: Mapping[str, Node]) -> bool:
+        """Return whether a node of an attempt takes no work, or closes at a time to come."""
+        return any(not nodes[share.node].available or share.node in self._closing for share in shares)
 
     def next_closing(self, node: str) -> int | None:
         """Return when a node closes next, or None."""
