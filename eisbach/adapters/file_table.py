@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from eisbach.adapters.home_files import HomeFileError, flag_of, text_of, whole_number_of
 from eisbach.adapters.recorded_series import read_recorded
 from eisbach.core.power.series import Series
+from eisbach.core.vocabulary.names import NAME_RULE, is_name
 
 Read = TypeVar("Read")
 NAMELESS = "?"
@@ -72,6 +73,18 @@ class FileTable:
     def optional_text(self, key: str) -> str:
         """Return a text of up to 63 printable characters, the empty one where the key is absent."""
         return self.text(key) if key in self.said else ""
+
+    def name(self, key: str) -> str:
+        """Return a name (core/vocabulary/names.py)."""
+        value = self.said.get(key)
+        if is_name(value):
+            return str(value)
+        self.wrong(f"{key} is {value!r}, but must be {NAME_RULE}")
+        return NAMELESS
+
+    def optional_name(self, key: str) -> str:
+        """Return a name, the empty text where the key is absent."""
+        return self.name(key) if key in self.said else ""
 
     def whole_number(self, key: str, low: int, high: int, *, default: int | None = None) -> int:
         """Return a whole number between two bounds, both allowed."""

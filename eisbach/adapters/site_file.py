@@ -118,9 +118,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _name_of(site: FileTable) -> str:
     site.known((*SITE_KEYS, *SUB_TABLES))
-    name = site.text("name")
-    if "/" in name or any(sign.isspace() for sign in name):
-        site.wrong(f"name is {name!r}, but must be without '/' and spaces: it is part of addresses and lists")
+    name = site.name("name")
     site.where = f"[site] {name!r}:"
     return name
 

@@ -8,6 +8,7 @@ from eisbach.adapters.file_table import NAMELESS, FileTable, Mistakes
 from eisbach.adapters.site_places import NVLINKS, PLACES, SPREADS, Spread, nvlinks_of, overlaps
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.capacity.flavours import gpu_model, gpus_said
+from eisbach.core.vocabulary.names import NAME_MAX
 
 OFFERS = ("flavour", "cores", "memory_mib", "gpus")
 NODE_KEYS = (
@@ -29,7 +30,7 @@ def read_nodes(
     entries: list[tuple[str, FileTable, list[NodeFacts]]] = []
     for one in said:
         node = FileTable(mistakes, one, "[[node]]")
-        node.where = f"[[node]] {node.text('name')!r}:"
+        node.where = f"[[node]] {node.said.get('name')!r}:"
         node.known(NODE_KEYS)
         site, nodes = _site_of(node, sites), _equal_nodes(node, machine)
         found.setdefault(site, []).extend(nodes)
@@ -51,18 +52,20 @@ def _site_of(node: FileTable, sites: Sequence[str]) -> str:
 
 def _equal_nodes(node: FileTable, machine: NodeFacts | None) -> list[NodeFacts]:
     one = _machine(node, machine) if node.flag("this_machine") else _node(node)
-    one = replace(one, nvlink=node.optional_text("nvlink"), from_ms=_from_ms(node))
+    one = replace(one, nvlink=node.optional_name("nvlink"), from_ms=_from_ms(node))
     _is_possible(node, one)
     if "count" not in node:
         extra = next((key for key in (*SPREADS, NVLINKS, "numbered_from") if key in node), None)
         if extra is not None:
             node.wrong(f"{extra} spreads several nodes; say their count too")
-        hall, row, rack = (node.optional_text(place) for place in PLACES)
+        hall, row, rack = (node.optional_name(place) for place in PLACES)
         if hall and rack and not row:
             node.wrong(f"rack is {rack!r} and hall is {hall!r}, but no row is named; say in which row of the hall the rack stands")
         return [replace(one, hall=hall, row=row, rack=rack)]
     count = node.whole_number("count", 1, COUNT_MAX)
     digits = max(4, len(str(count)))
+    if len(one.node) + 1 + digits > NAME_MAX:
+        node.wrong(f"name has {len(one.node)} letters, and a dash and {digits} digits follow: more than the {NAME_MAX} of a name; say a shorter one")
     place_of, nvlink_of = Spread(node), nvlinks_of(node)
     placed = []
     for nth in range(count):
@@ -80,7 +83,7 @@ def _machine(node: FileTable, machine: NodeFacts | None) -> NodeFacts:
     if machine is None:
         node.wrong(f"nothing is known of this machine here; say {', '.join(OFFERS)}")
         machine = NodeFacts(node=NAMELESS, pool=NAMELESS, flavour=NAMELESS, cpu_milli=1, memory_mib=1)
-    return replace(machine, node=node.text("name"), pool=node.text("pool"))
+    return replace(machine, node=node.name("name"), pool=node.name("pool"))
 
 
 def _node(node: FileTable) -> NodeFacts:
@@ -89,9 +92,9 @@ def _node(node: FileTable) -> NodeFacts:
         node.wrong(f"cores is {cores!r}, but must be a number above 0 such as 8 or 0.5")
         cores = 1
     return NodeFacts(
-        node=node.text("name"),
-        pool=node.text("pool"),
-        flavour=node.text("flavour"),
+        node=node.name("name"),
+        pool=node.name("pool"),
+        flavour=node.name("flavour"),
         cpu_milli=round(cores * 1000),
         memory_mib=node.whole_number("memory_mib", 1, 2**31),
         gpus=node.whole_number("gpus", 0, 1024, default=0),

@@ -20,7 +20,7 @@ class Spread:
     """
 
     def __init__(self, node: FileTable) -> None:
-        self._named = [node.optional_text(place) for place in PLACES]
+        self._named = [node.optional_name(place) for place in PLACES]
         self._sizes: list[int] = []
         for level, (place, spread) in enumerate(zip(PLACES, SPREADS, strict=True)):
             if spread not in node:
@@ -56,7 +56,7 @@ class Spread:
 def nvlinks_of(node: FileTable) -> Callable[[int], str]:
     """Return what names the NVLink domain of the nth node: so many of them in each, one after the other, within a rack."""
     if NVLINKS not in node:
-        named = node.optional_text("nvlink")
+        named = node.optional_name("nvlink")
         return lambda nth: named
     if "nvlink" in node:
         node.wrong(f"nvlink names one domain, and {NVLINKS} counts several; say one of them")

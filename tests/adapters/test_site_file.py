@@ -171,6 +171,24 @@ def test_what_is_wrong_is_said(read, tmp_path, before, after, said):
     assert str(tmp_path / "site.toml") in str(refused.value)
 
 
+@pytest.mark.parametrize("key", ["name", "pool", "flavour", "hall", "row", "rack", "nvlink"])
+@pytest.mark.parametrize("name", ["a/b", "a*", "../x", "b200.-8", "", " ", "a b", "-a", "a.", "a[1]", "a?", "a\\n", "Süd", "x" * 64])
+def test_one_rule_for_the_names_of_all_that_a_site_is_made_of(read, key, name):
+    node = {"name": "node-1", "pool": "local", "flavour": "cpu", "hall": "hall-1", "row": "row-1", "rack": "r07", "nvlink": "all"}
+    lines = "\n".join(f'{one} = "{name if one == key else value}"' for one, value in node.items())
+    text = f"{HERE.partition('[[node]]')[0]}[[node]]\n{lines}\ncores = 8\nmemory_mib = 16384\n"
+    with pytest.raises(SiteFileError) as refused:
+        read(text)
+    (mistake,) = refused.value.mistakes
+    assert f"{key} is {name.replace(chr(92) + 'n', chr(10))!r}, but must be a name of up to 63 letters a to z and digits" in mistake
+    assert read(text.replace(f'{key} = "{name}"', f'{key} = "B200_x.8-a"'))
+
+
+def test_numbered_nodes_keep_the_rule_of_names(read):
+    with pytest.raises(SiteFileError, match="name has 60 letters, and a dash and 4 digits follow"):
+        read(HERE + HALLS.replace('name = "gpu"', f'name = "{"x" * 60}"'))
+
+
 LINKS = """
 [[link]]
 site = "halls"
