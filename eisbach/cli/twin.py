@@ -68,7 +68,7 @@ def run(
         raise usage_error("Imagined demand has no end", "Say how many --days")
     facts = _site(site)
     with _told():
-        acts = _faults(faults, facts, days, seed) if faults is not None else []
+        acts = _faults(faults, facts, days, seed, is_ending=True) if faults is not None else []
         if jobs is not None:
             scenario = Scenario(
                 sites=(facts,), workload=_trace(jobs, facts, flavour, _within(within)), policy=_policy(policy), acts=acts, seed=seed,
@@ -291,14 +291,17 @@ def _demand(path: Path, site: "SiteFacts", days: int, seed: int) -> "DemandWorkl
     return DemandWorkload(read_demand(path), site, days=days, seed=seed, name=path.name)
 
 
-def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int) -> "list[Act]":
-    from eisbach.twin.faults import acts_of
+def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int, *, is_ending: bool = False) -> "list[Act]":
+    """Return what goes wrong: failures drawn for so many days, after which the run ends, or not before its last work."""
+    from eisbach.twin.faults import acts_of, refuse_too_late
     from eisbach.twin.faults_file import read_faults
     from eisbach.twin.world import START_MS
 
     faults = read_faults(path)
     if faults.is_random and days is None:
         raise usage_error("Failures are drawn for a time, and none is said", "Say how many --days")
+    if is_ending and days is not None:
+        refuse_too_late(faults, days)
     return list(acts_of(faults, site, begin_ms=START_MS, days=days or 0, seed=seed))
 
 
@@ -313,13 +316,13 @@ def _faults_of_a_past(path: Path, sites: "tuple[SiteFacts, ...]", days: int) -> 
 def _told() -> Iterator[None]:
     """Tell what is wrong with a file of the person's as an error of the command line."""
     from eisbach.adapters.home_files import HomeFileError
-    from eisbach.twin.faults import UnknownPlace
+    from eisbach.twin.faults import NeverHappens, UnknownPlace
     from eisbach.twin.trace_file import TraceError
     from eisbach.twin.workload import UnknownFlavour
 
     try:
         yield
-    except (HomeFileError, TraceError, UnknownFlavour, UnknownPlace) as error:
+    except (HomeFileError, NeverHappens, TraceError, UnknownFlavour, UnknownPlace) as error:
         raise CliError(str(error), code=ExitCode.USAGE) from error
 
 

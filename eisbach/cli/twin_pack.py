@@ -7,6 +7,7 @@ import typer
 
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.figures import counted
 from eisbach.cli.output import Format, Output, document, pairs, show
 
 POLICIES = ("fgd", "bestfit", "random")
@@ -24,6 +25,7 @@ def pack(
     """Pack pods that never leave on a list of nodes; simulated."""
     import resource
 
+    from eisbach.twin.pack import models_unknown
     from eisbach.twin.pack import pack as pack_pods
     from eisbach.twin.pack_files import read_nodes, read_pods
     from eisbach.twin.trace_file import TraceError
@@ -31,7 +33,8 @@ def pack(
     if policy not in POLICIES:
         raise usage_error(f"There is no policy {policy!r} for packing", f"Use one of {', '.join(POLICIES)}")
     try:
-        packed = pack_pods(read_nodes(nodes), read_pods(pods), policy=policy, seed=seed)
+        listed, asked = read_nodes(nodes), read_pods(pods)
+        packed = pack_pods(listed, asked, policy=policy, seed=seed)
     except TraceError as error:
         raise CliError(str(error), code=ExitCode.USAGE) from error
     used = resource.getrusage(resource.RUSAGE_SELF)
@@ -44,6 +47,7 @@ def pack(
         allocated_final=round(packed.allocated_final, 6),
         pods=packed.pods,
         placed=packed.placed,
+        models_unknown=models_unknown(listed, asked),
         cpu_s=round(used.ru_utime + used.ru_stime, 2),
     )
     show(doc, Format.JSON if as_json else output_format, lambda is_wide: _print(doc))
@@ -56,6 +60,7 @@ def _print(doc: dict[str, Any]) -> None:
             ("policy, seed", f"{doc['policy']}, {doc['seed']}"),
             ("GPUs allocated", f"{doc['allocated_at_full_demand']:.2%} when all of them were asked for, {doc['allocated_final']:.2%} in the end"),
             ("pods", f"{doc['pods']:,}, {doc['placed']:,} of them placed"),
+            ("on no node", "\n".join(f"{model}; {counted(pods, 'pod')} of the list accept nothing else" for model, pods in doc["models_unknown"].items())),
             ("this computer", f"{doc['cpu_s']:.1f} CPU seconds"),
         ]
     )

@@ -66,12 +66,14 @@ def read_result(path: Path) -> dict[str, Any]:
     wrong = [key for key in BETTER if not isinstance(document.get(key), int | float | None) or isinstance(document.get(key), bool)]
     if wrong:
         raise NoResult(f"{file}: {wrong[0]} is {document[wrong[0]]!r}, which is no figure. Was it edited?")
+    if not any(key in document for key in BETTER):
+        raise NoResult(f"{file} holds none of the figures of a result ({', '.join(list(BETTER)[:3])}, ...). Was it cut? Write it anew with --json")
     return document
 
 
 def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
-    """Return every figure that both have, in a fixed order."""
-    return [_difference(key, a[key], b[key]) for key in BETTER if key in a and key in b]
+    """Return every figure that one of both has, in a fixed order; what the other lacks is None there."""
+    return [_difference(key, a.get(key), b.get(key)) for key in BETTER if key in a or key in b]
 
 
 def unlike(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:

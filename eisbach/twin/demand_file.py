@@ -7,10 +7,11 @@ from typing import Any
 from eisbach.adapters.file_table import FileTable, Mistakes
 from eisbach.adapters.home_files import HomeFileError, read_toml
 from eisbach.app.create_organisation import SEGMENTS
+from eisbach.core.billing.booking_rules import DEFAULT_RULES
 from eisbach.core.jobs.amounts import DURATION, parse_duration_ms
 from eisbach.core.jobs.request import WHOLE, CapacityClass
 from eisbach.core.jobs.within import Level, Within
-from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, SECOND_MS
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.twin.demand import MILLI, Bookings, CustomerClass
 
 CLASS_KEYS = (
@@ -25,6 +26,8 @@ CLASSES = {one.value: one for one in (CapacityClass.ON_DEMAND, CapacityClass.SPO
 LEVELS = {one.value: one for one in Level}
 GPUS_MAX = 1_000_000
 JOBS_PER_DAY_MAX = 10_000_000
+RULES = DEFAULT_RULES
+"""Those of the example price list, which the twin plays by."""
 
 
 def read_demand(path: Path) -> tuple[CustomerClass, ...]:
@@ -78,11 +81,19 @@ def _class(at: FileTable) -> CustomerClass:
 
 def _bookings(at: FileTable) -> Bookings:
     at.known(BOOKING_KEYS)
+    for_ms, ahead_ms = duration_of(at, "for", DAY_MS), duration_of(at, "ahead", DAY_MS)
+    if not RULES.shortest_ms <= for_ms <= RULES.longest_ms:  # else every quote is refused, and nothing booked
+        at.wrong(f"for is {at.said['for']!r}, but a booking lasts {RULES.shortest_ms // MINUTE_MS} minutes to {RULES.longest_ms // DAY_MS} days")
+    elif not RULES.lead_ms <= ahead_ms <= RULES.horizon_ms - for_ms:
+        at.wrong(
+            f"ahead is {at.said.get('ahead', '1d')!r}, but a window begins at least {RULES.lead_ms // MINUTE_MS} minutes after it is asked for "
+            f"and ends within {RULES.horizon_ms // DAY_MS} days"
+        )
     return Bookings(
         per_week_milli=at.number("per_week", 0, 1000, MILLI),
         nodes=at.whole_number("nodes", 1, 100_000),
-        for_ms=duration_of(at, "for", DAY_MS),
-        ahead_ms=duration_of(at, "ahead", DAY_MS),
+        for_ms=for_ms,
+        ahead_ms=ahead_ms,
         used_permille=at.number("used", 0, 1, 1000, default=1),
     )
 

@@ -75,6 +75,21 @@ class UnknownPlace(Exception):
     """A fault names what no node of the site has."""
 
 
+class NeverHappens(Exception):
+    """What a script says lies behind the end of the run."""
+
+
+def refuse_too_late(faults: Faults, days: int) -> None:
+    """Raise NeverHappens where a scripted event lies behind a run of so many days: it would silently be left out."""
+    for one in faults.events:
+        if one.at_ms >= days * DAY_MS:
+            what = f"{one.happening.value} at {one.targets}"
+            raise NeverHappens(
+                f"The event {what} comes {one.at_ms / DAY_MS:g} days after the beginning, and the run ends after {days}. "
+                "Say more --days, or an earlier at"
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class _Change:
     happening: Happening

@@ -9,6 +9,7 @@ from eisbach.core.jobs.amounts import DURATION, parse_duration_ms
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
 from eisbach.twin.demand_file import duration_of, one_of
 from eisbach.twin.faults import Faults, HallFaults, Happening, NodeFaults, Scripted
+from eisbach.twin.trace_file import SPAN_DAYS_MAX
 
 TABLES = ("node", "hall", "event")
 NODE_KEYS = ("flavour", "mtbf", "repair")
@@ -69,7 +70,7 @@ def _event(at: FileTable) -> Scripted:
         at_ms=_since_begin(at),
         happening=one_of(at, "do", HAPPENINGS, Happening.LOSE.value),
         targets=targets,
-        for_ms=duration_of(at, "for", HOUR_MS) if "for" in at else None,
+        for_ms=_length(at) if "for" in at else None,
     )
 
 
@@ -84,4 +85,13 @@ def _since_begin(at: FileTable) -> int:
     if found is None or found < 0:
         at.wrong(f"at is {at.said.get('at')!r}, but must be the time since the beginning: {DURATION}")
         return 0
+    if found >= SPAN_DAYS_MAX * DAY_MS:
+        at.wrong(f"at is {at.said['at']!r}, but no run is longer than {SPAN_DAYS_MAX:,} days")
+    return found
+
+
+def _length(at: FileTable) -> int:
+    found = duration_of(at, "for", HOUR_MS)
+    if found > SPAN_DAYS_MAX * DAY_MS:
+        at.wrong(f"for is {at.said['for']!r}, but no run is longer than {SPAN_DAYS_MAX:,} days; leave it out where it stays")
     return found

@@ -41,6 +41,17 @@ RANKINGS: Mapping[str, Callable[[Sequence[Pod], int], Ranking]] = {
 """The rankings by the name of their policy."""
 
 
+def models_unknown(nodes: Sequence[Node], pods: Sequence[Pod]) -> dict[str, int]:
+    """Return the GPU models that pods accept and no node has, each with how many pods accept nothing else, in order of names."""
+    known = {node.pool for node in nodes if node.gpus}
+    found: Counter[str] = Counter()
+    for pod in pods:
+        models = [shape.flavour for shape in pod if shape.gpus and shape.flavour is not None]
+        if models:
+            found.update({model: int(known.isdisjoint(models)) for model in models if model not in known})
+    return dict(sorted(found.items()))
+
+
 def typical_of(pods: Sequence[Pod]) -> dict[NodeShape, int]:
     """Return the usual workload: every shape with how often it is asked for."""
     return Counter(shape for pod in pods for shape in pod)

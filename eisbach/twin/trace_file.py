@@ -17,7 +17,7 @@ from typing import IO, cast
 
 import msgspec
 
-from eisbach.core.vocabulary.quantities import SECOND_MS
+from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
 from eisbach.twin.distinct import Distinct
 
 JOB_TABLE = ("job_id", "user", "submit_s", "start_s", "duration_s", "gpus", "cpus", "state", "kind")
@@ -29,7 +29,13 @@ KEPT_MAX = 200_000
 """A file of up to so many rows is kept after it was checked; a longer one is read a second time."""
 USERS_MAX = 1_000
 """Users that are told apart; docs/twin.md says what becomes of the others."""
-SECONDS_MAX = 100 * 365 * 86_400
+STAMP_MAX = 100 * 365 * 86_400
+"""Seconds since 1970 of the year 2070; files count from there, or from a beginning of their own."""
+SPAN_DAYS_MAX = 3_660
+"""What the twin plays at most: the time between the first submission and the last, and how long a job runs."""
+SPAN_MAX = SPAN_DAYS_MAX * 86_400
+LATE_BEGIN_MS = 366 * DAY_MS
+"""Where nothing is submitted for so long, the file counts from 1970 or another past: nobody wants the empty years played."""
 UNITS_MAX = 10_000_000
 TEXT_MAX = 200
 GZIP_MAGIC = b"\x1f\x8b"
@@ -62,13 +68,15 @@ class TraceRow(msgspec.Struct, frozen=True, gc=False):
 class Trace:
     """A trace that was read once and found sound.
 
-    `left_out` counts rows without a duration or without GPUs: nobody knows what they would do. `users` are the first
-    USERS_MAX distinct ones, in order of appearance. `kept` are all rows of a short file.
+    `left_out` counts rows without a duration or without GPUs: nobody knows what they would do. `begin_ms` is the instant of the
+    file at which a replay begins: 0, or the day (UTC) of the first submission where that is LATE_BEGIN_MS or later.
+    `users` are the first USERS_MAX distinct ones, in order of appearance. `kept` are all rows of a short file.
     """
 
     path: Path
     rows: int
     left_out: int
+    begin_ms: int
     last_submit_ms: int
     users: tuple[str, ...]
     kept: tuple[TraceRow, ...] | None
@@ -87,6 +95,7 @@ def read_trace(path: Path, check: Callable[[TraceRow], str] = lambda row: "") ->
     users: dict[str, None] = {}
     kept: list[TraceRow] = []
     left_out = last_ms = 0
+    first_ms: int | None = None
 
     def checked() -> Iterator[TraceRow]:
         nonlocal left_out
@@ -102,17 +111,22 @@ def read_trace(path: Path, check: Callable[[TraceRow], str] = lambda row: "") ->
 
     for row in _in_order(path, checked()):
         last_ms = row.submit_ms
+        first_ms = last_ms if first_ms is None else first_ms
+        if last_ms - first_ms > SPAN_MAX * SECOND_MS:
+            what = f"lies more than {SPAN_DAYS_MAX:,} days behind the first submission ({first_ms / SECOND_MS:.15g})"
+            raise _wrong(path, row.line, "submit_s", f"{last_ms / SECOND_MS:.15g}", what, "Give all rows the same beginning, or cut the row out")
         if len(users) < USERS_MAX:
             users[row.user] = None
         if len(seen) <= KEPT_MAX:
             kept.append(row)
         elif kept:
             kept.clear()
-    if not len(seen):
+    if first_ms is None:
         what = f"all of its {left_out} rows lack duration_s or gpus" if left_out else "it holds no job"
         raise TraceError(f"{path}: {what}. Give a file with at least one complete row")
     rows = tuple(kept) if len(seen) <= KEPT_MAX else None
-    return Trace(path, len(seen), left_out, last_ms, tuple(users), rows)
+    begin_ms = first_ms - first_ms % DAY_MS if first_ms >= LATE_BEGIN_MS else 0
+    return Trace(path, len(seen), left_out, begin_ms, last_ms, tuple(users), rows)
 
 
 def _complete(rows: Iterator[TraceRow | None]) -> Iterator[TraceRow]:
@@ -247,8 +261,8 @@ class _Row:
 
 
 def _table_row(row: _Row) -> TraceRow | None:
-    job, submit_ms = row.name(), row.needed("submit_s", SECONDS_MAX)
-    duration_ms, gpus_milli = row.thousandths("duration_s", 0, SECONDS_MAX), row.thousandths("gpus", 0, UNITS_MAX)
+    job, submit_ms = row.name(), row.needed("submit_s", STAMP_MAX)
+    duration_ms, gpus_milli = row.thousandths("duration_s", 0, SPAN_MAX), row.thousandths("gpus", 0, UNITS_MAX)
     cpus_milli = row.thousandths("cpus", 0, UNITS_MAX) or 0
     if duration_ms is None or gpus_milli is None:
         return None
@@ -259,10 +273,10 @@ def _table_row(row: _Row) -> TraceRow | None:
 
 
 def _week_row(row: _Row) -> TraceRow | None:
-    job, submit_ms = row.name(), row.needed("submit_s", SECONDS_MAX)
+    job, submit_ms = row.name(), row.needed("submit_s", STAMP_MAX)
     nodes = row.needed("nodes", UNITS_MAX)
-    duration_ms = row.thousandths("duration_s", 0, SECONDS_MAX)
-    limit_ms = row.thousandths("limit_s", 0, SECONDS_MAX)
+    duration_ms = row.thousandths("duration_s", 0, SPAN_MAX)
+    limit_ms = row.thousandths("limit_s", 0, SPAN_MAX)
     if nodes < 1000 or nodes % 1000:
         raise row.wrong("nodes", "is no whole number of nodes", "Write 1 or more")
     if limit_ms == 0:

@@ -1,11 +1,13 @@
 """The jobs of a trace, sized for a site: how GPUs become nodes, users customers, and durations limits."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from eisbach.app.site_facts import SiteFacts
 from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
+from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.twin.trace_file import TraceRow, read_trace
 from eisbach.twin.workload import (
     Customer,
@@ -42,20 +44,21 @@ class TraceWorkload:
         self._names = {user: customer_name(user) for user in trace.users}
         self.customers = tuple(Customer(name, segment_of(name)) for name in dict.fromkeys(self._names.values()))
         left_out = f", {trace.left_out:,} rows without duration or GPUs left out" if trace.left_out else ""
-        self.label = f"{path.name}: {trace.rows:,} jobs{left_out}"
-        self.last_submit_ms = trace.last_submit_ms
+        self.label = f"{path.name}: {trace.rows:,} jobs{left_out}{_beginning(trace.begin_ms)}"
+        self.last_submit_ms = trace.last_submit_ms - trace.begin_ms
 
     def __len__(self) -> int:
         return self._trace.rows
 
     def __iter__(self) -> Iterator[Work]:
+        begin_ms = self._trace.begin_ms
         for row in self._trace:
             nodes, shape = self._asked(row)
             capacity_class, within = self._wishes(row.kind, nodes)
             yield Work(
                 job=row.job,
                 customer=self._customer(row.user),
-                submit_ms=row.submit_ms,
+                submit_ms=row.submit_ms - begin_ms,
                 duration_ms=row.duration_ms,
                 limit_ms=row.limit_ms or derived_limit_ms(row.job, row.duration_ms),
                 nodes=nodes,
@@ -103,6 +106,15 @@ class TraceWorkload:
         column, value = ("nodes", nodes) if row.nodes is not None else ("gpus", (row.gpus_milli or 0) / WHOLE)
         has = f"{self._unit.nodes:,} nodes of {self._unit.flavour} ({self._unit.nodes * self._unit.gpus:,} GPUs)"
         return f"{column} is {value:g}, and the site has {has}. Take a larger site, or cut the row out"
+
+
+def _beginning(begin_ms: int) -> str:
+    """Say aloud that the empty time before the first day is not played."""
+    if not begin_ms:
+        return ""
+    first = begin_ms // SECOND_MS
+    day = datetime.fromtimestamp(first, UTC).date()
+    return f"; submit_s counted from {first} on ({day}, where it is seconds since 1970), the day of the first row"
 
 
 def _said(kind: str) -> list[tuple[str, str]]:

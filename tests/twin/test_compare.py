@@ -37,6 +37,7 @@ def test_two_results_side_by_side(tmp_path):
         (None, "cannot be read"),
         ("no json", "is no JSON document"),
         ("[1]", "is no result of the twin"),
+        (json.dumps({"format": "eisbach.twin-result/1", "label": "simulated"}), "bad.json holds none of the figures of a result"),
         (json.dumps({"format": "eisbach.twin-result/1", "jobs": "many"}), "jobs is 'many', which is no figure"),
     ],
 )

@@ -117,6 +117,22 @@ gpus = 1
 
 
 @pytest.mark.parametrize(
+    ("for_", "ahead", "said"),
+    [
+        ("1s", "2d", "for is '1s', but a booking lasts 10 minutes to 366 days"),
+        ("9999d", "2d", "for is '9999d', but a booking lasts 10 minutes to 366 days"),
+        ("1d", "4m", "ahead is '4m', but a window begins at least 5 minutes after it is asked for"),
+        ("1d", "731d", "ahead is '731d', but a window begins at least 5 minutes after it is asked for and ends within 731 days"),
+    ],
+)
+def test_bookings_that_no_quote_would_offer_are_refused(tmp_path, for_, ahead, said):
+    text = TRAINING.replace('for = "1d"', f'for = "{for_}"').replace('ahead = "2d"', f'ahead = "{ahead}"')
+    with pytest.raises(HomeFileError) as error:
+        read_demand(written(tmp_path, text, "demand.toml"))
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [("", "there is no [[class]]"), ("[[class]\n", "is not valid TOML"), ("class = 3", "there is no [[class]]"), ("[[class]]\n", "needs gpus = 8")],
 )

@@ -80,5 +80,8 @@ def test_all_mistakes_of_a_file_are_said_at_once(tmp_path):
         read_faults(written(tmp_path, text, "faults.toml"))
     wrong = ("mtbf is missing", "repair is 'never'", "at is 'soon'", "do is 'burn'", "nodes is 'n0'", "'colour' is not known", "number 2: says no node")
     assert [one for one in wrong if one not in str(error.value)] == []
+    late = '[[event]]\nat = "99999d"\ndo = "lose"\nhall = "hall-1"\nfor = "3661d"\n'
+    with pytest.raises(HomeFileError, match=r"at is '99999d', but no run is longer than 3,660 days\n.*for is '3661d'.*leave it out where it stays"):
+        read_faults(written(tmp_path, late, "faults.toml"))
     with pytest.raises(HomeFileError, match="nothing goes wrong here"):
         read_faults(written(tmp_path, "", "faults.toml"))

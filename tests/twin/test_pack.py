@@ -11,6 +11,7 @@ from eisbach.core.scheduling.rank import Gradient
 from eisbach.twin.pack import RANKINGS, arrivals, gpu_milli_of, pack
 from eisbach.twin.pack_files import read_nodes, read_pods
 from eisbach.twin.trace_file import TraceError
+from tests.faces.cli_tools import run_cli
 
 NODES = "sn,cpu_milli,memory_mib,gpu,model\n" + "".join(f"n{nth},64000,262144,4,V100\n" for nth in range(6)) + "c1,32000,65536,0,\n"
 PODS = "job_id,user,submit_s,start_s,duration_s,gpus,cpus,state,kind\n" + "".join(
@@ -96,6 +97,18 @@ def test_a_file_that_is_none_is_refused(tmp_path):
     for path in (tmp_path / "noise", tmp_path / "absent"):
         with pytest.raises(TraceError):
             read_pods(path)
+
+
+def test_models_that_no_node_has_are_told(files):
+    nodes, pods = files
+    rows = "q1,,0,0,1,1,1,,mem_mib:1;spec:H900\nq2,,0,0,1,1,1,,mem_mib:1;spec:V100|B1\nq3,,0,0,1,0,1,,mem_mib:1;spec:Z9\n"
+    pods.write_bytes(gzip.compress((PODS + rows).encode()))
+    ran = run_cli("twin", "pack", "--nodes", str(nodes), "--pods", str(pods), "--json")
+    assert ran.document()["models_unknown"] == {"b1": 0, "h900": 1}
+    shown = run_cli("twin", "pack", "--nodes", str(nodes), "--pods", str(pods)).out
+    assert "h900; 1 pod of the list accept nothing else" in shown
+    pods.write_bytes(gzip.compress(PODS.encode()))
+    assert run_cli("twin", "pack", "--nodes", str(nodes), "--pods", str(pods), "--json").document()["models_unknown"] == {}
 
 
 def test_where_all_are_alike_the_gradient_leaves_whole_gpus_whole():

@@ -49,6 +49,9 @@ WRONG = {
     f"{WEEK}a,1,1,nan,1\n": "trace.csv:2: duration_s is 'nan', which is no finite number",
     f"{WEEK}a,inf,1,1,1\n": "trace.csv:2: submit_s is 'inf', which is no finite number",
     f"{WEEK}a,1e15,1,1,1\n": "trace.csv:2: submit_s is '1e15', which is absurdly large",
+    f"{WEEK}a,1700000000000,1,1,1\n": "trace.csv:2: submit_s is '1700000000000', which is absurdly large",
+    f"{WEEK}a,0,1,1,1\nb,1700000000,1,1,1\n": "trace.csv:3: submit_s is '1700000000', which lies more than 3,660 days behind the first submission (0)",
+    f"{WEEK}a,1,1,316224001,1\n": "trace.csv:2: duration_s is '316224001', which is absurdly large",
     f"{WEEK}a,soon,1,1,1\n": "trace.csv:2: submit_s is 'soon', which is no number",
     f"{WEEK}a,1,0,1,1\n": "trace.csv:2: nodes is '0', which is no whole number of nodes",
     f"{WEEK}a,1,1.5,1,1\n": "trace.csv:2: nodes is '1.5', which is no whole number of nodes",
@@ -98,6 +101,16 @@ def test_long_files_are_streamed_and_may_be_out_of_order_only_so_far(tmp_path, m
     late = written(tmp_path, WEEK + "".join(f"{at},{at},1,1,1\n" for at in [*range(1, 30), 0]))
     with pytest.raises(TraceError, match=r":31: submit_s is '0', which stands more than 4 rows behind its place.*Sort the file"):
         read_trace(late)
+
+
+def test_stamps_since_1970_are_played_from_the_day_of_the_first_row_on(tmp_path):
+    rows = "b,1704184200,1,60,\na,1704153600.5,1,60,\n"  # 2024-01-02, 8:30 and 0:00
+    workload = TraceWorkload(written(tmp_path, WEEK + rows), a_site())
+    assert [(work.job, work.submit_ms) for work in workload] == [("a", 500), ("b", 30_600_000)]
+    assert workload.last_submit_ms == 30_600_000
+    assert workload.label == "trace.csv: 2 jobs; submit_s counted from 1704153600 on (2024-01-02, where it is seconds since 1970), the day of the first row"
+    own = TraceWorkload(written(tmp_path, f"{WEEK}a,31622399,1,60,\n"), a_site())  # 366 days less a second: a beginning of its own
+    assert ([work.submit_ms for work in own], own.label) == ([31_622_399_000], "trace.csv: 1 jobs")
 
 
 def test_ids_are_told_apart_in_little_memory():

@@ -87,6 +87,45 @@ def test_bad_input_is_a_usage_error(tmp_path, arguments, said):
     assert not ran.out
 
 
+def test_an_event_behind_the_end_of_the_run_is_refused(tmp_path):
+    faults = written(tmp_path, '[[event]]\nat = "2d"\ndo = "lose"\nnodes = ["n-0001"]\nfor = "1h"\n', "faults.toml")
+    site, demand = (written(tmp_path, text, name) for text, name in ((SITE, "tiny.toml"), (DEMAND, "demand.toml")))
+    arguments = ["twin", "run", "--site", str(site), "--demand", str(demand), "--faults", str(faults), "--json", "--days"]
+    ran = run_cli(*arguments, "2")
+    assert (ran.code, ran.out) == (2, "")
+    assert "The event lose at n-0001 comes 2 days after the beginning, and the run ends after 2" in ran.err
+    assert run_cli(*arguments, "3").code == 0
+
+
+@pytest.mark.parametrize("report", [False, True])
+def test_a_trace_that_is_late_or_breaks_off_at_its_end_plays_nothing(tmp_path, report):
+    rows = "".join(f"j{nth},{nth},1,60,100\n" for nth in range(30_000))
+    late = written(tmp_path, f"{WEEK}{rows}late,1,1,60,100\n", "late.csv.gz")
+    whole = late.read_bytes()
+    broken, damaged = tmp_path / "broken.csv.gz", tmp_path / "damaged.csv.gz"
+    broken.write_bytes(whole[:-9])
+    damaged.write_bytes(whole[:-8] + bytes(4) + whole[-4:])
+    folder = tmp_path / "report"
+    more = ["--report", str(folder)] if report else ["--json"]
+    for path, said in (
+        (late, "late.csv.gz:30002: submit_s is '1', which stands more than 10,000 rows behind its place"),
+        (broken, "the gzip file breaks off behind this line or is damaged"),
+        (damaged, "the gzip file breaks off behind this line or is damaged (CRC check failed"),
+    ):
+        ran = run_cli("twin", "replay", "--jobs", str(path), "--nodes", "4", *more)
+        assert (ran.code, ran.out, folder.exists()) == (2, "", False)
+        assert said in ran.err
+
+
+def test_seconds_since_1970_are_played_from_their_first_day_on_and_said_aloud(tmp_path):
+    since_1970 = WEEK_ROWS.replace("a,0", "a,1700000000").replace("b,10", "b,1700000010").replace("c,20", "c,1700000020")
+    ran = run_cli("twin", "replay", "--jobs", str(written(tmp_path, since_1970)), "--nodes", "4", "--json")
+    plain = run_cli("twin", "replay", "--jobs", str(written(tmp_path, WEEK_ROWS)), "--nodes", "4", "--json").document()
+    assert (ran.code, ran.document()["mean_wait_s"]) == (0, plain["mean_wait_s"])
+    assert ran.document()["events"] < plain["events"] + 100
+    assert "submit_s counted from 1699920000 on (2023-11-14" in ran.document()["workload"]
+
+
 def test_a_gang_that_no_domain_holds_is_told(tmp_path):
     trace = str(written(tmp_path, f"{TABLE}a,,0,,10,16,,,require:nvlink\n"))
     ran = run_cli("twin", "replay", "--jobs", trace, "--nodes", "4", "--json")
