@@ -154,9 +154,12 @@ class GuardedRoute(APIRoute):
         """Return FastAPI's handler of this route behind the admission."""
         answer = super().get_route_handler()
         access, takes_json = self.access, self.body_field is not None
+        known = frozenset(one.alias for one in self.dependant.query_params)
 
         async def guarded(request: Request) -> Response:
             call = await admit(access, request.scope, request.receive)
+            if request.scope["query_string"] and not access.is_public:
+                _refuse_unknown(request, known)
             if call.request.read and takes_json:
                 require_json(call.request)
             request.scope["eisbach.call"] = call
@@ -169,6 +172,14 @@ class GuardedRoute(APIRoute):
         call = await admit(self.access, scope, receive)
         response: Response = await self.endpoint(call=call, **scope["path_params"])
         await response(scope, receive, send)
+
+
+def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
+    """A misspelt name in the query would silently be without effect, as one in a body would."""
+    name = next((one for one in request.query_params if one not in known), None)
+    if name is not None:
+        names = f"Known in the query are {', '.join(sorted(known))}" if known else "Nothing is asked in the query here; leave it out"
+        raise Problem(Refusal(Reason.UNKNOWN_KEY, f"{name[:60]!r} is not known here", names, name[:60]))
 
 
 async def admit(access: Access, scope: Scope, receive: Receive) -> Call:

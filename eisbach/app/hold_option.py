@@ -49,13 +49,15 @@ def command(actor: Actor, *, project: str, option: str) -> Command:
 
 
 def release(actor: Actor, *, project: str, option: str) -> Command:
-    """Return the command that lets a held option go; one that is not held is let go already."""
+    """Return the command that lets a held option go; one of a known quote that is not held is let go already."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         hold = state.booking.holds.get(option)
         reply = {"option": option, "held_until_ms": 0}
         if hold is None or hold.project != project:
-            return Decision(reply=reply)
+            is_known = quote_of(state, project, option) is not None and option_named(state, option) is not None
+            what, do = f"There is no option {option!r} that this project holds", "Look at the quote for its options; a hold ends by itself too"
+            return Decision(reply=reply) if is_known else Refusal(Reason.NOT_FOUND, what, do, "option")
         event = HoldReleased(quote=hold.quote, option=option, project=hold.project, cause=RELEASED)
         return Decision(events=(event,), reply=reply)
 

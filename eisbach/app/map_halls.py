@@ -10,6 +10,7 @@ from eisbach.app.state import FactoryState
 from eisbach.app.state_health import HealthState
 from eisbach.core.capacity.health import Health
 from eisbach.core.capacity.inventory import Node
+from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 FULL = 1000
 """Thousandths: all of it is allocated."""
@@ -124,6 +125,16 @@ def question(site: str, hall: str | None = None, *, nodes_max: int | None = None
         return {**facts_of(state.sites[site]), **whole.figures(), "hall": only, "halls": drawn}
 
     return ask
+
+
+def no_such_hall(found: dict[str, Any], hall: str | None) -> Refusal | None:
+    """Return the refusal of a map of one hall where the site has none of that name."""
+    halls = [one["hall"] for one in found["halls"]]
+    if hall is None or hall in halls:
+        return None
+    named = ", ".join(name for name in halls if name)
+    has = f"It has {named}" if named else "Its nodes name no hall"
+    return Refusal(Reason.NOT_FOUND, f"The site {found['site']} has no hall {hall!r}", has, "hall", {"halls": halls})
 
 
 def attempts_on(state: FactoryState) -> dict[str, list[str]]:

@@ -260,6 +260,16 @@ def test_a_project_holds_only_so_many_options(factory):
     assert factory.perform(fourth)["held_until_ms"]
 
 
+def test_a_hold_that_never_was_is_not_let_go_silently(factory):
+    (option, *_) = [one["option"] for one in quoted(factory)["options"]]
+    for absent in ("quote_0.1", option.rpartition(".")[0] + ".99", option.replace(".1", ".01"), ""):
+        refused(factory.perform(hold_option.release(SYSTEM, project=factory.project, option=absent)), Reason.NOT_FOUND)
+    release = hold_option.release(SYSTEM, project=factory.project, option=option)
+    factory.perform(hold_option.command(SYSTEM, project=factory.project, option=option))
+    for _ in range(2):  # said twice it is let go once
+        assert factory.perform(release) == {"option": option, "held_until_ms": 0}
+
+
 def test_cancelling_early_is_free_and_late_costs_what_was_said(factory):
     early, option = booked(factory, from_ms=factory.clock.now() + 2 * DAY_MS)
     assert factory.perform(cancel_booking.command(SYSTEM, booking=early))["charged"] == 0

@@ -298,6 +298,24 @@ def test_a_query_that_makes_no_sense_is_a_problem(shared_world, query):
     assert_problem(answer, 422, "INVALID_ARGUMENT")
 
 
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/v1/fragmentation?level=x", "'level' is not known here"),
+        ("/v1/nodes?hall=zz", "'hall' is not known here"),
+        ("/v1/projects/PROJECT/bookings?after=%00", r"'after' is not known here"),
+        ("/v1/projects/PROJECT/bookings?%00=1", r"'\x00' is not known here"),
+        ("/v1/calendar?from=2026-12-01T00:00:00Z", "'from' is not known here"),
+    ],
+)
+def test_what_no_query_knows_is_refused_by_name(shared_world, path, said):
+    answer = shared_world.call("GET", path.replace("PROJECT", shared_world.ours.project), shared_world.operator)
+    assert_problem(answer, 422, "UNKNOWN_KEY")
+    assert said in answer.json()["detail"]
+    foreign = shared_world.call("GET", path.replace("PROJECT", shared_world.ours.project))
+    assert foreign.status_code == 401  # who may not ask learns nothing
+
+
 @pytest.mark.parametrize("query", ["from_at=0001-01-01T00:00:00%2B14:00", "until_at=1999-12-31T00:00:00Z", "from_at=2026-12-01", "from_at=soon"])
 def test_a_calendar_of_no_instant_is_a_problem(shared_world, query):
     answer = shared_world.call("GET", f"/v1/calendar?{query}", shared_world.ours.tokens["member"])

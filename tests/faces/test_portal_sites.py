@@ -75,6 +75,15 @@ def test_a_large_site_is_drawn_hall_by_hall(sites, monkeypatch):
     assert ("<title>far-08" in second, "<title>far-07" in second) == (True, False)
 
 
+@pytest.mark.parametrize("hall", ["zz", "hall-1", "%00"])
+def test_the_map_of_a_hall_that_is_not_there(sites, hall):
+    page = browser(sites, sites.operator).get(f"/sites/far%20%26%20away/map?hall={hall}")
+    assert (page.status_code, "has no hall" in page.text, "It has hall-01" in page.text) == (404, True, True)
+    answer = sites.call("GET", f"/v1/sites/far%20%26%20away/map?hall={hall}", sites.operator)
+    assert (answer.status_code, answer.json()["reason"], "has no hall" in answer.json()["detail"]) == (404, "NOT_FOUND", True)
+    assert sites.made("GET", "/v1/sites/far%20%26%20away/map?hall=hall-01", sites.operator)["halls"][0]["rows"]
+
+
 def test_the_map_of_a_site_that_is_not_there(sites):
     assert browser(sites, sites.operator).get("/sites/nowhere/map").status_code == 404
 

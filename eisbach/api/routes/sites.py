@@ -45,6 +45,9 @@ async def site_map(
     found = await settled(call, call.application.ask(map_halls.question(site, hall)))
     if found is None:
         raise Problem(ABSENT)
+    refusal = map_halls.no_such_hall(found, hall)
+    if refusal is not None:
+        raise Problem(refusal)
     return JsonAnswer(found)
 
 

@@ -66,8 +66,9 @@ def show_map(call: Call) -> Response:
     """Show the halls of a site with what of each node is allocated."""
     hall = call.query("hall") or None
     found = call.ask(map_halls.question(call.parameter("site"), hall, nodes_max=DRAWN_MAX))
-    if found is None:
-        raise Refused(ABSENT)
+    refusal = ABSENT if found is None else map_halls.no_such_hall(found, hall)
+    if found is None or refusal is not None:
+        raise Refused(refusal or ABSENT)
     legend = [(name, text, level * 100 // LEVELS) for level, (name, text) in enumerate(LEGEND)]
     drawn = [[_drawn(row) for row in hall["rows"]] for hall in found["halls"]]
     return call.render("sites/map.html", site=found, drawn=drawn, legend=legend, condition_names=CONDITION_NAMES)
