@@ -56,5 +56,5 @@ def decide(state: SchedulerState, now: int) -> Plan:
         power_head=placing.power_head,
         is_whole=is_whole,
         looked=tuple(promising.looked),
-        again_ms=placing.again_ms,
+        again_ms=placing.again_ms, spot_lead_ms=state.spot_lead_ms,
     )

@@ -97,9 +97,12 @@ _RIGHTS = {
 
 
 def first_eligible_ms(state: SchedulerState, now: int, right: Right) -> int | None:
-    """Return when the next of those could give way who have run too shortly for it now; None where there is none."""
+    """Return when the next of those could give way who have run too shortly for it now; None where there is none.
+
+    What is starting could at the earliest when it has run so long from now on.
+    """
     running = list(state.spot.values()) if right < Right.RESERVED else []
     if right == Right.ON_DEMAND and state.fair_share.is_any_above:
         running += above_quota(state)
-    since = [job.running_ms + MINIMUM_RUN_MS for job in running if job.running_ms is not None]
+    since = [(job.running_ms if job.running_ms is not None else now) + MINIMUM_RUN_MS for job in running]
     return min((at_ms for at_ms in since if at_ms > now), default=None)

@@ -1,15 +1,17 @@
 """Promises that need a part of their nodes: what others may hold there beyond the promised start."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.capacity.calendar import Entry
 from eisbach.core.capacity.fleet import Share
+from eisbach.core.capacity.holding import give_to
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.scheduling.backfill import Release
 
 Amounts = list[int]
-"""Thousandths of a core, MiB, GPUs."""
+"""Thousandths of a core, MiB, whole GPUs; what takes a part of a GPU counts as if it took a whole one."""
 
 
 class Guards:
@@ -48,15 +50,14 @@ class Guards:
 
 def _beside(state: SchedulerState, job: str, entry: Entry, releases: Sequence[Release]) -> dict[str, Amounts]:
     nodes = state.fleet.nodes
-    left = {
-        name: [nodes[name].free_cpu_milli, nodes[name].free_memory_mib, len(nodes[name].free_gpus)] for name in entry.nodes
-    }
+    then = {name: replace(nodes[name], parts=dict(nodes[name].parts)) for name in entry.nodes}
     for at_ms, shares in releases:
         if at_ms > entry.from_ms:
             break
         for share in shares:
-            if share.node in left:
-                _add(left[share.node], share)
+            if share.node in then:
+                give_to(then[share.node], share)
+    left = {name: [node.free_cpu_milli, node.free_memory_mib, node.free_mask.bit_count()] for name, node in then.items()}
     waiting = state.jobs[job]
     flavour = nodes[entry.nodes[0]].flavour
     shape = next(one for one in waiting.shapes if one.flavour is None or is_flavour(flavour, one.flavour))

@@ -13,6 +13,7 @@ from eisbach.core.admission.plan import Start, Stop
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
+from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Release
@@ -65,9 +66,15 @@ class Placing:
             return
         nodes = state.fleet.nodes
         for job in state.spot.values():
-            dates = (nodes[share.node].dated_ms for share in job.shares)
-            if job.state is not JobState.STOPPING and any(date is not None and self.now < date <= soon for date in dates):
+            if job.state is not JobState.STOPPING and any(self._begins(nodes[share.node], soon) for share in job.shares):
                 self._stops.setdefault(job.job, Stop(job.job, StopCause.PREEMPTION))
+
+    def _begins(self, node: Node, soon: int) -> bool:
+        """Return whether an entry that dates a node begins after now and by an instant; one may be going on there already."""
+        if node.dated_ms is None or node.dated_ms > soon:
+            return False
+        met = self.state.calendar.meeting(node.node, self.now + 1, soon + 1)
+        return any(entry.from_ms > self.now and not entry.is_shared for entry in met)
 
     def preempt_for(self, job: ActiveJob) -> None:
         """Choose which spot, or work above a quota, stops so that a job fits: for the first one that waits and that this helps."""
@@ -122,7 +129,8 @@ class Placing:
                     break
                 lacking = self._room.lacks(shares)
                 if not lacking:
-                    if self.state.calendar.shared and not self._guarding().admit(shares, ends_by):
+                    # Nobody tells spot to leave a promise that shares its nodes: it counts to its limit, as all others do.
+                    if self.state.calendar.shared and not self._guarding().admit(shares, self.now + job.length_ms):
                         break
                     return index, shares
                 sites = where.sites if where.sites is not None else self.state.fleet.sites()

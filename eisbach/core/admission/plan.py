@@ -31,8 +31,8 @@ class Plan:
     It is carried out in this order: `broken` promises, `starts`, `given` promises, `stops`. `head` is the first job that had to wait for
     room, `heads` the first of each class; `power_head` is the first one that fits but for the power of its site: what is left
     of that is kept for it. `looked` are the jobs whose promises could have been earlier ones and were looked at. `again_ms` is when to look again whether
-    somebody could give way who had run too shortly now. `is_whole` says
-    that nothing more can be decided until something changes.
+    somebody could give way who had run too shortly now. `spot_lead_ms` is how long before an entry of the calendar spot was told to
+    leave. `is_whole` says that nothing more can be decided until something changes.
     """
 
     starts: tuple[Start, ...]
@@ -44,6 +44,7 @@ class Plan:
     looked: tuple[str, ...] = ()
     again_ms: int | None = None
     is_whole: bool = True
+    spot_lead_ms: int = 0
 
     @property
     def head(self) -> str | None:

@@ -81,6 +81,17 @@ class Promising:
             placing.enter(entry)
         return has_started
 
+    def preempt_for(self, job: ActiveJob) -> None:
+        """Let spot, or work above a quota, give way to a promised job too: it was promised a start by what they hold to their limits.
+
+        What begins before anybody could have left is waited for.
+        """
+        placing, entry = self._placing, self._state.calendar.promises[job.job]
+        if placing.may_preempt and not self._now < entry.from_ms <= self._now + self._state.spot_lead_ms:
+            placing.strike(entry)  # its own nodes are not in its way
+            placing.preempt_for(job)
+            placing.enter(entry)
+
     def _has_enough(self, job: ActiveJob, entry: Entry) -> bool:
         """Return whether a gang of whole nodes may fit early on its own nodes and what others leave: a count, before anything moves."""
         ends_by, fleet = self._now + job.length_ms, self._state.fleet

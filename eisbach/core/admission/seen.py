@@ -9,6 +9,7 @@ class Seen:
 
     `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `looked_ms`
     when each promise was looked at, whether it can be an earlier one, `again_ms` when somebody may give way who had run too shortly.
+    Spot has left, or was told to leave, what begins within `spot_lead_ms` of `at_ms`.
     """
 
     is_whole: bool = False
@@ -20,3 +21,4 @@ class Seen:
     heads: tuple[str, ...] = ()
     looked_ms: dict[str, int] = field(default_factory=dict)
     again_ms: int | None = None
+    spot_lead_ms: int = 0

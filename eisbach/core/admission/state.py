@@ -30,8 +30,8 @@ class ActiveJob:
     `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
     ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
     one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
-    `predicted_ms` is how long it is expected to run (0: as long as its limit says), `leaf` the organisation whose fair share
-    it uses, `booking` the one that it runs inside, `submitter` the token that asked for it. `within` is how near to one another its nodes shall be.
+    `predicted_ms` is how long it is expected to run (0: as long as its limit says), `booking` the one that it runs inside,
+    `submitter` the token that asked for it. `within` is how near to one another its nodes shall be.
     """
 
     job: str
@@ -64,7 +64,6 @@ class ActiveJob:
     stop_grace_ms: int = 0
     stop_ms: int | None = None
     predicted_ms: int = 0
-    leaf: str = ""
     booking: str = ""
     submitter: str = ""
     within: Within | None = None
@@ -288,7 +287,9 @@ class SchedulerState:
         seen = self.seen
         seen.is_whole, seen.at_ms, seen.freed, seen.heads = plan.is_whole, now, self.calendar.freed, plan.heads
         seen.nodes = self.node_changes
-        seen.again_ms = plan.again_ms
+        # A cycle that looked at new jobs alone knows nothing of the others.
+        seen.again_ms = min((one for one in (plan.again_ms, seen.again_ms) if one is not None and one > now), default=None)
+        seen.spot_lead_ms = plan.spot_lead_ms
         if plan.looked or plan.given:
             looked = dict.fromkeys((*plan.looked, *(given.job for given in plan.given)), now)
             seen.looked_ms = {job: looked.get(job) or seen.looked_ms.get(job, now) for job in self.calendar.promises}
@@ -327,7 +328,7 @@ class SchedulerState:
         """Return when something is due without any event, or None: a delay is over, an entry begins or was not kept."""
         at_ms = self.seen.at_ms
         due = [self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(at_ms), self.seen.again_ms]
-        if self.spot and (begins := self.calendar.next_start(at_ms + self.spot_lead_ms)) is not None:
+        if self.spot and (begins := self.calendar.next_start(at_ms + self.seen.spot_lead_ms)) is not None:
             due.append(begins - self.spot_lead_ms)
         due.append(self._late_ms())
         return min((one for one in due if one is not None), default=None)

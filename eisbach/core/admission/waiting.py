@@ -60,6 +60,7 @@ class Waiting:
         if self._state.policy.backfill is Backfill.NONE:
             return not self._heads  # who waits for drained nodes keeps nobody from starting
         if self._promising.has(job):
+            self._promising.preempt_for(job)
             return True
         self._placing.preempt_for(job)
         if self._placing.keep_power_for(job):
