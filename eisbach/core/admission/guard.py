@@ -26,8 +26,11 @@ class Guards:
             if entry.is_shared:
                 self._left.append((entry, _beside(state, job, entry, known)))
 
-    def admit(self, shares: Sequence[Share], ends_by: int) -> bool:
-        """Return whether work that holds these shares until then leaves every promise its part."""
+    def too_full(self, shares: Sequence[Share], ends_by: int) -> Sequence[str]:
+        """Return the nodes of a promise that have too little beside it for work that holds these shares until then.
+
+        Nothing where it leaves every promise its part; else all nodes on which as much as it wants of one would be too much.
+        """
         for entry, left in self._left:
             if ends_by <= entry.from_ms:
                 continue
@@ -35,9 +38,10 @@ class Guards:
             for share in shares:
                 if share.node in left:
                     _add(wanted.setdefault(share.node, [0, 0, 0]), share)
-            if any(amount > has for node, of in wanted.items() for amount, has in zip(of, left[node], strict=True)):
-                return False
-        return True
+            if any(_is_more(of, left[node]) for node, of in wanted.items()):
+                most = [max(amounts) for amounts in zip(*wanted.values(), strict=True)]
+                return [node for node, has in left.items() if _is_more(most, has)]
+        return ()
 
     def take(self, shares: Sequence[Share], ends_by: int) -> None:
         """Work holds these shares until then."""
@@ -67,6 +71,10 @@ def _beside(state: SchedulerState, job: str, entry: Entry, releases: Sequence[Re
         missing -= tasks
         left[name] = [has - tasks * need for has, need in zip(left[name], needs, strict=True)]
     return left
+
+
+def _is_more(wanted: Amounts, has: Amounts) -> bool:
+    return any(amount > left for amount, left in zip(wanted, has, strict=True))
 
 
 def _add(amounts: Amounts, share: Share, times: int = 1) -> None:

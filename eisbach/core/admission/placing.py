@@ -15,7 +15,7 @@ from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.lifecycle import JobState, StopCause
-from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.power import PowerRoom
@@ -86,6 +86,8 @@ class Placing:
             return
         self._preemptions_left -= 1
         self.take_pending()
+        if state.calendar.shared:
+            self._guarding()  # before anybody is taken away to see whether that would help
         running = candidates(state, now, right, self._stops)
         asks = asks_of(job, now + job.length_ms, self._booked_nodes(job))
         chosen = for_waiting(state.fleet, self._room, running, right, lambda: self.place(job) is not None, asks)
@@ -122,20 +124,34 @@ class Placing:
 
     def _place(self, job: ActiveJob, ends_by: int, among: Sequence[str] | None = None) -> Placed | None:
         for index, shape in enumerate(job.shapes):
-            where = job.where
-            while True:
-                shares = self.state.fleet.place(shape, job.nodes, where, within=job.within, ends_by=ends_by, among=among)
-                if shares is None:
-                    break
-                lacking = self._room.lacks(shares)
-                if not lacking:
-                    # Nobody tells spot to leave a promise that shares its nodes: it counts to its limit, as all others do.
-                    if self.state.calendar.shared and not self._guarding().admit(shares, self.now + job.length_ms):
-                        break
-                    return index, shares
-                sites = where.sites if where.sites is not None else self.state.fleet.sites()
-                where = replace(where, sites=frozenset(sites) - lacking)
+            shares = self._place_shape(job, shape, ends_by, among)
+            if shares is not None:
+                return index, shares
         return None
+
+    def _place_shape(self, job: ActiveJob, shape: NodeShape, ends_by: int, among: Sequence[str] | None) -> tuple[Share, ...] | None:
+        """Return where one shape of a job fits. Nodes that a promise needs a part of are left out once they are found too full."""
+        fleet, where = self.state.fleet, job.where
+        left_out: dict[str, int | None] = {}
+        while (shares := fleet.place(shape, job.nodes, where, within=job.within, ends_by=ends_by, among=among)) is not None:
+            lacking = self._room.lacks(shares)
+            if lacking:
+                sites = where.sites if where.sites is not None else fleet.sites()
+                where = replace(where, sites=frozenset(sites) - lacking)
+                continue
+            # Nobody tells spot to leave a promise that shares its nodes: it counts to its limit, as all others do.
+            too_full = self._guarding().too_full(shares, self.now + job.length_ms) if self.state.calendar.shared else ()
+            if not too_full:
+                break
+            if among is not None:
+                among = [name for name in among if name not in too_full]
+                continue
+            for name in too_full:
+                left_out.setdefault(name, fleet.nodes[name].dated_ms)
+                fleet.set_dated(name, self.now - 1)
+        for name, date in left_out.items():
+            fleet.set_dated(name, date)
+        return shares
 
     def _booked_nodes(self, job: ActiveJob) -> tuple[str, ...] | None:
         """Return the nodes of the booking that a job is in, none outside its window; None for a job without one."""
