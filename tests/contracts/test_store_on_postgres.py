@@ -1,5 +1,7 @@
 """PostgreSQL as a store: what its server and another leader may do to it."""
 
+import time
+
 import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -7,6 +9,7 @@ from alembic.migration import MigrationContext
 
 from eisbach.app.check_store import check_store
 from eisbach.ports.store import LeadershipLost, NewerStore, StoreUnavailable
+from eisbach.stores.sql import migrate
 from eisbach.stores.sql.backup import BackupRefused, backup_database
 from eisbach.stores.sql.opening import open_postgres
 from eisbach.stores.sql.schema import metadata
@@ -29,6 +32,23 @@ def store(url):
 def test_the_migrations_make_the_schema(store):
     with store._write_engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), metadata) == []
+
+
+def test_a_migration_may_work_longer_than_a_commit_may_pause(url, monkeypatch):
+    climb = migrate._climb
+
+    def climb_slowly(connection):
+        time.sleep(0.5)
+        climb(connection)
+
+    monkeypatch.setattr(migrate, "_climb", climb_slowly)
+    store = open_postgres(url, patience_ms=100)
+    try:
+        with store._write_engine.connect() as connection:
+            shown = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar_one()
+        assert shown == "100ms"
+    finally:
+        store.close()
 
 
 def test_texts_sort_by_their_bytes(store, url):

@@ -190,7 +190,9 @@ def test_the_log_goes_on_where_it_stopped_when_the_factory_was_away(member):
 
 def test_ctrl_c_detaches_and_the_job_goes_on(member):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "eisbach", "run", "-y", "--name", "long", "--", "sleep", "1000"]
+    # what a shell starts in the background has the signal ignored, and so have the tests and all they start
+    hearing = ["env", "--default-signal=INT"]
+    command = [*hearing, sys.executable, "-m", "eisbach", "run", "-y", "--name", "long", "--", "sleep", "1000"]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         with member.engine.ordered:
             known = {member.engine.attempt_of(member.ours.running_job), member.ours.attempt}

@@ -40,6 +40,8 @@ def migrate(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_sqlite else "BEGIN")
     try:
         if not is_sqlite:
+            # a leader's short patience is for commits: a step that works long between two statements is no pause
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
         _climb(connection)
         connection.exec_driver_sql("COMMIT")
