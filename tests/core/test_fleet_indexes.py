@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from eisbach.core.capacity.fit import how_many
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.pool import UNDATED
 from eisbach.core.capacity.topology import Level, Within, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
@@ -113,6 +114,15 @@ def check_placed(fleet, walking, shares, shape, count, where, within, ends_by):
         assert spanned <= walking.tightest(shape, count, where, ends_by), "a gang of whole nodes is in the tightest domain"
 
 
+def check_reach(fleet, shape, count, where, within):
+    """Where a count of idle nodes tells until when a gang may last, placing it says the same."""
+    reach = fleet.reach(shape, count, where, within=within)
+    if reach is not None:
+        for ends_by in (0, 49, 50, 51, 150, 151, 200, 201, UNDATED):
+            placed = fleet.place(shape, count, where, within=within, ends_by=ends_by)
+            assert (placed is not None) == (ends_by <= reach)
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(nodes, min_size=1, max_size=12), st.lists(operations, max_size=14))
 def test_the_indexed_fleet_answers_as_one_that_walks(drawn, todo):
@@ -127,6 +137,7 @@ def test_the_indexed_fleet_answers_as_one_that_walks(drawn, todo):
             assert index_of(fleet) == before, "placing takes nothing"
             assert rebuilt(drawn, walking, taken).place(shape, count, where, within=within, ends_by=ends_by) == shares
             assert (shares is not None) == walking.fits(shape, count, where, within, ends_by)
+            check_reach(fleet, shape, count, where, within)
             if shares is not None:
                 check_placed(fleet, walking, shares, shape, count, where, within, ends_by)
                 fleet.take(shares)

@@ -4,6 +4,7 @@ Whatever is taken here is given back by `roll_back`: a plan is a value, and the 
 """
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -169,8 +170,7 @@ class Placing:
     def is_enough_free(self, request: Request) -> bool:
         """Return whether a request would fit now if no entry of the calendar were in its way."""
         self.take_pending()
-        place = self.state.fleet.place
-        return any(place(one, request.nodes, request.where, within=request.within, ends_by=0) is not None for one in request.shapes)
+        return self._fits_until(request, 0)
 
     def could_now(self, job: ActiveJob) -> bool:
         """Return whether a job would fit now if no entry of the calendar were in its way: what costs least to know."""
@@ -185,8 +185,11 @@ class Placing:
         if job.capacity_class is CapacityClass.SPOT or job.booking:
             return NOT_AT_ALL
         self.take_pending()
-        latest = self.now + job.length_ms
-        starts = self.state.calendar.starts(self.now, latest)
+        starts = self.state.calendar.starts(self.now, self.now + job.length_ms)
+        reach = self.state.fleet.reach(job.shapes[0], job.nodes, job.where, within=job.within) if len(job.shapes) == 1 else None
+        if reach is not None:
+            low = bisect_right(starts, reach)
+            return starts[low - 1] - self.now if low else NOT_AT_ALL
         low, high = 0, len(starts)
         while low < high:
             middle = (low + high) // 2
@@ -196,11 +199,16 @@ class Placing:
                 high = middle
         return starts[low - 1] - self.now if low else NOT_AT_ALL
 
-    def _fits_until(self, job: ActiveJob, ends_by: int) -> bool:
-        fleet = self.state.fleet
-        return any(
-            fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=ends_by) is not None for shape in job.shapes
-        )
+    def _fits_until(self, asks: ActiveJob | Request, ends_by: int) -> bool:
+        fleet, count, where, within = self.state.fleet, asks.nodes, asks.where, asks.within
+        for shape in asks.shapes:
+            reach = fleet.reach(shape, count, where, within=within)
+            if reach is None:
+                if fleet.place(shape, count, where, within=within, ends_by=ends_by) is not None:
+                    return True
+            elif reach >= ends_by:
+                return True
+        return False
 
     def keep_power_for(self, job: ActiveJob) -> bool:
         """Return whether a job lacks nothing but power; then nothing behind it takes what is left of that.

@@ -9,7 +9,7 @@ from eisbach.core.capacity.fit import Kind, how_many
 from eisbach.core.capacity.holding import give_to, take_from
 from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.placement import place_among, place_at
-from eisbach.core.capacity.pool import UNDATED, Pool
+from eisbach.core.capacity.pool import NEVER, UNDATED, Pool
 from eisbach.core.capacity.ranking import Ranking
 from eisbach.core.capacity.search import Ask, Offer, rooms
 from eisbach.core.capacity.share import Share as Share
@@ -147,18 +147,42 @@ class Fleet:
         used only for work that ends by its date (`ends_by`; None: nobody knows), or where `among` names the nodes to
         choose from; of those that will do, the soonest dated come first.
         """
-        ask = Ask(shape, count, where.tenant, within, UNDATED if ends_by is None else ends_by)
+        until_ms = UNDATED if ends_by is None else ends_by
         if among is not None:
+            ask = Ask(shape, count, where.tenant, within, until_ms)
             named = [self.nodes[name] for name in among]
             usable = [node for node in named if _suits(node, shape, where) and node.available and not node.removed]
             return place_among(usable, ask, self.ranking)
         for offer in self._offers(shape):
             if where.sites is not None and offer.site not in where.sites:
                 continue
-            placed = place_at(self, offer, ask)
+            needs_idle = offer.needs_idle
+            if needs_idle and offer.reach(count) < until_ms:
+                continue
+            placed = place_at(self, offer, Ask(shape, count, where.tenant, within, until_ms), needs_idle=needs_idle)
             if placed is not None:
                 return placed
         return None
+
+    def reach(
+        self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
+    ) -> int | None:
+        """Return until when a gang may last that is placed now: `place` finds shares for what ends by then, and for nothing longer.
+
+        NEVER where it finds none at all; None where a count of idle nodes does not tell.
+        """
+        if within is not None and within.is_required and count > 1:
+            return None
+        latest = NEVER
+        for offer in self._offers(shape):
+            if where.sites is not None and offer.site not in where.sites:
+                continue
+            if not offer.needs_idle:
+                return None
+            reach = offer.reach(count)
+            if reach > latest:
+                latest = reach
+        return latest
 
     def best_room(
         self, shape: NodeShape, where: Where = ANYWHERE, *, level: Level, ends_by: int | None = None

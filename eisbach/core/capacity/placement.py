@@ -27,9 +27,9 @@ class Holder(Protocol):
         """Give shares back."""
 
 
-def place_at(holder: Holder, offer: Offer, ask: Ask) -> tuple[Share, ...] | None:
-    """Return shares for a gang in the pools of one site, or None."""
-    pools, needs_idle = offer.pools, offer.needs_idle
+def place_at(holder: Holder, offer: Offer, ask: Ask, *, needs_idle: bool) -> tuple[Share, ...] | None:
+    """Return shares for a gang in the pools of one site, or None; `needs_idle` is what the offer says of itself."""
+    pools = offer.pools
     if needs_idle or (ask.tasks > 1 and offer.is_single):
         found = find_vacant(pools, ask)
         if found is not None:

@@ -12,6 +12,9 @@ from eisbach.core.jobs.request import WHOLE, NodeShape
 UNDATED = 1 << 62
 """The date of a node that nothing in the calendar speaks for: later than any."""
 
+NEVER = -1
+"""Before every instant: until then nothing lasts."""
+
 SHAPES_MAX = 4096
 """Shapes whose fit on an idle node is remembered."""
 
@@ -160,6 +163,15 @@ class Pool:
     def vacant_count(self, ends_by: int) -> int:
         """Return how many idle nodes there are for work that ends by an instant."""
         return sum(self.idle[date].total for date in self.dates[bisect_left(self.dates, ends_by) :])
+
+    def reach(self, count: int) -> int:
+        """Return until when work may last that takes so many idle nodes now: up to this instant it finds them, NEVER for too few."""
+        idle = self.idle
+        for date in reversed(self.dates):
+            count -= idle[date].total
+            if count <= 0:
+                return date
+        return NEVER
 
     def first_vacant(self, ends_by: int) -> Vacancies | None:
         """Return the idle nodes whose date is the soonest from an instant on."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from eisbach.core.capacity.fit import NodeState, how_many
-from eisbach.core.capacity.pool import Pool
+from eisbach.core.capacity.pool import NEVER, Pool
 from eisbach.core.capacity.ranking import Answer, Ranking
 from eisbach.core.capacity.topology import SINGLE, Level, Within
 from eisbach.core.capacity.vacancies import Pick, Vacancies
@@ -43,7 +43,25 @@ class Offer(NamedTuple):
         """Return whether nothing but idle nodes holds a task now: where all GPUs are free, nothing else is on a node."""
         if not self.needs_all_gpus:
             return self.needs_all
-        return not any(pool.loose for pool in self.pools)
+        for pool in self.pools:
+            if pool.loose:
+                return False
+        return True
+
+    def reach(self, count: int) -> int:
+        """Return until when a gang may last of which each task takes an idle node of these pools: they may share it."""
+        pools = self.pools
+        if len(pools) == 1:
+            return pools[0].reach(count)
+        vacant: dict[int, int] = {}
+        for pool in pools:
+            for date, vacancies in pool.idle.items():
+                vacant[date] = vacant.get(date, 0) + vacancies.total
+        for date in sorted(vacant, reverse=True):
+            count -= vacant[date]
+            if count <= 0:
+                return date
+        return NEVER
 
 
 class Found(NamedTuple):
