@@ -16,7 +16,7 @@ from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.topology import Level, Within
 from eisbach.core.jobs.request import NodeShape
-from eisbach.core.scheduling.power import PowerRoom
+from eisbach.core.scheduling.power import PowerRoom, PowerSums
 from eisbach.core.scheduling.preempt import Ask, Right, Running, for_waiting, work_lost
 from eisbach.core.vocabulary.quantities import DAY_MS
 
@@ -60,7 +60,7 @@ def a_full_fleet(nodes: int, chance: random.Random) -> tuple[Fleet, list[Running
 
 def measure(name: str, fleet: Fleet, work: list[Running], ask: Ask, rounds: int) -> str:
     """Return the line of one reclaim."""
-    room, spent, chosen = PowerRoom({}, fleet, ()), [], None
+    room, spent, chosen = PowerRoom({}, fleet, PowerSums(fleet)), [], None
 
     def fits() -> bool:
         return fleet.place(ask.shape, ask.nodes, ask.where, within=ask.within) is not None

@@ -5,7 +5,7 @@ from eisbach.app.state import FactoryState
 from eisbach.app.why_texts import Said
 from eisbach.core.admission.plan import Plan
 from eisbach.core.admission.state import ActiveJob
-from eisbach.core.scheduling.power import PowerRoom, at_rest_mw, reckoned_mw, work_mw
+from eisbach.core.scheduling.power import work_mw
 
 
 def what_power_lacks(state: FactoryState, job: ActiveJob, plan: Plan) -> Said | None:
@@ -13,15 +13,14 @@ def what_power_lacks(state: FactoryState, job: ActiveJob, plan: Plan) -> Said | 
     scheduler = state.scheduler
     if not scheduler.power_caps:
         return None
-    held = [one.shares for one in scheduler.holding.values()]
-    room = PowerRoom(scheduler.power_caps, scheduler.fleet, held)
+    room = scheduler.power_room()
     for shape in job.shapes:
         shares = scheduler.fleet.place(shape, job.nodes, job.where)
         if shares is None:
             continue
         wanted = work_mw(scheduler.fleet, shares)
         for site in sorted(room.lacks(shares)):
-            return _numbers(state, site, wanted[site], reckoned_mw(scheduler.fleet, site, held))
+            return _numbers(state, site, wanted[site], scheduler.power.rest_mw(site) + scheduler.power.work_mw(site))
         capped = sorted(site for site in wanted if site in scheduler.power_caps)
         if capped and plan.power_head not in (None, job.job):
             return Said(why_texts.POWER_KEPT, {"site": capped[0]})
@@ -29,7 +28,7 @@ def what_power_lacks(state: FactoryState, job: ActiveJob, plan: Plan) -> Said | 
 
 
 def _numbers(state: FactoryState, site: str, wanted_mw: int, reckoned: int) -> Said:
-    cap_mw, rest_mw = state.scheduler.power_caps[site], at_rest_mw(state.scheduler.fleet, site)
+    cap_mw, rest_mw = state.scheduler.power_caps[site], state.scheduler.power.rest_mw(site)
     cap = min(state.energy.caps[site].values(), key=lambda one: one.racks_mw)
     values = {"site": site, "wanted_mw": wanted_mw, "rest_mw": rest_mw, "cap_mw": cap_mw, "cause": cap.cause}
     if rest_mw + wanted_mw > cap_mw:

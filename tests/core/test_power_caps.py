@@ -11,7 +11,7 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.power.budget import allowed_at, allowed_within, operate
 from eisbach.core.power.draw import rating_of
 from eisbach.core.power.series import Series
-from eisbach.core.scheduling.power import PowerRoom, at_rest_mw, reckoned_mw
+from eisbach.core.scheduling.power import PowerRoom, PowerSums, at_rest_mw, reckoned_mw
 from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS, Running, for_waiting
 from eisbach.core.vocabulary.interval import month_start
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
@@ -81,6 +81,20 @@ def test_a_job_that_no_cap_carries_keeps_nothing_from_others(state):
     state.add(an_active("huge", 10, nodes=16, shapes=(a_shape(cores=1, gpus=1),), capacity_class=SPOT))
     state.add(gpu_job("small", 11, capacity_class=SPOT))
     assert starts(decide(state, NOW)) == ["small"]
+
+
+def test_sums_follow_work_and_nodes_from_the_first_question_on(state):
+    state.power_caps["here"] = drawn(state)
+    decide(state, NOW)
+    before = state.power.rest_mw("here")
+    state.release(state.jobs["young"], after=JobState.ENDED)
+    state.fleet.add(a_node("third", cores=64, gpus=8, flavour="h200.8"))
+    state.add(gpu_job("new", 10, gpus=4))
+    carry_out(state, decide(state, NOW), NOW)
+    assert state.power.rest_mw("here") == at_rest_mw(state.fleet, "here") == before * 3 // 2
+    state.fleet.set_available("third", is_available=False, is_removed=True)
+    assert state.power.rest_mw("here") == at_rest_mw(state.fleet, "here") == before
+    assert state.power.rest_mw("here") + state.power.work_mw("here") == drawn(state)
 
 
 def test_another_site_with_power_is_taken(state):
@@ -185,7 +199,7 @@ def test_few_looks_are_enough_where_much_spot_runs():
         return sum(node.is_idle for node in fleet.nodes.values()) >= 3
 
     before = [node.free_cpu_milli for node in fleet.nodes.values()]
-    chosen = for_waiting(fleet, PowerRoom({}, fleet, ()), running, 1, fits)
+    chosen = for_waiting(fleet, PowerRoom({}, fleet, PowerSums(fleet)), running, 1, fits)
     assert [one.job for one in chosen] == ["j000", "j001", "j002"]
     assert len(looks) < 20
     assert [node.free_cpu_milli for node in fleet.nodes.values()] == before
@@ -271,6 +285,9 @@ class Summer:
         self.state.power_caps["here"] = allowed_within(self.plant, self.now, self.now + 2 * STEP_MS + GRACE_MS).it_mw
         plan = decide(self.state, self.now)
         carry_out(self.state, plan, self.now)
+        sums = self.state.power
+        assert sums.rest_mw("here") == at_rest_mw(self.state.fleet, "here")
+        assert sums.rest_mw("here") + sums.work_mw("here") == drawn(self.state), "sums that are followed are those summed up"
         for stop in plan.stops:
             job = self.state.jobs[stop.job]
             job.state, job.stop_ms, job.stop_grace_ms = JobState.STOPPING, self.now, job.grace_ms

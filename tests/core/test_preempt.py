@@ -9,7 +9,7 @@ from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.topology import Level, Within
 from eisbach.core.jobs.request import NodeShape
-from eisbach.core.scheduling.power import PowerRoom
+from eisbach.core.scheduling.power import PowerRoom, PowerSums
 from eisbach.core.scheduling.preempt import Ask, Right, Running, cheapest, for_waiting, work_lost
 from eisbach.core.scheduling.victims import least_cost, tasks_in
 
@@ -35,7 +35,7 @@ def running(fleet: Fleet, job: str, on: dict[int, int], lost: int, right: int = 
 
 
 def given_way(fleet: Fleet, work: list[Running], ask: Ask, right: int = Right.ON_DEMAND) -> list[str] | None:
-    room = PowerRoom({}, fleet, ())
+    room = PowerRoom({}, fleet, PowerSums(fleet))
 
     def fits() -> bool:
         return fleet.place(ask.shape, ask.nodes, ask.where, within=ask.within) is not None

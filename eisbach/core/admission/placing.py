@@ -19,7 +19,6 @@ from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.order import Request
-from eisbach.core.scheduling.power import PowerRoom
 from eisbach.core.scheduling.preempt import Right, Running, above_caps, for_waiting
 
 PREEMPTION_TRIES_MAX = 8
@@ -42,7 +41,7 @@ class Placing:
         self._undo: list[Callable[[], object]] = []
         self.again_ms: int | None = None
         self._preemptions_left = PREEMPTION_TRIES_MAX if may_anybody(state, Right.RESERVED) else 0
-        self._room = PowerRoom(state.power_caps, state.fleet, (job.shares for job in state.holding.values()))
+        self._room = state.power_room()
         self._guards: Guards | None = None
         self._pending: tuple[Share, ...] | None = None
 

@@ -4,104 +4,23 @@ import heapq
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
 
+from eisbach.core.admission.active_job import ActiveJob as ActiveJob
 from eisbach.core.admission.plan import Plan
 from eisbach.core.admission.seen import Seen
 from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.capacity.fleet import Fleet, Share
-from eisbach.core.capacity.where import ANYWHERE, Where
+from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.lifecycle import JobState, StopCause, check_transition
-from eisbach.core.jobs.placement import NO_RULE, PlacementRule
-from eisbach.core.jobs.request import CapacityClass, NodeShape
-from eisbach.core.jobs.within import Within
+from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.agenda import Agenda
 from eisbach.core.scheduling.fair_share import FairShare, Standing
-from eisbach.core.scheduling.order import OrderKey, Queue, Request, order_key, served_as_of
+from eisbach.core.scheduling.order import OrderKey, Queue, served_as_of
 from eisbach.core.scheduling.policy import DEFAULT, Policy
+from eisbach.core.scheduling.power import PowerRoom, PowerSums
 from eisbach.core.scheduling.promise import TOLERANCE_MS, Given
 from eisbach.core.scheduling.rank import Gradient
 from eisbach.core.scheduling.typical import Typical
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
-
-
-@dataclass(slots=True, kw_only=True)
-class ActiveJob:
-    """A job that has not ended, as the scheduler knows it.
-
-    `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
-    ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
-    one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
-    `predicted_ms` is how long it is expected to run (0: as long as its limit says), `booking` the one that it runs inside,
-    `submitter` the token that asked for it. `within` is how near to one another its nodes shall be.
-    """
-
-    job: str
-    project: str
-    seq: int
-    submitted_ms: int
-    nodes: int
-    shapes: tuple[NodeShape, ...]
-    capacity_class: CapacityClass
-    limit_ms: int
-    grace_ms: int
-    attempts_max: int
-    is_funded: bool
-    placement: PlacementRule = NO_RULE
-    where: Where = ANYWHERE
-    state: JobState = JobState.WAITING
-    used_ms: int = 0
-    attempts: int = 0
-    failures_own: int = 0
-    failures_ours: int = 0
-    preemptions: int = 0
-    not_before_ms: int = 0
-    attempt: str | None = None
-    shape: int = 0
-    shares: tuple[Share, ...] = ()
-    planned_ms: int = 0
-    running_ms: int | None = None
-    started_ms: int | None = None
-    stop_cause: StopCause | None = None
-    stop_grace_ms: int = 0
-    stop_ms: int | None = None
-    predicted_ms: int = 0
-    booking: str = ""
-    submitter: str = ""
-    within: Within | None = None
-
-    @property
-    def remaining_ms(self) -> int:
-        """Return what is left of the time limit for the next attempt."""
-        return max(0, self.limit_ms - self.used_ms)
-
-    @property
-    def gpu_milli(self) -> int:
-        """Return how many thousandths of a GPU it holds; of one that waits, what its first shape would."""
-        shape = self.shapes[self.shape]
-        return self.nodes * shape.gpus * shape.gpu_milli
-
-    @property
-    def request(self) -> Request:
-        """Return what makes jobs interchangeable for the question whether they fit."""
-        return Request(
-            self.shapes, self.nodes, self.where, self.within, self.booking, self.capacity_class is CapacityClass.SPOT
-        )
-
-    @property
-    def length_ms(self) -> int:
-        """Return how long its next attempt may hold its shares."""
-        return max(0, self.limit_ms - self.used_ms) + self.grace_ms
-
-    @property
-    def key(self) -> OrderKey:
-        """Return the job's place in the order of the queue."""
-        return order_key(self.failures_ours + self.preemptions > 0, self.capacity_class, self.seq)
-
-    @property
-    def releases_ms(self) -> int:
-        """Return when its attempt lets go of its shares at the latest."""
-        since = self.running_ms if self.running_ms is not None else self.planned_ms
-        at_limit = since + self.remaining_ms + self.grace_ms
-        return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_grace_ms)
 
 
 @dataclass(slots=True)
@@ -122,6 +41,8 @@ class SchedulerState:
     """the usual workload, by which the fleet knows what fragments it"""
     power_caps: dict[str, int] = field(default_factory=dict)
     """site -> the milliwatt that its racks may draw at most, for those that are capped"""
+    power: PowerSums = field(init=False)
+    """what nodes and work draw that caps reckon with"""
     policy: Policy = DEFAULT
     """how the queue is ordered and what may pass what; `set_policy` changes it"""
     agenda: Agenda = field(default_factory=Agenda)
@@ -143,6 +64,7 @@ class SchedulerState:
 
     def __post_init__(self) -> None:
         self.calendar = Calendar(self.fleet)
+        self.power = PowerSums(self.fleet)
 
     def note_submitted(self, job: ActiveJob) -> None:
         """A job is new: what it asks for first is part of the usual workload."""
@@ -308,6 +230,12 @@ class SchedulerState:
         begins, late = self.calendar.next_start(seen.at_ms), self._late_ms()
         return (begins is None or begins > now) and (late is None or late > now)
 
+    def power_room(self) -> PowerRoom:
+        """Return what the racks of each capped site may draw now besides what is held."""
+        if self.power_caps:
+            self.power.follow(job.shares for job in self.holding.values())
+        return PowerRoom(self.power_caps, self.fleet, self.power)
+
     def is_quiet(self, now: int) -> bool:
         """Return whether a cycle would find nobody who waits and nothing that is capped or spoken for."""
         if self.queue or self.power_caps or self.calendar:
@@ -367,6 +295,7 @@ class SchedulerState:
     def _hold(self, job: ActiveJob) -> None:
         attempt = str(job.attempt)
         self.holding[attempt] = job
+        self.power.take(job.shares)
         self.agenda.hold(attempt, job.shares, job.grace_ms)
         self.fair_share.hold(job.project, job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
         if job.capacity_class is CapacityClass.SPOT:
@@ -388,6 +317,7 @@ class SchedulerState:
     def _let_go(self, job: ActiveJob) -> None:
         attempt = str(job.attempt)
         self.holding.pop(attempt)
+        self.power.give_back(job.shares)
         self.fair_share.hold(job.project, -job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
         self.spot.pop(job.job, None)
         del self.releases[bisect_left(self.releases, (self._expected.pop(attempt), attempt))]

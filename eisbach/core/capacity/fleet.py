@@ -27,11 +27,13 @@ PoolKey = tuple[str, str, Kind]
 class Fleet:
     """Nodes in a fixed order; shares are taken and given back exactly once. `ranking` says which node suits a task best."""
 
-    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "nodes", "ranking")
+    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "changes", "nodes", "ranking")
 
     def __init__(self, ranking: Ranking | None = None) -> None:
         self.nodes: dict[str, Node] = {}
         self.ranking = ranking if ranking is not None else Ranking()
+        self.changes = 0
+        """how often nodes came, went, or changed what they are"""
         self._keys: dict[PoolKey, list[str]] = {}
         self._pools: dict[PoolKey, Pool] = {}
         self._seats: dict[str, tuple[Pool, int]] = {}
@@ -63,6 +65,7 @@ class Fleet:
         seat = self._seats.get(node)
         if seat is not None:
             seat[0].drop((seat[1],))
+        self.changes += known.removed != is_removed
         known.available, known.removed = is_available, is_removed
         if seat is not None:
             seat[0].put((seat[1],))
@@ -301,6 +304,7 @@ class Fleet:
 
     def _forget(self, key: PoolKey) -> None:
         """The nodes of a pool change: its index is made anew when somebody asks."""
+        self.changes += 1
         self._offering.clear()
         self._could.clear()
         self._domains.clear()

@@ -43,10 +43,8 @@ class Offer(NamedTuple):
         """Return whether nothing but idle nodes holds a task now: where all GPUs are free, nothing else is on a node."""
         if not self.needs_all_gpus:
             return self.needs_all
-        for pool in self.pools:
-            if pool.loose:
-                return False
-        return True
+        pools = self.pools
+        return not pools[0].loose if len(pools) == 1 else not any(pool.loose for pool in pools)
 
     def reach(self, count: int) -> int:
         """Return until when a gang may last of which each task takes an idle node of these pools: they may share it."""

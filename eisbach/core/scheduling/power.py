@@ -33,18 +33,63 @@ def reckoned_mw(fleet: Fleet, site: str, held: Iterable[Sequence[Share]]) -> int
     return at_rest_mw(fleet, site) + sum(work_mw(fleet, shares).get(site, 0) for shares in held)
 
 
+class PowerSums:
+    """What the nodes of each site draw at rest, and what all held work may draw above that: followed from the first question on.
+
+    Nothing is summed up where no site is capped, and nobody walks over nodes or work again afterwards.
+    """
+
+    __slots__ = ("_as_of", "_fleet", "_rest", "_work")
+
+    def __init__(self, fleet: Fleet) -> None:
+        self._fleet = fleet
+        self._work: dict[str, int] | None = None
+        self._rest: dict[str, int] = {}
+        self._as_of = -1
+
+    def follow(self, held: Iterable[Sequence[Share]]) -> None:
+        """Sum up what is held now, where nobody has asked before; what comes and goes is to be told from now on."""
+        if self._work is None:
+            self._work = {}
+            for shares in held:
+                self.take(shares)
+
+    def take(self, shares: Iterable[Share]) -> None:
+        """These shares are held as well."""
+        if self._work is not None:
+            for site, drawn in work_mw(self._fleet, shares).items():
+                self._work[site] = self._work.get(site, 0) + drawn
+
+    def give_back(self, shares: Iterable[Share]) -> None:
+        """These shares are held no more; their nodes are still what they were when these were taken."""
+        if self._work is not None:
+            for site, drawn in work_mw(self._fleet, shares).items():
+                self._work[site] -= drawn
+
+    def rest_mw(self, site: str) -> int:
+        """Return what the nodes of a site draw at rest."""
+        if self._as_of != self._fleet.changes:
+            self._as_of = self._fleet.changes
+            self._rest.clear()
+        known = self._rest.get(site)
+        if known is None:
+            known = self._rest[site] = at_rest_mw(self._fleet, site)
+        return known
+
+    def work_mw(self, site: str) -> int:
+        """Return what all held work may draw there above rest."""
+        return self._work.get(site, 0) if self._work is not None else 0
+
+
 class PowerRoom:
     """What the racks of each capped site may still draw, while a plan is made."""
 
     __slots__ = ("_fleet", "_left", "_most")
 
-    def __init__(self, caps: Mapping[str, int], fleet: Fleet, held: Iterable[Sequence[Share]]) -> None:
+    def __init__(self, caps: Mapping[str, int], fleet: Fleet, sums: PowerSums) -> None:
         self._fleet = fleet
-        self._most = {site: cap - at_rest_mw(fleet, site) for site, cap in caps.items()}
-        self._left = dict(self._most)
-        if caps:
-            for shares in held:
-                self.take(shares)
+        self._most = {site: cap - sums.rest_mw(site) for site, cap in caps.items()}
+        self._left = {site: most - sums.work_mw(site) for site, most in self._most.items()}
 
     def lacks(self, shares: Iterable[Share]) -> frozenset[str]:
         """Return the sites whose cap does not carry these shares as well."""

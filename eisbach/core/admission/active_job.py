@@ -1,0 +1,92 @@
+"""A job that has not ended, as the scheduler knows it."""
+
+from dataclasses import dataclass
+
+from eisbach.core.capacity.fleet import Share
+from eisbach.core.capacity.where import ANYWHERE, Where
+from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.placement import NO_RULE, PlacementRule
+from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.jobs.within import Within
+from eisbach.core.scheduling.order import OrderKey, Request, order_key
+
+
+@dataclass(slots=True, kw_only=True)
+class ActiveJob:
+    """A job that has not ended, as the scheduler knows it.
+
+    `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
+    ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
+    one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
+    `predicted_ms` is how long it is expected to run (0: as long as its limit says), `booking` the one that it runs inside,
+    `submitter` the token that asked for it. `within` is how near to one another its nodes shall be.
+    """
+
+    job: str
+    project: str
+    seq: int
+    submitted_ms: int
+    nodes: int
+    shapes: tuple[NodeShape, ...]
+    capacity_class: CapacityClass
+    limit_ms: int
+    grace_ms: int
+    attempts_max: int
+    is_funded: bool
+    placement: PlacementRule = NO_RULE
+    where: Where = ANYWHERE
+    state: JobState = JobState.WAITING
+    used_ms: int = 0
+    attempts: int = 0
+    failures_own: int = 0
+    failures_ours: int = 0
+    preemptions: int = 0
+    not_before_ms: int = 0
+    attempt: str | None = None
+    shape: int = 0
+    shares: tuple[Share, ...] = ()
+    planned_ms: int = 0
+    running_ms: int | None = None
+    started_ms: int | None = None
+    stop_cause: StopCause | None = None
+    stop_grace_ms: int = 0
+    stop_ms: int | None = None
+    predicted_ms: int = 0
+    booking: str = ""
+    submitter: str = ""
+    within: Within | None = None
+
+    @property
+    def remaining_ms(self) -> int:
+        """Return what is left of the time limit for the next attempt."""
+        return max(0, self.limit_ms - self.used_ms)
+
+    @property
+    def gpu_milli(self) -> int:
+        """Return how many thousandths of a GPU it holds; of one that waits, what its first shape would."""
+        shape = self.shapes[self.shape]
+        return self.nodes * shape.gpus * shape.gpu_milli
+
+    @property
+    def request(self) -> Request:
+        """Return what makes jobs interchangeable for the question whether they fit."""
+        return Request(
+            self.shapes, self.nodes, self.where, self.within, self.booking, self.capacity_class is CapacityClass.SPOT
+        )
+
+    @property
+    def length_ms(self) -> int:
+        """Return how long its next attempt may hold its shares."""
+        return max(0, self.limit_ms - self.used_ms) + self.grace_ms
+
+    @property
+    def key(self) -> OrderKey:
+        """Return the job's place in the order of the queue."""
+        return order_key(self.failures_ours + self.preemptions > 0, self.capacity_class, self.seq)
+
+    @property
+    def releases_ms(self) -> int:
+        """Return when its attempt lets go of its shares at the latest."""
+        since = self.running_ms if self.running_ms is not None else self.planned_ms
+        at_limit = since + self.remaining_ms + self.grace_ms
+        return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_grace_ms)
