@@ -38,6 +38,7 @@ BOOKING_KEYS: Mapping[str, tuple[str, int, int, int]] = {
     "no_show_hours": ("no_show_ms", HOUR_MS, 0, 8_760),
     "no_show_share": ("no_show_permille", 1000, 0, 1),
     "resale_share": ("resale_permille", 1000, 0, 1),
+    "extension_share": ("extension_permille", 1000, 0, 100),
 }
 """key of `[booking]` -> the rule's name, what one unit of the key is in it, and the least and most that it may be"""
 

@@ -61,6 +61,13 @@ class ChosenOption(Asked):
     option: str = Field(min_length=1, max_length=128, description="`<quote>.<n>`", examples=["quo_01.1"])
 
 
+class OptionToBook(ChosenOption):
+    on_fault: Literal["extend", "credit"] = Field(
+        default="extend",
+        description="For nodes that fail and are not replaced: longer time on the others where they are free then, or the price of the rest back.",
+    )
+
+
 class HeldOption(Told):
     option: str
     held_until_at: At | None
@@ -81,7 +88,9 @@ class Booking(Told):
     simulated: bool
     flavour: str
     nodes: list[str]
-    lost: list[str] = Field(description="Nodes that failed and were not replaced: credited.")
+    lost: list[str] = Field(description="Nodes that failed and were not replaced.")
+    on_fault: str = Field(description="What the owner gets for such nodes: extend or credit.", examples=["extend"])
+    given_until_at: At | None = Field(description="The window ends then in place of earlier, for nodes that failed; null: it does not.")
     from_at: At
     until_at: At
     price_micro_eur: MicroEuro

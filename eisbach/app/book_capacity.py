@@ -15,6 +15,7 @@ from eisbach.app.fold_booking import option_named
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking, Quote
+from eisbach.core.billing.booking_rules import OnFault
 from eisbach.core.booking.quote import Option
 from eisbach.core.booking.settle import Stretch, by_month, due_by
 from eisbach.core.booking.timetable import LEVELS, Ask
@@ -27,8 +28,13 @@ BOOKED = "booked"
 """Why a hold ends: another option of its quote became the booking."""
 
 
-def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, option: str) -> Command:
-    """Return the command that books an option of a project's quote; one of another project is as unknown as none."""
+def command(
+    actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, option: str, on_fault: OnFault = OnFault.EXTEND
+) -> Command:
+    """Return the command that books an option of a project's quote; one of another project is as unknown as none.
+
+    `on_fault` is what the owner gets for nodes that fail and are not replaced.
+    """
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         quote, chosen = quote_of(state, project, option), option_named(state, option)
@@ -55,7 +61,7 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, optio
         refusal = booking_money.lacking(state, quote.project, wanted)
         if refusal is not None:
             return refusal
-        made = _made(state, context, actor, quote, option, chosen, wanted)
+        made = _made(state, context, actor, quote, option, chosen, wanted, on_fault)
         reply = {"booking": made.booking, "option": option, "project": quote.project, "price": chosen.price, "again": False}
         return Decision(events=(*others, made), reply=reply, status=201)
 
@@ -146,7 +152,8 @@ def _stretch(chosen: Option) -> Stretch:
 
 
 def _made(
-    state: FactoryState, context: Context, actor: Actor, quote: Quote, name: str, chosen: Option, wanted: Mapping[str, int]
+    state: FactoryState, context: Context, actor: Actor, quote: Quote, name: str, chosen: Option, wanted: Mapping[str, int],
+    on_fault: OnFault,
 ) -> BookingMade:
     return BookingMade(
         booking=context.ids.new("bkg", context.now),
@@ -167,6 +174,7 @@ def _made(
         carbon_g=chosen.carbon_g,
         by=actor.token,
         transfers=booking_money.tuples(booking_money.reservations(state, quote.project, wanted)),
+        on_fault=on_fault.value,
     )
 
 

@@ -74,14 +74,22 @@ def settled(booking: Booking, now: int) -> list[Transfer]:
 
 def changed(state: FactoryState, booking: Booking, stretches: Sequence[Stretch], now: int) -> list[Transfer]:
     """Return the transfers that settle a booking up to `now` and make its reservations what other stretches need after."""
-    paid = settled(booking, now)
+    return settled(booking, now) + reservations(state, booking.project, _change(booking, stretches, now))
+
+
+def is_carried(state: FactoryState, booking: Booking, stretches: Sequence[Stretch], now: int) -> bool:
+    """Return whether the budgets of the months in which other stretches need more carry that."""
+    more = {period: amount for period, amount in _change(booking, stretches, now).items() if amount > 0}
+    return lacking(state, booking.project, more) is None
+
+
+def _change(booking: Booking, stretches: Sequence[Stretch], now: int) -> dict[str, int]:
+    """Return by how much the reservations of a booking that is settled up to `now` change with other stretches."""
     left = dict(booking.reserved)
-    for one in paid:
-        period = one.debit.split("/")[1]
-        left[period] -= one.amount
+    for period, amount in by_month(booking.stretches, booking.settled_ms, now).items():
+        left[period] -= amount
     wanted = by_month(stretches, max(now, booking.settled_ms), stretches[-1].until_ms)
-    change = {period: wanted.get(period, 0) - left.get(period, 0) for period in {*wanted, *left}}
-    return paid + reservations(state, booking.project, change)
+    return {period: wanted.get(period, 0) - left.get(period, 0) for period in {*wanted, *left}}
 
 
 def ended(state: FactoryState, booking: Booking, ending: Ending) -> list[Transfer]:

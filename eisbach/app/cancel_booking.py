@@ -35,7 +35,7 @@ def command(actor: Actor, *, booking: str) -> Command:
 
 def cost_of_cancelling(booking: Booking, now: int) -> Ending:
     """Return what is due in all, and the fee in it, when a booking is cancelled now."""
-    return ending_of(booking.stretches, now, cancel_permille(booking.rules, booking.from_ms, now))
+    return ending_of(booking.stretches, now, cancel_permille(booking.rules, booking.from_ms, now), booking.given)
 
 
 def ended(state: FactoryState, booking: Booking, cause: str, ending: Ending, by: str) -> BookingEnded:

@@ -46,7 +46,10 @@ class HoldReleased(Body, frozen=True):
 
 
 class BookingMade(Body, frozen=True):
-    """Nodes are booked for a window, at the rules and the price of the quote. `stretches` add up to the price."""
+    """Nodes are booked for a window, at the rules and the price of the quote. `stretches` add up to the price.
+
+    `on_fault` is what its owner gets for nodes that fail and are not replaced (OnFault).
+    """
 
     booking: str
     project: str
@@ -66,6 +69,7 @@ class BookingMade(Body, frozen=True):
     carbon_g: int | None
     by: str
     transfers: tuple[TransferTuple, ...] = ()
+    on_fault: str = "credit"
 
 
 class BookingExtended(Body, frozen=True):
@@ -97,7 +101,11 @@ class BookingMoved(Body, frozen=True):
 
 
 class BookingReduced(Body, frozen=True):
-    """Nodes that cannot be used were not replaced: from now on the price falls in proportion, which is the owner's credit."""
+    """Nodes that cannot be used were not replaced: the price of the rest falls in proportion, which is the owner's credit.
+
+    Where `until_ms` is not 0 there is no credit: the window ends then, so much later, at the same price. `lost` are all nodes
+    that it has lost so far.
+    """
 
     booking: str
     project: str
@@ -108,6 +116,7 @@ class BookingReduced(Body, frozen=True):
     charged: int
     credit: int
     transfers: tuple[TransferTuple, ...] = ()
+    until_ms: int = 0
 
 
 class BookingSettled(Body, frozen=True):

@@ -136,6 +136,7 @@ def _node_changed(state: FactoryState, seq: int, at_ms: int, body: e.NodeChanged
     state.scheduler.fleet.replace(changed)
     fold_health.note_commissioning(state, body.node, at_ms, body.from_ms)
     fold_health.note_drain(state, body.node, is_cordon=body.drained and body.node in state.health.cordoned)
+    state.scheduler.agenda.shake()
     fold_promises.commission(state, changed.site, fold_health.gpus_there(state, body.node), at_ms)
 
 

@@ -8,7 +8,7 @@ from eisbach.app.event_body import Body, TransferTuple
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking, Hold, Quote
 from eisbach.core.admission.state import ActiveJob
-from eisbach.core.billing.booking_rules import BookingRules
+from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.booking.quote import Mark, Option
 from eisbach.core.booking.settle import Stretch, paid_inside
 from eisbach.core.capacity.calendar import Entry, EntryKind
@@ -83,6 +83,7 @@ def _made(state: FactoryState, seq: int, at_ms: int, body: e.BookingMade) -> Non
         settled_ms=body.from_ms,
         energy_wh=body.energy_wh,
         carbon_g=body.carbon_g,
+        on_fault=OnFault(body.on_fault),
     )
     _reserve(booking, body.transfers)
     state.booking.bookings[body.booking] = booking
@@ -116,8 +117,12 @@ def _moved(state: FactoryState, seq: int, at_ms: int, body: e.BookingMoved) -> N
 def _reduced(state: FactoryState, seq: int, at_ms: int, body: e.BookingReduced) -> None:
     booking = state.booking.bookings[body.booking]
     _settle(booking, body)
-    booking.nodes, booking.stretches = tuple(body.nodes), _stretches(body.stretches)
-    state.scheduler.calendar.move(EntryKind.BOOKING, body.booking, booking.nodes)
+    booking.nodes, booking.stretches, booking.lost = tuple(body.nodes), _stretches(body.stretches), tuple(body.lost)
+    if body.until_ms:
+        booking.given = (*booking.given, (booking.until_ms, body.until_ms))
+        booking.until_ms = body.until_ms
+    state.scheduler.calendar.remove(EntryKind.BOOKING, body.booking)
+    _enter(state, body.booking, booking.from_ms, booking.until_ms, booking.nodes)
 
 
 def _settled(state: FactoryState, seq: int, at_ms: int, body: e.BookingSettled) -> None:

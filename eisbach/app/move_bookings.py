@@ -1,6 +1,6 @@
-"""Bookings leave nodes that cannot be used: they move to equal nodes, and where there are none the price falls.
+"""Bookings leave nodes that cannot be used: they move to equal nodes, and where there are none they last longer or cost less.
 
-A node cannot be used when it has left, is lost or takes no work, or when maintenance or a drain is entered for a time inside the
+A node cannot be used when it has left, is lost, takes no work or is of another flavour now, or when maintenance or a drain is entered for a time inside the
 booking's window. Work of the owner that still runs on a node keeps it until it ends. The batch in which a node is lost decides it
 (`due_moves`); a round tries again what waits for others to become free.
 """
@@ -16,8 +16,10 @@ from eisbach.app.events_booking import BookingEnded, BookingMoved, BookingReduce
 from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
+from eisbach.core.billing.booking_rules import OnFault
 from eisbach.core.booking.move import moved
-from eisbach.core.booking.settle import due_by, ending_of, price_of, without_nodes
+from eisbach.core.booking.settle import PERMILLE, Stretch, due_by, ending_of, longer_for, price_of, without_nodes
+from eisbach.core.capacity.inventory import Node
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.core.vocabulary.reasons import Refusal
 
@@ -63,7 +65,14 @@ def _suspects(state: FactoryState) -> frozenset[str]:
         return frozenset()
     nodes = (name for name, node in state.scheduler.fleet.nodes.items() if node.removed or node.drained)
     closing = (name for closure in state.health.closures.values() for name in closure.nodes)
-    return frozenset((*nodes, *closing, *state.health.marks))
+    fleet = state.scheduler.fleet.nodes
+    others = (name for one in state.booking.bookings.values() for name in one.nodes if not _is_alike(fleet[name], one))
+    return frozenset((*nodes, *closing, *state.health.marks, *others))
+
+
+def _is_alike(node: Node, booking: Booking) -> bool:
+    """Return whether a node still is what was booked: a new site file may say otherwise."""
+    return node.flavour == booking.flavour and node.site == booking.site
 
 
 def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
@@ -106,6 +115,7 @@ def unusable(state: FactoryState, booking: Booking, now: int) -> frozenset[str]:
             name not in own
             and (
                 is_bad(state, name)
+                or not _is_alike(nodes[name], booking)
                 or any(not entry.kind.is_tenants for entry in calendar.meeting(name, start, booking.until_ms))
             )
         )
@@ -130,25 +140,48 @@ def _step(state: FactoryState, booking: Booking, bad: frozenset[str], taken: set
         )
     if len(nodes) == len(booking.nodes):
         return BookingMoved(booking=booking.booking, project=booking.project, nodes=nodes, cause=CAUSE)
-    if not is_begun:
-        return None  # until the window begins nodes may come back, or others become free
+    if not is_begun or not taken.isdisjoint(nodes):
+        return None  # until the window begins nodes may come back; and who comes after another looks once more
     return _reduced(state, booking, nodes, now)
 
 
 def _reduced(state: FactoryState, booking: Booking, nodes: tuple[str, ...], now: int) -> Body:
     if not nodes:
         return ended(state, booking, LOST, ending_of(booking.stretches, now, 0), SYSTEM.token)
-    lost = len(booking.nodes) - len(nodes)
-    stretches = without_nodes(booking.stretches, now, lost, len(booking.nodes))
+    gone = tuple(name for name in booking.nodes if name not in nodes)
+    longer = _longer(state, booking, nodes, now)
+    stretches = longer or without_nodes(booking.stretches, now, len(gone), len(booking.nodes))
     return BookingReduced(
         booking=booking.booking,
         project=booking.project,
         nodes=nodes,
-        lost=tuple(name for name in booking.nodes if name not in nodes),
+        lost=(*booking.lost, *gone),
         stretches=tuple((one.from_ms, one.until_ms, one.price) for one in stretches),
         settled_ms=now,
         charged=due_by(stretches, now),
         credit=price_of(booking.stretches) - price_of(stretches),
         transfers=booking_money.tuples(booking_money.changed(state, booking, stretches, now)),
+        until_ms=stretches[-1].until_ms if longer else 0,
     )
+
+
+def _longer(state: FactoryState, booking: Booking, nodes: tuple[str, ...], now: int) -> tuple[Stretch, ...] | None:
+    """Return the stretches with which a booking lasts longer on the nodes that it keeps, None where that cannot be.
+
+    Its owner wants it, its rules allow so much, nothing else is entered for its nodes directly after the end, and the budgets of
+    the months that it then reaches carry it. The whole price stays as it was.
+    """
+    if booking.on_fault is not OnFault.EXTEND:
+        return None
+    rules, all_nodes = booking.rules, len(booking.nodes)
+    stretches = longer_for(booking.stretches, now, all_nodes - len(nodes), all_nodes)
+    if stretches is None:
+        return None
+    until_ms = stretches[-1].until_ms
+    most_ms = (booking.until_ms - max(now, booking.from_ms)) * rules.extension_permille // PERMILLE
+    if until_ms - booking.until_ms > most_ms or until_ms > now + rules.horizon_ms:
+        return None
+    if not state.scheduler.calendar.is_free(nodes, booking.until_ms, until_ms):
+        return None
+    return stretches if booking_money.is_carried(state, booking, stretches, now) else None
 

@@ -6,6 +6,7 @@ from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.replacing import replaced
 from eisbach.core.capacity.calendar import Entry
+from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.scheduling.promise import BreakCause
 
 
@@ -27,7 +28,7 @@ def move_promises(state: FactoryState) -> list[Body]:
 
 def _moved(state: FactoryState, entry: Entry, bad: dict[str, BreakCause]) -> Body:
     nodes = replaced(state.scheduler, entry, bad)
-    if nodes is None:
+    if nodes is None or not all(_is_of_use(state, entry.id, name) for name in nodes):
         causes = frozenset(bad.values())
         cause = BreakCause.HARDWARE if BreakCause.HARDWARE in causes else BreakCause.OPERATOR
         return StartUnpromised(job=entry.id, from_ms=entry.from_ms, cause=cause.value)
@@ -36,11 +37,17 @@ def _moved(state: FactoryState, entry: Entry, bad: dict[str, BreakCause]) -> Bod
     )
 
 
+def _is_of_use(state: FactoryState, job: str, name: str) -> bool:
+    """Return whether a node still is of a flavour that a job may have: a new site file may say otherwise."""
+    flavour = state.scheduler.fleet.nodes[name].flavour
+    return any(shape.flavour is None or is_flavour(flavour, shape.flavour) for shape in state.scheduler.jobs[job].shapes)
+
+
 def _why_not(state: FactoryState, entry: Entry, name: str) -> BreakCause | None:
     """Return why a promise cannot have a node at its time, or None where it can."""
     if name in state.health.marks:
         return BreakCause.HARDWARE
-    if is_bad(state, name):
+    if is_bad(state, name) or not _is_of_use(state, entry.id, name):
         return BreakCause.OPERATOR
     closing = (one for one in state.scheduler.calendar.meeting(name, entry.from_ms, entry.until_ms) if not one.kind.is_tenants)
     return BreakCause.OPERATOR if next(closing, None) is not None else None

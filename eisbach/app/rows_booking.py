@@ -39,6 +39,8 @@ def _made(seq: int, at_ms: int, body: e.BookingMade, texts: Mapping[str, str]) -
         "tariff": body.tariff,
         "energy_wh": body.energy_wh,
         "carbon_g": body.carbon_g,
+        "on_fault": body.on_fault,
+        "given_until_ms": None,
         "made_by": body.by,
         "made_ms": at_ms,
         "ended_ms": None,
@@ -71,6 +73,8 @@ def _reduced(seq: int, at_ms: int, body: e.BookingReduced, texts: Mapping[str, s
         "settled_ms": body.settled_ms,
         "charged": body.charged,
     }
+    if body.until_ms:
+        changes |= {"until_ms": body.until_ms, "given_until_ms": body.until_ms}
     return [Update("bookings", body.booking, changes)]
 
 

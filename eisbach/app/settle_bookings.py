@@ -75,7 +75,7 @@ def _step(state: FactoryState, booking: Booking, now: int) -> Body | None:
     if booking.until_ms <= now:
         return ended(state, booking, OVER, Ending(price_of(booking.stretches), 0), SYSTEM.token)
     if _is_no_show(state, booking, now):
-        ending = ending_of(booking.stretches, now, booking.rules.no_show_permille)
+        ending = ending_of(booking.stretches, now, booking.rules.no_show_permille, booking.given)
         return ended(state, booking, NO_SHOW, ending, SYSTEM.token)
     at = settle_at(booking.stretches, booking.settled_ms, now)
     if at is None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules
+from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules, OnFault
 from eisbach.core.booking.quote import Option
 from eisbach.core.booking.settle import Stretch
 
@@ -42,6 +42,8 @@ class Booking:
     `reserved` is what is set aside for it by month, `charged` the total it was charged up to `settled_ms`, `resold`
     what spot paid on its nodes inside its window, `credited` the owner's share of that so far. `used_ms` is when
     the owner's first job ran in it, `ended_ms` when it ended (0: it has not). `energy_wh` and `carbon_g` are modelled.
+    `on_fault` is what he gets for nodes that fail and are not replaced, `lost` those nodes, `given` the times after its end
+    that he got for them.
     """
 
     booking: str
@@ -65,6 +67,9 @@ class Booking:
     ended_ms: int = 0
     energy_wh: int = 0
     carbon_g: int | None = None
+    on_fault: OnFault = OnFault.CREDIT
+    lost: tuple[str, ...] = ()
+    given: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(slots=True)

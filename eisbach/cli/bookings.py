@@ -12,6 +12,7 @@ from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.resolve import find_project
 from eisbach.cli.session import Session
 from eisbach.cli.terminal import is_interactive
+from eisbach.core.billing.booking_rules import OnFault
 from eisbach.core.jobs.amounts import parse_duration_ms
 
 Json = dict[str, Any]
@@ -65,10 +66,17 @@ def release(option: Option, project: Project = None, output_format: Output = For
     show(document("hold", **held), output_format, lambda is_wide: print(f"{option} is held no longer."))
 
 
-def book(option: Option, project: Project = None, output_format: Output = Format.TABLE) -> None:
+def book(
+    option: Option,
+    on_fault: Annotated[
+        OnFault, typer.Option("--on-fault", help="For nodes that fail and are not replaced: longer time on the others where they are free, or money back.")
+    ] = OnFault.EXTEND,
+    project: Project = None,
+    output_format: Output = Format.TABLE,
+) -> None:
     """Book an option of a quote and set its price aside; the same option once more gives the same booking."""
     session = Session()
-    made = session.client.post(f"{_project(session, project)}/bookings", {"option": option})
+    made = session.client.post(f"{_project(session, project)}/bookings", {"option": option, "on_fault": on_fault.value})
     words = f"{'Booked before' if made['again'] else 'Booked'}: {made['booking']}. Use it with `eisbach run --booking {made['booking']}`."
     show(document("booking", **made), output_format, lambda is_wide: print(words))
 
@@ -183,6 +191,19 @@ def _print_quote(quote: Json, is_wide: bool) -> None:
             f"{rules['no_show_permille'] / 10:g} % of what is left."
         )
     print(f"Idle time is sold as spot: {rules['resale_permille'] / 10:g} % of what that pays is yours.")
+    print(_fault_rule(rules))
+
+
+def _fault_rule(rules: Json) -> str:
+    """Return in words what happens when nodes fail."""
+    most = rules["extension_permille"]
+    if not most:
+        return "A node that fails is replaced by an equal one; where there is none, the price of the rest falls in proportion."
+    return (
+        "A node that fails is replaced by an equal one; where there is none, the same node-hours follow after the end, where the other nodes "
+        f"are free then and for at most {most / 10:g} % of what was left of the window, else the price of the rest falls in proportion "
+        "(`book --on-fault credit`: always)."
+    )
 
 
 def _place(option: Json) -> str:
@@ -224,10 +245,12 @@ def _print_booking(found: Json) -> None:
         ("price", f"{figures.euro(found['price_micro_eur'])} EUR"),
         ("charged", f"{figures.euro(found['charged_micro_eur'])} EUR"),
         ("credited", f"{figures.euro(found['credited_micro_eur'])} EUR for idle time that was sold as spot"),
+        ("on fault", found["on_fault"]),
         ("energy", f"{found['energy_wh'] / 1000:,.0f} kWh (modelled)"),
     ]
     if found["lost"]:
-        lines.append(("lost", f"{' '.join(found['lost'])} (credited)"))
+        longer = found["given_until_at"]
+        lines.append(("lost", f"{' '.join(found['lost'])} ({f'longer until {figures.instant(longer)} for it' if longer else 'credited'})"))
     if found.get("cancel_due_micro_eur") is not None:
         lines.append(("if cancelled", f"{figures.euro(found['cancel_due_micro_eur'])} EUR to pay"))
     pairs(lines)

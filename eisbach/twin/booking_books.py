@@ -34,6 +34,8 @@ class BookingBooks:
             yield from self._alone(body.booking)
         elif isinstance(body, BookingMoved | BookingReduced):
             self.open[body.booking].nodes = tuple(body.nodes)
+            if isinstance(body, BookingReduced) and body.until_ms:
+                self.open[body.booking].until_ms = body.until_ms
             yield from self._alone(body.booking)
         elif isinstance(body, BookingEnded):
             self.open.pop(body.booking, None)

@@ -22,7 +22,7 @@ from eisbach.app import (
 from eisbach.app.commands import SYSTEM
 from eisbach.app.quote_capacity import Wanted
 from eisbach.app.site_facts import NodeFacts
-from eisbach.core.billing.booking_rules import BookingRules
+from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.ledger import account
 from eisbach.core.vocabulary.interval import month_end, month_of
@@ -53,15 +53,15 @@ def quoted(factory, project=None, **wanted):
     return factory.perform(quote_capacity.command(SYSTEM, factory.app.sites, project=project or factory.project, wanted=asked))
 
 
-def book(factory, option, project=None):
+def book(factory, option, project=None, on_fault=OnFault.CREDIT):
     return factory.perform(
-        book_capacity.command(SYSTEM, factory.app.sites, project=project or factory.project, option=option)
+        book_capacity.command(SYSTEM, factory.app.sites, project=project or factory.project, option=option, on_fault=on_fault)
     )
 
 
-def booked(factory, nth=0, **wanted):
+def booked(factory, nth=0, on_fault=OnFault.CREDIT, **wanted):
     option = quoted(factory, **wanted)["options"][nth]
-    made = book(factory, option["option"])
+    made = book(factory, option["option"], on_fault=on_fault)
     assert not isinstance(made, Refusal), str(made)
     return made["booking"], option
 

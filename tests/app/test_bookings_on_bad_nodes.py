@@ -1,8 +1,10 @@
 """Bookings leave bad nodes: their nodes change, their times never; where no equal node is left, the owner is credited."""
 
+from dataclasses import replace
+
 import pytest
 
-from eisbach.app import close_nodes
+from eisbach.app import cap_power, close_nodes
 from eisbach.app.commands import SYSTEM
 from eisbach.app.tend_nodes import Act
 from eisbach.core.capacity.targets import Targets
@@ -126,4 +128,28 @@ def test_nodes_that_do_not_come_back_by_the_window_s_first_instant_are_credited_
     assert len(booking_of(factory, booking).nodes) == 4, "it may come back until then"
     factory.pass_time(option["from_ms"] - factory.clock.now())
     assert row(factory, booking)["price"] == option["price"] * 3 // 4
+    check_all(factory)
+
+
+def test_a_booking_leaves_a_node_that_a_new_site_file_makes_another_one(factory):
+    booking, option = booked(factory, from_ms=factory.clock.now() + HOUR_MS)
+    (bad,) = option["nodes"]
+    nodes = [replace(one, flavour="cpu", gpus=0) if one.node == bad else one for one in factory.site.nodes]
+    factory = factory.restart(site=replace(factory.site, nodes=tuple(nodes)))
+    assert bad not in booking_of(factory, booking).nodes
+    check_all(factory)
+
+
+def test_a_promise_on_a_node_that_a_new_site_file_makes_another_one_is_broken(tmp_path):
+    site = a_site(a_node("n0"))
+    factory = new_factory(tmp_path, site=site)
+    factory.submit(a_job("sleep 3000", cpus=8, limit_s=3600))
+    job = factory.submit(a_job("sleep 60", gpus=1, flavour="h200.4"))
+    assert factory.app.applier.state.scheduler.calendar.promises[job].is_shared
+    factory.perform(cap_power.command(SYSTEM, site, site=site.site, draw_mw=0))
+    factory.pass_time(HOUR_MS // 2)
+    assert job in factory.app.applier.state.scheduler.calendar.promises, "its node is idle, and there is no power"
+    factory = factory.restart(site=replace(site, nodes=(replace(a_node("n0"), flavour="cpu", gpus=0),)))
+    assert not factory.app.applier.state.scheduler.calendar.promises
+    assert factory.job(job)["state"] == "waiting"
     check_all(factory)

@@ -288,12 +288,13 @@ def furnish(world: World, tenant: Tenant, name: str) -> None:
 
 
 def book(world: World, tenant: Tenant) -> None:
-    """Book a node in the next month, and leave an option of the same quote open."""
+    """Book a node in the next month, and leave an option of another quote open."""
     path, member = f"/v1/projects/{tenant.project}", tenant.tokens["member"]
     day = "2026-06-15" if tenant is world.ours else "2026-06-20"
     body = {"flavour": "cpu", "nodes": 1, "length_ms": 10 * MINUTE_MS, "from_at": f"{day}T00:00:00Z"}
     options = world.made("POST", f"{path}/quotes", member, json=body)["options"]
     tenant.booking = world.made("POST", f"{path}/bookings", member, json={"option": options[0]["option"]})["booking"]
+    options = world.made("POST", f"{path}/quotes", member, json=body)["options"]
     tenant.option = options[1]["option"]
 
 

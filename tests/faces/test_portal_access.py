@@ -81,6 +81,8 @@ CASES = {
     "POST /portal/calendar/book": Case(status=303, viewer=403),
     "GET /portal/bookings/{booking}": Case(),
     "POST /portal/bookings/{booking}/cancel": Case(status=303, viewer=403),
+    "POST /portal/bookings/{booking}/extension": Case(viewer=403),
+    "POST /portal/bookings/{booking}/extend": Case(status=422, viewer=403),
     "GET /portal/promises": Case(stranger=None),
     "GET /portal/promises/{promise}": Case(stranger=None, path="/portal/promises/exaflops"),
     "GET /portal/package": Case(by="admin", status=303, stranger=None, viewer=403),

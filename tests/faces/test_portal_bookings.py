@@ -3,7 +3,7 @@
 import html
 import re
 
-from tests.faces.portal_world import browser
+from tests.faces.portal_world import browser, form_of
 
 WANTED = {"flavour": "cpu", "nodes": "1", "length": "30m", "begin": "2026-07-01T08:00", "until": "", "within": ""}
 
@@ -49,6 +49,67 @@ def test_the_same_form_sent_twice_books_once(world):
     assert both[0].headers["location"] == both[1].headers["location"]
 
 
+def booked(seen, tenant, **fields):
+    """Book the first option of a quote; return the path of its page."""
+    quote = quoted(seen, tenant, **fields)
+    made = seen.send(quote, "/calendar/book", project=tenant.project, option=options_of(quote)[0])
+    assert made.status_code == 303, made.text
+    return made.headers["location"].removeprefix("/portal")
+
+
+def test_a_booking_is_extended_by_hand(world):
+    seen = browser(world, world.ours.tokens["member"])
+    path = booked(seen, world.ours, begin="2026-08-01T08:00")
+    page = seen.get(path)
+    before = world.application.reader.row("bookings", path.rpartition("/")[2])
+    priced = seen.send(page, f"{path}/extension", length="1h")
+    assert priced.status_code == 200
+    assert "on the same nodes for" in priced.text
+    answers = [seen.send(priced, f"{path}/extend") for _ in range(2)]
+    assert [one.status_code for one in answers] == [303, 303]
+    after = world.application.reader.row("bookings", before["booking"])
+    assert after["until_ms"] == before["until_ms"] + 3_600_000, "the form sent twice extends once"
+    assert after["price"] == before["price"] * 3
+    assert "The booking is longer" in seen.get(path).text
+    assert seen.send(seen.get(path), f"{path}/cancel").status_code == 303
+    assert "/extension" not in seen.get(path).text
+
+
+def test_what_cannot_be_extended_says_why(world):
+    ours = world.ours
+    seen = browser(world, ours.tokens["member"])
+    path = booked(seen, ours, begin="2026-08-02T08:00")
+    page = seen.get(path)
+    for text in ("soon", "0", "1000d"):
+        wrong = seen.send(page, f"{path}/extension", length=text)
+        assert wrong.status_code == 422
+        assert f'value="{text}"' in wrong.text
+        assert "refusal-what" in wrong.text
+    for option in ("", "quo_none.1", options_of(quoted(seen, ours))[0]):
+        assert seen.post(f"{path}/extend", {**form_of(page.text, f"{path}/cancel"), "option": option}).status_code == 422
+    stranger = browser(world, world.theirs.tokens["member"])
+    assert stranger.send(stranger.get("/calendar"), "/calendar/quote", project=world.theirs.project, **WANTED).status_code == 200
+    keys = form_of(stranger.get("/calendar").text, "/calendar/quote")
+    assert stranger.post(f"{path}/extension", {**keys, "length": "1h"}).status_code == 404
+    without_key = seen.post(f"{path}/extension", {"length": "1h"})
+    assert without_key.status_code == 403
+    seen.send(page, f"{path}/cancel")
+
+
+def test_the_owner_says_what_he_wants_when_nodes_fail(world):
+    seen = browser(world, world.ours.tokens["member"])
+    for choice, text in (("extend", "longer time, where it is free"), ("credit", "money back")):
+        path = booked(seen, world.ours, begin="2026-08-03T08:00", on_fault=choice)
+        assert f"If nodes fail and are not replaced: {text}" in seen.get(path).text
+        seen.send(seen.get(path), f"{path}/cancel")
+    quote = quoted(seen, world.ours, begin="2026-08-03T08:00")
+    held = seen.send(quote, "/calendar/hold", option=options_of(quote)[0], on_fault="credit")
+    assert form_of(held.text, "/calendar/book")["on_fault"] == "credit"
+    wrong = seen.send(quote, "/calendar/book", option=options_of(quote)[0], on_fault="dance")
+    assert wrong.status_code == 422
+    assert "is not known" in html.unescape(wrong.text)
+
+
 def test_what_is_wrong_stands_beside_its_field(world):
     seen = browser(world, world.ours.tokens["member"])
     for field, text in (("nodes", "many"), ("length", "soon"), ("begin", "yesterday"), ("begin", "2001-01-01T00:00"), ("length", "0")):
@@ -87,3 +148,9 @@ def test_it_is_german_for_germans(world):
     page = browser(world, world.ours.tokens["member"], language="de").get("/calendar")
     assert "Angebot einholen" in page.text
     assert "Was frei ist" in page.text
+    seen = browser(world, world.ours.tokens["member"], language="de")
+    path = booked(seen, world.ours, begin="2026-08-04T08:00")
+    priced = seen.send(seen.get(path), f"{path}/extension", length="1h")
+    for text in ("Verlängern", "auf denselben Knoten", "Wenn Knoten ausfallen"):
+        assert text in priced.text
+    seen.send(seen.get(path), f"{path}/cancel")

@@ -8,7 +8,7 @@ from eisbach.app import book_capacity, drain_node, extend_booking, hold_option, 
 from eisbach.app.commands import SYSTEM
 from eisbach.app.quote_capacity import Wanted
 from eisbach.app.site_facts import NodeFacts
-from eisbach.core.billing.booking_rules import BookingRules
+from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.interval import month_end
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
@@ -21,7 +21,7 @@ from tests.faults.test_each_commit import DeadlyStore, Killed
 class Story:
     """Steps that are repeated when a kill left open whether they were done; each looks first."""
 
-    def __init__(self, folder, kill_at, before):
+    def __init__(self, folder, kill_at, before, on_fault):
         nodes = (NodeFacts(node=f"n{nth}", pool="p", flavour="cpu", cpu_milli=8000, memory_mib=16_384) for nth in range(2))
         self.store = DeadlyStore()
         self.factory = new_factory(folder, store=self.store, site=a_site(*nodes))
@@ -29,6 +29,7 @@ class Story:
         self.store.commits, self.store.kill_at, self.store.before = 0, kill_at, before
         self.start_ms = month_end(self.factory.clock.now()) - HOUR_MS
         self.option = self.booking = ""
+        self.on_fault = on_fault
         for step in (self.quote, self.hold, self.book, self.extend, self.use, self.lose, self.end):
             while True:
                 try:
@@ -55,7 +56,7 @@ class Story:
         self.perform(hold_option.command(SYSTEM, project=self.factory.project, option=self.option))
 
     def book(self):
-        command = book_capacity.command(SYSTEM, {}, project=self.factory.project, option=self.option)
+        command = book_capacity.command(SYSTEM, {}, project=self.factory.project, option=self.option, on_fault=self.on_fault)
         self.booking = self.perform(command)["booking"]
 
     def extend(self):
@@ -63,6 +64,7 @@ class Story:
             quote = self.perform(extend_booking.command(SYSTEM, {}, booking=self.booking, length_ms=HOUR_MS))
             option = quote["options"][0]["option"]
             self.perform(book_capacity.command(SYSTEM, {}, project=self.factory.project, option=option))
+        self.price = self.row()["price"]
 
     def use(self):
         if not self.factory.app.reader.rows("jobs", {}, limit=1).rows:
@@ -87,13 +89,20 @@ class Story:
         return told, {name: amount for name, amount in state.ledger.balances.items() if amount}
 
 
+@pytest.mark.parametrize("on_fault", OnFault)
 @pytest.mark.parametrize("before", [True, False])
-def test_a_booking_ends_as_if_nobody_had_killed_it(tmp_path, before):
-    undisturbed = Story(tmp_path, set(), before)
+def test_a_booking_ends_as_if_nobody_had_killed_it(tmp_path, before, on_fault):
+    undisturbed = Story(tmp_path, set(), before, on_fault)
     told, balances = undisturbed.outcome()
     assert (told["state"], told["cause"]) == ("ended", "over")
     assert told["charged"] == told["price"]
+    longer, price = told["until_ms"] - undisturbed.start_ms - 4 * HOUR_MS, undisturbed.price
+    if on_fault is OnFault.EXTEND:
+        assert (longer, told["price"]) == (3 * HOUR_MS - MINUTE_MS, price), "n1's hours follow on n0, and nothing is credited"
+    else:
+        assert longer == 0
+        assert told["price"] < price
     for commit in range(1, undisturbed.store.commits + 1):
         folder = tmp_path / str(commit)
         folder.mkdir()
-        assert Story(folder, {commit}, before).outcome() == (told, balances), f"killed at commit {commit}"
+        assert Story(folder, {commit}, before, on_fault).outcome() == (told, balances), f"killed at commit {commit}"

@@ -22,6 +22,7 @@ from eisbach.app import (
     visible,
 )
 from eisbach.app.quote_capacity import Wanted
+from eisbach.core.billing.booking_rules import OnFault
 
 router = APIRouter(route_class=GuardedRoute, tags=["bookings"])
 BookingPath = Annotated[str, Path(description="The booking's id.")]
@@ -67,9 +68,12 @@ async def release(
     "/v1/projects/{project}/bookings", status_code=201, response_model=shown.BookedOption, responses=_GONE, summary="Book an option"
 )
 @allow("booking:make", PROJECT, "project")
-async def book(call: CallNow, project: schemas.ProjectPath, chosen: shown.ChosenOption) -> Response:
-    """Book an option and set its price aside. The same option once more answers with the same booking."""
-    command = book_capacity.command(call.actor, call.application.sites, project=project, option=chosen.option)
+async def book(call: CallNow, project: schemas.ProjectPath, chosen: shown.OptionToBook) -> Response:
+    """Book an option and set its price aside. The same option once more answers with the same booking, another one of its quote with 409."""
+    on_fault = OnFault(chosen.on_fault)
+    command = book_capacity.command(
+        call.actor, call.application.sites, project=project, option=chosen.option, on_fault=on_fault
+    )
     return await perform(call, command, 201, _told)
 
 

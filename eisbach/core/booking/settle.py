@@ -1,7 +1,7 @@
 """What a booking costs, when, and what becomes of its price: stretches of time, each with a price that is due evenly.
 
-An extension appends a stretch; a cancellation or a lost node splits one and lowers what follows. Everything else follows
-from the stretches: what is due by an instant, and what each calendar month has to set aside.
+An extension appends a stretch; a cancellation or a lost node splits one and lowers what follows, and what a lost node took
+may come back as a stretch after the end. Everything else follows from the stretches: what is due by an instant, and what each calendar month has to set aside.
 """
 
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.vocabulary.interval import month_end, month_of
 from eisbach.core.vocabulary.invariant import require
-from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 
 PERMILLE = 1000
 
@@ -88,6 +88,39 @@ def without_nodes(stretches: Stretches, at_ms: int, lost: int, nodes: int) -> tu
     return tuple(found)
 
 
+def longer_for(stretches: Stretches, at_ms: int, lost: int, nodes: int) -> tuple[Stretch, ...] | None:
+    """Return the stretches of a booking that keeps the rest of its nodes longer in place of those that it loses; None without a rest.
+
+    As many node-hours follow directly after the end as are lost before it, rounded up to a full minute, at the price that
+    falls away there: the price of the whole stays to the micro-euro.
+    """
+    if lost >= nodes:
+        return None
+    reduced = without_nodes(stretches, at_ms, lost, nodes)
+    end = reduced[-1].until_ms
+    left_ms = end - max(at_ms, stretches[0].from_ms)
+    longer = -(-left_ms * lost // ((nodes - lost) * MINUTE_MS)) * MINUTE_MS
+    return (*reduced, Stretch(end, end + longer, price_of(stretches) - price_of(reduced)))
+
+
+def cut_between(stretches: Stretches, from_ms: int, until_ms: int, kept_permille: int) -> tuple[Stretch, ...]:
+    """Return the stretches with what is due between two instants lowered to so many thousandths, rounded down."""
+    found: list[Stretch] = []
+    for one in stretches:
+        first, last = max(one.from_ms, from_ms), min(one.until_ms, until_ms)
+        if first >= last:
+            found.append(one)
+            continue
+        begun, over = one.due(first), one.due(last)
+        parts = (
+            Stretch(one.from_ms, first, begun),
+            Stretch(first, last, (over - begun) * kept_permille // PERMILLE),
+            Stretch(last, one.until_ms, one.price - over),
+        )
+        found += [part for part in parts if part.from_ms < part.until_ms]
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a booking ends before its time: what is due in all, of which `fee` is for time that nobody will use."""
@@ -96,10 +129,14 @@ class Ending:
     fee: int
 
 
-def ending_of(stretches: Stretches, at_ms: int, kept_permille: int) -> Ending:
-    """Return what is due when a booking ends at an instant and this share of what is left of its price is kept."""
+def ending_of(stretches: Stretches, at_ms: int, kept_permille: int, given: Sequence[tuple[int, int]] = ()) -> Ending:
+    """Return what is due when a booking ends at an instant and this share of what is left of its price is kept.
+
+    Of the times in `given`, which its owner got for nodes that failed, nothing is kept: who does not want them has his money back.
+    """
     passed = due_by(stretches, at_ms)
-    fee = (price_of(stretches) - passed) * kept_permille // PERMILLE
+    free = sum(due_by(stretches, until) - due_by(stretches, max(start, at_ms)) for start, until in given if until > at_ms)
+    fee = (price_of(stretches) - passed - free) * kept_permille // PERMILLE
     return Ending(passed + fee, fee)
 
 

@@ -1,4 +1,4 @@
-"""The calendar: what is free and booked over time, a quote beside the form that asks for it, holding, booking, cancelling."""
+"""The calendar: what is free and booked over time, a quote beside the form that asks for it, holding, booking, extending, cancelling."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -9,6 +9,7 @@ from starlette.responses import Response
 from eisbach.app import (
     book_capacity,
     cancel_booking,
+    extend_booking,
     hold_option,
     list_bookings,
     quote_capacity,
@@ -17,6 +18,7 @@ from eisbach.app import (
 )
 from eisbach.app.authorise import ABSENT, Place
 from eisbach.app.quote_capacity import Wanted
+from eisbach.core.billing.booking_rules import OnFault
 from eisbach.core.booking.timetable import LEVELS
 from eisbach.core.jobs.amounts import parse_count, parse_duration_ms
 from eisbach.core.vocabulary.quantities import DAY_MS
@@ -38,7 +40,11 @@ CAUSES = {
     "no-show": (N_("given back unused"), "wait"),
     "lost": (N_("ended: its nodes failed"), "bad"),
 }
-TYPED = {"project": "", "flavour": "", "nodes": "1", "length": "1d", "begin": "", "until": "", "within": ""}
+ON_FAULT = {OnFault.EXTEND.value: N_("longer time, where it is free"), OnFault.CREDIT.value: N_("money back")}
+TYPED = {
+    "project": "", "flavour": "", "nodes": "1", "length": "1d", "begin": "", "until": "", "within": "",
+    "on_fault": OnFault.EXTEND.value,
+}  # fmt: skip
 BOOKINGS_SHOWN = 50
 TICKS = {"de": "%d.%m.\n%Y", "en": "%b %d\n%Y"}
 
@@ -71,24 +77,27 @@ def show_quote(call: Call) -> Response:
 def hold(call: Call) -> Response:
     """Keep the nodes of an option for some minutes."""
     project, option = call.form.text("project"), call.form.text("option")
+    typed = {**TYPED, "project": project, "on_fault": call.form.text("on_fault") or TYPED["on_fault"]}
     try:
         call.perform(hold_option.command(call.who, project=project, option=option))
     except Refused as refused:
-        return _page(call, {**TYPED, "project": project}, refused=refused)
+        return _page(call, typed, refused=refused)
     held = call.ask(quote_capacity.again(project=project, option=option))
-    return _page(call, {**TYPED, "project": project}, quote=held, held=option)
+    return _page(call, typed, quote=held, held=option)
 
 
 @page("POST", "/calendar/book", "booking:make", located_by=_project_of)
 def book(call: Call) -> Response:
     """Book an option; the same form sent again leads to the same booking."""
-    project = call.form.text("project")
-    command = book_capacity.command(call.who, call.application.sites, project=project, option=call.form.text("option"))
+    project, option = call.form.text("project"), call.form.text("option")
+    typed = {**TYPED, "project": project, "on_fault": call.form.text("on_fault") or TYPED["on_fault"]}
     try:
+        on_fault = _on_fault(typed)
+        command = book_capacity.command(call.who, call.application.sites, project=project, option=option, on_fault=on_fault)
         made = call.perform(command)
     except Refused as refused:
         newer = refused.refusals[0].values.get("quote")
-        return _page(call, {**TYPED, "project": project}, quote=newer if isinstance(newer, Mapping) else None, refused=refused)
+        return _page(call, typed, quote=newer if isinstance(newer, Mapping) else None, refused=refused)
     return call.redirect(f"/bookings/{made['booking']}", "booking-made")
 
 
@@ -109,11 +118,48 @@ def cancel(call: Call) -> Response:
     return call.redirect(f"/bookings/{booking}", "booking-cancelled")
 
 
-def _booking(call: Call, refused: Refused | None = None) -> Response:
-    booking = call.parameter("booking")
-    row = call.application.reader.row("bookings", booking)
+@page("POST", "/bookings/{booking}/extension", "booking:extend", BOOKING, "booking")
+def show_extension(call: Call) -> Response:
+    """Show what a longer window costs on the same nodes; nothing is held."""
+    typed = call.form.text("length")
+    try:
+        length = parse_duration_ms(typed)
+        if length is None:
+            raise _wrong("length", f"{typed!r} is no duration", "Write for example 3d, 12h or 90m")
+        booking, sites = call.parameter("booking"), call.application.sites
+        quote = call.perform(extend_booking.command(call.who, sites, booking=booking, length_ms=length))
+    except Refused as refused:
+        return _booking(call, refused, length=typed)
+    return _booking(call, length=typed, quote=quote)
+
+
+@page("POST", "/bookings/{booking}/extend", "booking:extend", BOOKING, "booking")
+def extend(call: Call) -> Response:
+    """Make a booking longer at the price that was shown; the same form sent again changes nothing more."""
+    booking, option = call.parameter("booking"), call.form.text("option")
+    try:
+        project = str(_row(call)["project"])
+        quote = call.ask(quote_capacity.again(project=project, option=option))
+        if quote["extends"] != booking:
+            raise Refused(book_capacity.expired(option))
+        call.perform(book_capacity.command(call.who, call.application.sites, project=project, option=option))
+    except Refused as refused:
+        return _booking(call, refused)
+    return call.redirect(f"/bookings/{booking}", "booking-extended")
+
+
+def _row(call: Call) -> Row:
+    row = call.application.reader.row("bookings", call.parameter("booking"))
     if row is None:
         raise Refused(ABSENT)
+    return row
+
+
+def _booking(
+    call: Call, refused: Refused | None = None, *, length: str = "1d", quote: Mapping[str, Any] | None = None
+) -> Response:
+    booking = call.parameter("booking")
+    row = _row(call)
     terms = call.ask(list_bookings.question(booking=booking))
     return call.render(
         "bookings/show.html",
@@ -122,8 +168,12 @@ def _booking(call: Call, refused: Refused | None = None) -> Response:
         booking=list_bookings.told(row),
         terms=terms,
         causes=CAUSES,
+        on_fault=ON_FAULT,
         may_cancel=bool(terms) and call.may("booking:cancel", (BOOKING, booking)),
-        form_id=call.new_form_id(),
+        may_extend=bool(terms) and call.may("booking:extend", (BOOKING, booking)),
+        length=length,
+        extension=quote,
+        fresh_id=call.fresh_form_id,
     )
 
 
@@ -148,6 +198,7 @@ def _page(
         span=span,
         projects=projects,
         flavours={name: name for name in sorted({pool["flavour"] for pool in calendar["pools"]})},
+        on_fault={name: call.speech.text(label) for name, label in ON_FAULT.items()},
         within={"": call.speech.text(N_("anywhere at one site")), **{level: call.speech.text(WITHIN[level]) for level in LEVELS}},
         typed=typed,
         quote=quote,
@@ -204,6 +255,12 @@ def _wanted(typed: Mapping[str, str]) -> Wanted:
     )
 
 
+def _on_fault(typed: Mapping[str, str]) -> OnFault:
+    if typed["on_fault"] not in ON_FAULT:
+        raise _wrong("on_fault", f"{typed['on_fault']!r} is not known", f"Known are {', '.join(ON_FAULT)}")
+    return OnFault(typed["on_fault"])
+
+
 def _instant(typed: Mapping[str, str], name: str) -> int | None:
     """Return the instant of a field such as `2026-12-01T08:00`, in UTC; None where it is empty."""
     if not typed[name]:
@@ -218,9 +275,10 @@ def _wrong(where: str, what: str, do: str) -> Refused:
     return Refused(Refusal(Reason.INVALID_ARGUMENT, what, do, where))
 
 
-PAGES = (show_calendar, show_quote, hold, book, show_booking, cancel)
+PAGES = (show_calendar, show_quote, hold, book, show_booking, cancel, show_extension, extend)
 NAVIGATION = (NavEntry("/calendar", N_("Calendar"), "calendar:read", 250),)
 NOTICES = {
     "booking-made": N_("It is booked, and its price is set aside."),
     "booking-cancelled": N_("The booking is cancelled."),
+    "booking-extended": N_("The booking is longer, and the price of that is set aside."),
 }

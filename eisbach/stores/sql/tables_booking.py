@@ -33,6 +33,8 @@ bookings = Table(
     text_column("made_by"),
     int_column("made_ms"),
     int_column("ended_ms", null=True),
+    text_column("on_fault"),
+    int_column("given_until_ms", null=True),
     Index("bookings_by_project", "project", "booking"),
     sqlite_with_rowid=False,
 )
