@@ -155,7 +155,7 @@ def job(row: Row) -> Json:
 def attempt(row: Row) -> Json:
     """Return an attempt."""
     copied = ("attempt", "job", "number", "site", "simulated", "state", "ending", "outcome", "fault", "reason", "exit_code", "rank")
-    used = ("held_ms", "charged_ms", "cpu_ms", "memory_peak_mib", "memory_is_polled", "log_bytes")
+    used = ("held_ms", "saved_ms", "charged_ms", "cpu_ms", "memory_peak_mib", "memory_is_polled", "log_bytes")
     return {
         **{name: row[name] for name in copied},
         "nodes": row["nodes"].split(),

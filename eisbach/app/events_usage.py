@@ -8,12 +8,15 @@ from typing import NamedTuple
 
 from eisbach.app.event_body import Body, TransferTuple
 
-SettledTuple = tuple[str, str, int, int, int, int, int, int]
+SettledTuple = tuple[str, str, int, int, int, int, int, int, int]
 """The fields of Settled in their order."""
 
 
 class Settled(NamedTuple):
-    """What one attempt was charged by a settlement: totals of attempt and job after it, and `amount` by it."""
+    """What one attempt was charged by a settlement: totals of attempt and job after it, and `amount` by it.
+
+    `saved_ms` is how much of its held time the newest checkpoint holds that anybody knows of.
+    """
 
     attempt: str
     job: str
@@ -23,6 +26,7 @@ class Settled(NamedTuple):
     job_charged: int
     job_charged_ms: int
     amount: int
+    saved_ms: int
 
 
 class UsageSettledTogether(Body, frozen=True):
@@ -30,6 +34,7 @@ class UsageSettledTogether(Body, frozen=True):
 
     The ledger moves the sum of `amounts` at once; each attempt has a row in `transfers` of its own (app/rows_usage.py).
     `gpu_milli_ms` is what all of them used since their last settlement, in thousandths of a GPU x milliseconds.
+    `saved_ms` is empty where nobody knows of a checkpoint of any of them; older logs know of none.
     """
 
     project: str
@@ -44,6 +49,7 @@ class UsageSettledTogether(Body, frozen=True):
     amounts: tuple[int, ...]
     gpu_milli_ms: int
     transfers: tuple[TransferTuple, ...] = ()
+    saved_ms: tuple[int, ...] = ()
 
 
 KINDS: dict[str, type[Body]] = {"usage.settled_together": UsageSettledTogether}
@@ -52,14 +58,15 @@ _COLUMNS = ("attempts", "jobs", "held_ms", "charged_ms", "charged", "job_charged
 
 def entries_of(body: UsageSettledTogether) -> Iterable[SettledTuple]:
     """Return the entries, each as the fields of Settled in their order."""
-    return zip(*(getattr(body, column) for column in _COLUMNS), strict=True)
+    saved_ms = body.saved_ms or (0,) * len(body.jobs)
+    return zip(*(getattr(body, column) for column in _COLUMNS), saved_ms, strict=True)
 
 
 def settle_together(
     project: str, period: str, settled: Iterable[SettledTuple], gpu_milli_ms: int, move: TransferTuple
 ) -> UsageSettledTogether:
     """Return the event of settlements; `move` is a transfer whose amount becomes their sum."""
-    columns = tuple(zip(*settled, strict=True)) or ((),) * len(_COLUMNS)
+    *columns, saved_ms = tuple(zip(*settled, strict=True)) or ((),) * (len(_COLUMNS) + 1)
     total = sum(columns[-1])
     debit, credit, _, kind = move
     return UsageSettledTogether(
@@ -68,6 +75,7 @@ def settle_together(
         **dict(zip(_COLUMNS, columns, strict=True)),
         gpu_milli_ms=gpu_milli_ms,
         transfers=((debit, credit, total, kind),) if total else (),
+        saved_ms=saved_ms if any(saved_ms) else (),
     )
 
 

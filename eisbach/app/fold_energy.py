@@ -34,6 +34,7 @@ def note_end(state: FactoryState, job: ActiveJob, to_ms: int, cpu_ms: int) -> No
                 to_ms=to_ms,
                 cpu_milli=share.cpu_milli,
                 gpus=len(share.gpus),
+                gpu_milli=share.gpu_milli,
                 cpu_ms=cpu_ms * share.cpu_milli // max(1, booked),
             )
         )

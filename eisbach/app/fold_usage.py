@@ -21,6 +21,10 @@ def _settled(state: FactoryState, seq: int, at_ms: int, body: UsageSettledTogeth
         account.attempt_ms = charged_ms
         account.attempt_charged = charged
         account.reserved -= amount
+    if body.saved_ms:
+        jobs = state.scheduler.jobs
+        for job, saved_ms in zip(body.jobs, body.saved_ms, strict=True):
+            jobs[job].saved_ms = saved_ms
     state.scheduler.fair_share.charge(body.project, body.gpu_milli_ms, at_ms)
 
 

@@ -78,14 +78,16 @@ def _held_by(state: FactoryState, job: ActiveJob, to_ms: int) -> Iterator[Held]:
             to_ms=to_ms,
             cpu_milli=share.cpu_milli,
             gpus=len(share.gpus),
+            gpu_milli=share.gpu_milli,
             cpu_ms=0,
         )
 
 
 def _shares(node: Node, held: Held) -> dict[str, int]:
+    """Return which parts of a node's cores and GPUs are held. Idle and rating are those of whole devices (core/power/draw.py)."""
     return {
         "cores_permille": held.cpu_milli * 1000 // node.cpu_milli,
-        "gpus_permille": held.gpus * 1000 // node.gpus if node.gpus else 0,
+        "gpus_permille": held.gpus * held.gpu_milli // node.gpus if node.gpus else 0,
     }
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from eisbach.app.state import FactoryState
 from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.jobs.request import WHOLE
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
@@ -20,7 +21,7 @@ _CHARGED = (JobState.RUNNING, JobState.STOPPING)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """Amounts of one resource: thousandths of a core (`cpu_milli`) or GPUs (`gpus`); of real sites, or of simulated ones."""
+    """Amounts of one resource: thousandths of a core (`cpu_milli`) or of a GPU (`gpu_milli`); of real sites, or of simulated ones."""
 
     resource: str
     is_simulated: bool
@@ -90,10 +91,10 @@ def _uses(state: FactoryState, booked: frozenset[str], is_simulated: bool) -> Se
             allocated=sum(share.cpu_milli for share in held),
         ),
         Use(
-            resource="gpus",
+            resource="gpu_milli",
             is_simulated=is_simulated,
-            total=sum(node.gpus for node in nodes.values()),
-            sold=sum(len(share.gpus) for share in charged) + sum(node.gpus for node in sold),
-            allocated=sum(len(share.gpus) for share in held),
+            total=sum(node.gpus for node in nodes.values()) * WHOLE,
+            sold=sum(len(share.gpus) * share.gpu_milli for share in charged) + sum(node.gpus for node in sold) * WHOLE,
+            allocated=sum(len(share.gpus) * share.gpu_milli for share in held),
         ),
     ]

@@ -305,6 +305,7 @@ def _attempt_planned(seq: int, at_ms: int, body: e.AttemptPlanned, texts: Mappin
         "detail": "",
         "site": body.site,
         "simulated": body.simulated,
+        "saved_ms": 0,
     }
     changes = {"state": "starting", "reason": "STARTING", "attempts": body.number, "last_attempt": body.attempt}
     changes |= {"site": body.site, "simulated": body.simulated}

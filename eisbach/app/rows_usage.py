@@ -17,9 +17,10 @@ def _settled(seq: int, at_ms: int, body: UsageSettledTogether, texts: Mapping[st
     ops: list[Op] = []
     for number, entry in enumerate(entries_of(body)):
         one = Settled(*entry)
-        ops.append(
-            Update("attempts", one.attempt, {"held_ms": one.held_ms, "charged_ms": one.charged_ms, "charged": one.charged})
-        )
+        changes: dict[str, Any] = {"held_ms": one.held_ms, "charged_ms": one.charged_ms, "charged": one.charged}
+        if one.saved_ms:
+            changes["saved_ms"] = one.saved_ms
+        ops.append(Update("attempts", one.attempt, changes))
         ops.append(Update("jobs", one.job, {"charged": one.job_charged, "charged_ms": one.job_charged_ms}))
         if one.amount:
             debit, credit, _, kind = body.transfers[0]

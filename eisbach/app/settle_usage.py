@@ -14,7 +14,7 @@ from eisbach.core.ledger import transfer
 from eisbach.core.vocabulary.interval import month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.ports.engine import TellsHeldTimes
+from eisbach.ports.engine import CanCheckpoint, TellsHeldTimes
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
@@ -27,9 +27,10 @@ AT_ONCE = 500
 def settle_running(application: "Application") -> int:
     """Settle every attempt that held capacity over a full hour or a month's end since it was settled; return how many."""
     held = _held(application)
+    saved = _saved(application, held)
     settled = 0
     while True:
-        answer = application.perform(lambda state, context: _decide(state, context, held)).result()
+        answer = application.perform(lambda state, context: _decide(state, context, held, saved)).result()
         if isinstance(answer, Refusal):
             return settled
         settled += int(answer["settled"])
@@ -44,7 +45,32 @@ def _held(application: "Application") -> Mapping[str, int]:
     return {one.attempt_id: one.held_ms for one in engine.observe() if one.ending is None}
 
 
-def _decide(state: FactoryState, context: Context, held: Mapping[str, int]) -> Decision | Refusal:
+def _saved(application: "Application", held: Mapping[str, int]) -> Mapping[str, int]:
+    """Return attempt -> when its job last saved, of those that are due to be settled; asked before anything is decided."""
+    engine = application.engine
+    if not isinstance(engine, CanCheckpoint):
+        return {}
+    due = application.ask(lambda state, now: _due(state, held)).result()
+    return engine.saved_at(due) if due else {}
+
+
+def _due(state: FactoryState, held: Mapping[str, int]) -> dict[str, str]:
+    """Return the attempts of which an hour became full, with their jobs."""
+    return {
+        attempt: job.job
+        for attempt, job in state.scheduler.holding.items()
+        if job.running_ms is not None and _is_due(job.running_ms, held.get(attempt, 0), state.accounts[job.job].attempt_settled_ms)
+    }
+
+
+def _is_due(running_ms: int, held_ms: int, settled_ms: int) -> bool:
+    since_ms = held_ms - settled_ms
+    return since_ms > (running_ms + held_ms) % HOUR_MS or since_ms >= SETTLE_EVERY_MS
+
+
+def _decide(
+    state: FactoryState, context: Context, held: Mapping[str, int], saved: Mapping[str, int]
+) -> Decision | Refusal:
     """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch."""
     period = month_of(context.now)
     if state.turned_to != period:
@@ -59,7 +85,7 @@ def _decide(state: FactoryState, context: Context, held: Mapping[str, int]) -> D
                 return _decided(moved, count)
         else:
             state.turned_to = period  # whoever comes later comes into this month or a later one
-    settled = _settle(state, period, held)
+    settled = _settle(state, period, held, saved)
     if settled:
         count = sum(len(one.jobs) for one in settled)
         return _decided(settled, count, is_done=count < AT_ONCE and not _overspent(state))
@@ -113,7 +139,9 @@ def _turned(state: FactoryState, job: ActiveJob, now: int, held: Mapping[str, in
     return [turned, *_stop(job)] if is_short else [turned]
 
 
-def _settle(state: FactoryState, period: str, held: Mapping[str, int]) -> list[UsageSettledTogether]:
+def _settle(
+    state: FactoryState, period: str, held: Mapping[str, int], saved: Mapping[str, int]
+) -> list[UsageSettledTogether]:
     """Return a settlement for each project of its attempts that held capacity over a full hour since the last one."""
     accounts = state.accounts
     by_project: dict[str, list[SettledTuple]] = {}
@@ -125,8 +153,8 @@ def _settle(state: FactoryState, period: str, held: Mapping[str, int]) -> list[U
             continue
         account = accounts[job.job]
         since_ms = held_ms - account.attempt_settled_ms
-        if since_ms <= (running_ms + held_ms) % HOUR_MS and since_ms < SETTLE_EVERY_MS:
-            continue  # no hour became full meanwhile
+        if not _is_due(running_ms, held_ms, account.attempt_settled_ms):
+            continue
         if account.period != period:
             continue  # its month turns first
         charged_ms, most_ms = held_ms, job.limit_ms - job.used_ms + job.grace_ms
@@ -139,7 +167,7 @@ def _settle(state: FactoryState, period: str, held: Mapping[str, int]) -> list[U
         charged, project = before + amount, job.project
         entry = (
             attempt, job.job, held_ms, charged_ms, charged, account.earlier_charged + charged,
-            account.earlier_ms + charged_ms, amount,
+            account.earlier_ms + charged_ms, amount, min(held_ms, max(job.saved_ms, saved.get(attempt, 0) - running_ms)),
         )  # fmt: skip
         entries = by_project.get(project)
         if entries is None:

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 
+from eisbach.core.jobs.request import WHOLE
+
 
 @dataclass(slots=True, kw_only=True)
 class Held:
     """What an attempt held of a node until it ended, kept until the site's meter was read after that.
 
-    `cpu_ms` is what its tasks used of the cores there, 0 where nobody measured it.
+    `cpu_ms` is what its tasks used of the cores there, 0 where nobody measured it; it had `gpu_milli` thousandths of each GPU.
     """
 
     job: str
@@ -20,6 +22,7 @@ class Held:
     cpu_milli: int
     gpus: int
     cpu_ms: int
+    gpu_milli: int = WHOLE
 
 
 @dataclass(slots=True, kw_only=True)

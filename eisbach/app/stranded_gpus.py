@@ -1,23 +1,14 @@
-"""Stranded GPUs: free, and of no use to those who ask for some; by pool and by domain, in GPU-hours and euro.
+"""Stranded GPUs by pool and by domain, in GPU-hours and euro: what core/admission/stranded.py defines, with its price."""
 
-Source: Q. Weng et al., "Beware of Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", USENIX
-ATC 2023, section 3: what is free on a node is a fragment for a task that cannot have it, and the fragments of all tasks are
-added up, weighed by how often each comes. The tasks here are those that wait; where nobody waits for a GPU, those that run.
-"""
-
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from eisbach.app.state import FactoryState
-from eisbach.core.capacity.fit import how_many
-from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.admission.stranded import Stranded, tasks_asked
+from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.topology import Level, domain_of
-from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
-
-WAITING, RUNNING, NOTHING = "waiting", "running", "nothing"
 
 
 @dataclass(slots=True)
@@ -53,9 +44,9 @@ def question(level: Level = Level.HALL) -> Callable[[FactoryState, int], dict[st
     """Return the question what is stranded now, by pool and by the domains of a level."""
 
     def ask(state: FactoryState, now: int) -> dict[str, Any]:
-        asked, tasks = _asked(state)
+        asked, tasks = tasks_asked(state.scheduler)
         tariff = state.prices.at(now)
-        stranded = _Stranded(tasks)
+        stranded = Stranded(tasks)
         pools: dict[str, Free] = {}
         domains: dict[str, Free] = {}
         first_of: dict[str, Node] = {}
@@ -67,7 +58,7 @@ def question(level: Level = Level.HALL) -> Callable[[FactoryState, int], dict[st
                 one = NodeShape(cpu_milli=0, memory_mib=0, gpus=1, flavour=node.flavour)
                 prices[node.flavour] = (tariff.price(one, 1, CapacityClass.ON_DEMAND) or 0) if tariff is not None else 0
             free_milli = node.gpus * WHOLE - node.held_gpu_milli
-            lost_milli = stranded.of(node, free_milli)
+            lost_milli = stranded.of(node)
             domain = domain_of(node, level)
             first_of.setdefault(node.pool, node)
             first_of.setdefault(domain, node)
@@ -82,45 +73,6 @@ def question(level: Level = Level.HALL) -> Callable[[FactoryState, int], dict[st
         }
 
     return ask
-
-
-class _Stranded:
-    """What of a node is stranded: worked out once for equal nodes."""
-
-    def __init__(self, tasks: Counter[NodeShape]) -> None:
-        self._tasks = tasks
-        self._known: dict[Any, int] = {}
-
-    def of(self, node: Node, free_milli: int) -> int:
-        """Return the thousandths of its free GPUs that the tasks could not have, their mean; 0 where nobody asks for such GPUs."""
-        key = (node.kind, node.state)
-        if free_milli and key not in self._known:
-            asked = [(shape, times) for shape, times in self._tasks.items() if shape.flavour is None or is_flavour(node.flavour, shape.flavour)]
-            lost = sum(times * max(0, free_milli - _usable(node, shape)) for shape, times in asked)
-            self._known[key] = lost // sum(times for _, times in asked) if asked else 0
-        return self._known[key] if free_milli else 0
-
-
-def _usable(node: Node, shape: NodeShape) -> int:
-    return how_many(node.kind, node.state, shape) * shape.gpus * shape.gpu_milli
-
-
-def _asked(state: FactoryState) -> tuple[str, Counter[NodeShape]]:
-    """Whose tasks count: those that wait for GPUs, or else those that run; each as often as its gang has it."""
-    jobs = state.scheduler.jobs.values()
-    for said, of in ((WAITING, (job for job in jobs if job.state is JobState.WAITING)), (RUNNING, (job for job in jobs if job.attempt))):
-        tasks = _tasks((job.shapes[job.shape], job.nodes) for job in of)
-        if tasks:
-            return said, tasks
-    return NOTHING, Counter()
-
-
-def _tasks(asked: Iterable[tuple[NodeShape, int]]) -> Counter[NodeShape]:
-    tasks: Counter[NodeShape] = Counter()
-    for shape, times in asked:
-        if shape.gpus:
-            tasks[shape] += times
-    return tasks
 
 
 def _place(state: FactoryState, node: Node) -> dict[str, Any]:

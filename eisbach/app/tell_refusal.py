@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from eisbach.app.finding_texts import refusal_sentence
 from eisbach.app.reason_texts import ADVICE, SENTENCES, TITLES
 from eisbach.app.why_texts import Capacity, Said
+from eisbach.core.jobs.request import WHOLE
 from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.translator import N_, NN_, SOURCE_LANGUAGE, Translator
@@ -89,7 +90,8 @@ def capacity_words(translator: Translator, language: str, capacity: Capacity) ->
     mib = capacity.memory_mib
     parts.append(f"{translator.number(language, mib / 1024, 1)} GiB" if mib >= 1024 else f"{translator.number(language, mib)} MiB")
     if capacity.gpus:
-        parts.append(translator.plural(language, *GPUS, capacity.gpus).format(count=translator.number(language, capacity.gpus, 0)))
+        gpus = capacity.gpus * capacity.gpu_milli
+        parts.append(translator.plural(language, *GPUS, 1 if gpus == WHOLE else 2).format(count=translator.number(language, gpus / WHOLE, 3)))
     return ", ".join(parts)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from eisbach.core.jobs.request import NodeShape
+from eisbach.core.jobs.request import WHOLE, NodeShape
 from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.ports.translator import N_
@@ -96,16 +96,18 @@ class Capacity:
     cpu_milli: int
     memory_mib: int
     gpus: int
+    gpu_milli: int = WHOLE
+    """how much of each of them, in thousandths"""
 
     def __str__(self) -> str:
         """Return them in English."""
-        gpus = f", {self.gpus} GPUs" if self.gpus else ""
+        gpus = f", {self.gpus * self.gpu_milli / WHOLE:g} GPUs" if self.gpus else ""
         return f"{self.cpu_milli / 1000:g} cores, {self.memory_mib} MiB{gpus}"
 
 
 def capacity_of(shape: NodeShape) -> Capacity:
     """Return what one node of a gang needs."""
-    return Capacity(shape.cpu_milli, shape.memory_mib, shape.gpus)
+    return Capacity(shape.cpu_milli, shape.memory_mib, shape.gpus, shape.gpu_milli)
 
 
 @dataclass(frozen=True, slots=True)

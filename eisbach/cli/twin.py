@@ -35,6 +35,7 @@ FaultsFile = Annotated[Path | None, typer.Option("--faults", metavar="FILE", hel
 PolicyName = Annotated[str, typer.Option("--policy", help="fifo, easy or default.")]
 WithinLevel = Annotated[str, typer.Option("--within", help="Where gangs want to stay: nvlink, rack, row or hall.")]
 Flavour = Annotated[str, typer.Option("--flavour", help="The flavour a trace runs on; else the one with most GPUs.")]
+Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="LENGTH", help="How often a job saves, such as 30m; none: never.")]
 Seed = Annotated[int, typer.Option("--seed", help="All chance comes from it.")]
 Check = Annotated[bool, typer.Option("--check", help="Hold the invariants against every event; exit status 1 where one is broken.")]
 Log = Annotated[bool, typer.Option("--log", help="Hash every event into the log's tree, as a live factory does.")]
@@ -51,6 +52,7 @@ def run(
     policy: PolicyName = "default",
     within: WithinLevel = "",
     flavour: Flavour = "",
+    checkpoint: Checkpoint = "30m",
     seed: Seed = 1,
     check: Check = False,
     log: Log = False,
@@ -59,26 +61,26 @@ def run(
     output_format: Output = Format.TABLE,
 ) -> None:
     """Play a site with a trace or imagined demand; simulated."""
-    from eisbach.twin.booked import ROUNDS, with_bookings
+    from eisbach.twin.booked import with_bookings
     from eisbach.twin.scenario import Scenario
 
     if (jobs is None) == (demand is None):
         raise usage_error("Give --jobs TRACE or --demand FILE, one of the two", "docs/twin.md describes both")
     if demand is not None and days is None:
         raise usage_error("Imagined demand has no end", "Say how many --days")
-    facts = _site(site)
+    facts, checkpoint_ms = _site(site), _checkpoint(checkpoint)
     with _told():
         acts = _faults(faults, facts, days, seed, is_ending=True) if faults is not None else []
         if jobs is not None:
             scenario = Scenario(
                 sites=(facts,), workload=_trace(jobs, facts, flavour, _within(within)), policy=_policy(policy), acts=acts, seed=seed,
-                days=days, has_log=log, is_checked=check,
+                days=days, has_log=log, is_checked=check, checkpoint_ms=checkpoint_ms,
             )  # fmt: skip
         else:
             classes = _demand(Path(str(demand)), facts, int(days or 1), seed)
             scenario = Scenario(
-                sites=(facts,), workload=classes, policy=_policy(policy), acts=with_bookings(acts, classes), rounds=ROUNDS, seed=seed,
-                days=days, has_log=log, is_checked=check,
+                sites=(facts,), workload=classes, policy=_policy(policy), acts=with_bookings(acts, classes), seed=seed,
+                days=days, has_log=log, is_checked=check, checkpoint_ms=checkpoint_ms,
             )  # fmt: skip
     _play(scenario, report, Format.JSON if as_json else output_format)
 
@@ -94,6 +96,7 @@ def replay(
     faults: FaultsFile = None,
     policy: Annotated[str, typer.Option("--policy", help="fifo, easy or default; a history's own without it.")] = "",
     within: WithinLevel = "",
+    checkpoint: Checkpoint = "30m",
     check: Check = False,
     log: Log = False,
     report: Report = None,
@@ -107,7 +110,7 @@ def replay(
 
     if history is (jobs is not None) or (jobs is not None and nodes is None):
         raise usage_error("Give --jobs TRACE with --nodes N, or --history, one of the two", "docs/twin.md describes both")
-    chosen = Format.JSON if as_json else output_format
+    chosen, checkpoint_ms = Format.JSON if as_json else output_format, _checkpoint(checkpoint)
     if history:
         past = _past(home, _instant(since, 0), _instant(until, 1 << 62))
         sites, acts = past.sites(), past.acts()
@@ -115,7 +118,7 @@ def replay(
             acts += _faults_of_a_past(faults, sites, past.days)
         scenario = Scenario(
             sites=sites, workload=past, policy=_policy(policy or past.policy), acts=sorted(acts, key=lambda act: act.at_ms), has_log=log, is_checked=check,
-            unknown=tuple(past.unknown()),
+            unknown=tuple(past.unknown()), checkpoint_ms=checkpoint_ms,
         )  # fmt: skip
     else:
         facts = equal_nodes(nodes or 1, gpus_per_node)
@@ -123,8 +126,9 @@ def replay(
             workload = _trace(Path(str(jobs)), facts, "", _within(within))
             happening = _faults(faults, facts, workload.last_submit_ms // DAY_MS + 1, 1) if faults is not None else []
         scenario = Scenario(
-            sites=(facts,), workload=workload, policy=_policy(policy or "default"), acts=happening, has_log=log, is_checked=check
-        )
+            sites=(facts,), workload=workload, policy=_policy(policy or "default"), acts=happening, has_log=log, is_checked=check,
+            checkpoint_ms=checkpoint_ms,
+        )  # fmt: skip
     _play(scenario, report, chosen)
 
 
@@ -194,13 +198,15 @@ def _print_result(doc: Json) -> None:
             ("site", ", ".join(doc["sites"])),
             ("workload", doc["workload"]),
             ("policy, seed", f"{doc['policy']}, {doc['seed']}"),
+            ("assumed", "\n".join(doc["assumptions"])),
             ("not known", "\n".join(doc["unknown"])),
             ("jobs", f"{doc['jobs']:,}, {doc['finished']:,} of them finished"),
             ("wait", f"mean {_seconds(doc['mean_wait_s'])}, half within {_seconds(doc['p50_wait_s'])}, 99 of 100 within {_seconds(doc['p99_wait_s'])}"),
             ("first to last", _seconds(doc["makespan_s"])),
             ("GPUs", f"{doc['sold']:.1%} sold, {doc['allocated']:.1%} allocated, {doc['busy']:.1%} busy; {doc['stranded_gpu_h']:,.0f} GPU-hours stranded"),
             ("gangs together", "" if doc["in_rack"] is None else f"{doc['in_rack']:.1%}"),
-            ("preemptions", f"{doc['preemptions']:,}"),
+            ("preemptions", f"{doc['preemptions']:,}; {doc['moves']:,} attempts moved aside, {doc['moves_gain_gpu_h']:,.0f} GPU-hours gained"),
+            ("energy", "" if doc["energy_kwh"] is None else f"{doc['energy_kwh']:,.0f} kWh modelled, PUE {doc['pue']:.2f}"),
             ("promises", f"{doc['promises']:,}, {doc['promises_broken']:,} of them broken"),
             ("violations", f"{doc['violations']:,}"),
             ("revenue", f"{doc['revenue_eur']:,.2f} EUR"),
@@ -259,6 +265,17 @@ def _site(said: str) -> "SiteFacts":
     if len(sites) != 1:
         raise usage_error(f"{said} holds {len(sites)} sites, and one is played at a time", "Write a file with one [site]")
     return sites[0]
+
+
+def _checkpoint(said: str) -> int | None:
+    from eisbach.core.jobs.amounts import parse_duration_ms
+
+    if said == "none":
+        return None
+    length_ms = parse_duration_ms(said)
+    if not length_ms:
+        raise usage_error(f"{said!r} is no time between two checkpoints", "Write 30m or 2h, or none")
+    return length_ms
 
 
 def _policy(name: str) -> "Policy":

@@ -1,9 +1,10 @@
 """Several engines as one: each attempt belongs to the engine that serves its site, and no engine hears of another's."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from eisbach.ports.engine import (
     Artifact,
+    CanCheckpoint,
     CanExpire,
     CanKeepArtifacts,
     CanStreamLogs,
@@ -89,6 +90,14 @@ class EngineBySite:
         """Return the nodes that any engine misses."""
         watching = (engine for engine in self._engines if isinstance(engine, CanWatchNodes))
         return sorted((gone for engine in watching for gone in engine.gone_nodes()), key=lambda gone: gone.node)
+
+    def saved_at(self, running: Mapping[str, str]) -> Mapping[str, int]:
+        """Return when running attempts last saved, as far as their engines know."""
+        found: dict[str, int] = {}
+        for engine in self._engines:
+            if isinstance(engine, CanCheckpoint):
+                found.update(engine.saved_at({name: job for name, job in running.items() if self._engine_of(name) is engine}))
+        return found
 
     def _engine_of(self, attempt_id: str) -> Engine:
         routed = self._route(attempt_id)

@@ -173,6 +173,17 @@ class TellsHeldTimes(Protocol):
 
 
 @runtime_checkable
+class CanCheckpoint(Protocol):
+    """An engine that knows when running work last saved its state."""
+
+    def saved_at(self, running: Mapping[str, str]) -> Mapping[str, int]:
+        """Return attempt -> UTC milliseconds of its job's newest checkpoint, for those of which one is known.
+
+        `running` are attempts with their jobs.
+        """
+
+
+@runtime_checkable
 class KnowsItsWork(Protocol):
     """An engine that knows from elsewhere what a job does: it is told which attempt runs, and no task file is read."""
 

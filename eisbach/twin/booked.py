@@ -5,19 +5,12 @@ from functools import partial
 
 from eisbach.app import book_capacity, quote_capacity, submit_job
 from eisbach.app.commands import SYSTEM
-from eisbach.app.move_bookings import move_bookings
-from eisbach.app.settle_bookings import settle_bookings
 from eisbach.core.jobs.request import CapacityClass, JobSpec
-from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated.script import Course
 from eisbach.twin import run
 from eisbach.twin.demand import BookingWish, DemandWorkload
 from eisbach.twin.world import START_MS, World
-
-EVERY_MS = 5 * MINUTE_MS
-ROUNDS = (*run.ROUNDS, run.Every(EVERY_MS, settle_bookings), run.Every(EVERY_MS, move_bookings))
-"""The application's own rounds, with those about bookings; live they come more often."""
 
 
 def with_bookings(acts: Iterable[run.Act], demand: DemandWorkload) -> list[run.Act]:

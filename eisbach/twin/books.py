@@ -258,8 +258,10 @@ class Books:
         moved = sum(amount for _, _, amount, _ in body.transfers)
         if moved != sum(body.amounts):
             yield f"4: a settlement moves {moved} for {sum(body.amounts)}"
-        for attempt, name, _, charged_ms, _, job_charged, _, amount in entries_of(body):
+        for attempt, name, held_ms, charged_ms, _, job_charged, _, amount, saved_ms in entries_of(body):
             job = self.jobs[name]
+            if not 0 <= saved_ms <= held_ms:
+                yield f"2: {attempt} has saved {saved_ms} ms of the {held_ms} that it held"
             if job.attempt != attempt:
                 yield f"4: {attempt} is settled and does not hold"
             job.paid += amount

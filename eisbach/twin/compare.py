@@ -22,6 +22,10 @@ BETTER = {
     "busy": HIGHER,
     "stranded_gpu_h": LOWER,
     "preemptions": LOWER,
+    "moves": NEITHER,
+    "moves_gain_gpu_h": HIGHER,
+    "energy_kwh": NEITHER,
+    "pue": LOWER,
     "promises": NEITHER,
     "promises_broken": LOWER,
     "violations": LOWER,
@@ -33,7 +37,7 @@ BETTER = {
     "peak_rss_mb": NEITHER,
 }
 """figure -> whether more or less of it is better; the last three are this computer's, not the factory's"""
-PLAYED = ("sites", "workload", "policy", "seed", "days")
+PLAYED = ("sites", "workload", "policy", "seed", "days", "checkpoint_s")
 NOTE_SMALL = 1e-9
 
 

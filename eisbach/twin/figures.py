@@ -5,15 +5,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eisbach.app.draft import Draft
-from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted
-from eisbach.app.events_booking import BookingEnded, BookingMade
+from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted, PartTuple
+from eisbach.app.events_energy import EnergyMetered
 from eisbach.app.events_planning import StartPromised, StartUnpromised
+from eisbach.app.events_shares import DefragmentationPlanned
 from eisbach.app.plan_hash import ENDED, PlanHash
 from eisbach.core.jobs.lifecycle import Fault
+from eisbach.core.jobs.request import WHOLE
 from eisbach.core.jobs.within import Level
+from eisbach.core.metering.indicators import MJ_PER_KWH
 from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.money import EURO
-from eisbach.core.vocabulary.quantities import SECOND_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
+from eisbach.twin.booked_time import BookedTime
 from eisbach.twin.result import Result, cpu_seconds, peak_rss_mb
 from eisbach.twin.world import World
 
@@ -42,14 +46,24 @@ class Figures:
         self.promises = self.promises_broken = 0
         self.first_ms: int | None = None
         self.last_ms = 0
-        self.allocated_gpu_ms = self.busy_gpu_ms = self.sold_gpu_ms = 0
+        self.allocated = self.busy = self.sold = 0
+        """thousandths of a GPU x milliseconds"""
+        self.moves = self.moves_gain = 0
+        """attempts that moved aside, and what that was reckoned to bring, in thousandths of a GPU x milliseconds"""
+        self.it_mj = self.site_mj = 0
+        """what the racks and what whole sites drew, as they were metered"""
         self._waiting: dict[str, int] = {}
         self._held: dict[str, tuple[int, int]] = {}
+        """attempt -> thousandths of a GPU that it holds, and since when"""
+        self._tasks: dict[str, tuple[tuple[str, int], ...]] = {}
+        """attempt -> the node of each task and what it holds there, once anything was booked"""
+        self._parts: dict[str, tuple[PartTuple, ...]] = {}
+        """job -> what each of its shapes takes of its GPUs, for those that take a part"""
         self._wished: dict[str, int] = {}
         """job -> how much of a place its nodes shall share, for gangs that asked for another level than a rack"""
         self._promised: dict[str, int] = {}
         """job -> the start that it was promised"""
-        self._booked_now: dict[str, tuple[int, int, int]] = {}
+        self._booked = BookedTime()
         self._take: Mapping[type[Body], Callable[[int, Any], None]] = {
             JobSubmitted: self._job_submitted,
             AttemptPlanned: self._planned,
@@ -58,8 +72,9 @@ class Figures:
             JobEnded: self._job_ended,
             StartPromised: self._start_promised,
             StartUnpromised: self._start_unpromised,
-            BookingMade: self._booked,
-            BookingEnded: self._booking_ended,
+            **dict.fromkeys(BookedTime.KINDS, self._booked.take),
+            DefragmentationPlanned: self._moved,
+            EnergyMetered: self._metered,
         }
         world.application.listeners.append(self.take)
 
@@ -78,12 +93,17 @@ class Figures:
             self._waiting[body.job] = now
         if body.within and body.within != Level.RACK.value:
             self._wished[body.job] = SHARED[Level(body.within)]
+        if body.parts:
+            self._parts[body.job] = body.parts
         if self.first_ms is None:
             self.first_ms = now
 
     def _planned(self, now: int, body: AttemptPlanned) -> None:
         tasks = body.tasks
-        self._held[body.attempt] = (sum([len(task[4]) for task in tasks]), now)
+        part = self._parts[body.job][body.shape][0] if body.job in self._parts else WHOLE
+        self._held[body.attempt] = (sum([len(task[4]) for task in tasks]) * part, now)
+        if self._booked:
+            self._tasks[body.attempt] = tuple((task[1], len(task[4]) * part) for task in tasks)
         if len(tasks) > 1:
             shared = self._wished.pop(body.job, SHARED[Level.RACK])
             first, last = self._place_of[tasks[0][1]][:shared], self._place_of[tasks[-1][1]][:shared]
@@ -100,13 +120,13 @@ class Figures:
         self._promised.pop(body.job, None)
         self.promises_broken += body.cause != BY_TENANT
 
-    def _booked(self, now: int, body: BookingMade) -> None:
-        gpus = sum(self._gpus_of[node] for node in body.nodes)
-        self._booked_now[body.booking] = (gpus, body.from_ms, body.until_ms)
+    def _moved(self, now: int, body: DefragmentationPlanned) -> None:
+        self.moves += len(body.moved)
+        self.moves_gain += body.gain_gpu_milli_ms
 
-    def _booking_ended(self, now: int, body: BookingEnded) -> None:
-        gpus, from_ms, until_ms = self._booked_now.pop(body.booking)
-        self.sold_gpu_ms += gpus * max(0, min(now, until_ms) - from_ms)
+    def _metered(self, now: int, body: EnergyMetered) -> None:
+        self.it_mj += body.it_mj
+        self.site_mj += body.it_mj + body.losses_mj + body.cooling_mj
 
     def _running(self, now: int, body: AttemptRunning) -> None:
         submitted_ms = self._waiting.pop(body.job, None)
@@ -115,13 +135,16 @@ class Figures:
 
     def _ended(self, now: int, body: AttemptEnded) -> None:
         gpus, planned_ms = self._held.pop(body.attempt)
-        self.allocated_gpu_ms += gpus * (now - planned_ms)
-        self.busy_gpu_ms += gpus * body.held_ms
-        self.sold_gpu_ms += gpus * body.charged_ms
+        self.allocated += gpus * (now - planned_ms)
+        self.busy += gpus * body.held_ms
+        self.sold += gpus * body.charged_ms
+        for node, milli in self._tasks.pop(body.attempt, ()):
+            self.sold -= milli * sum(until - since for since, until in self._booked.within(node, now - body.charged_ms, now))
         self.preemptions += body.fault == PREEMPTED
         self.last_ms = now
         if body.next == ENDED:
             self._world.courses.pop(body.job, None)
+            self._parts.pop(body.job, None)
             self.finished += 1
             self._waiting.pop(body.job, None)
 
@@ -129,16 +152,19 @@ class Figures:
         self.finished += 1
         self.last_ms = now
         self._waiting.pop(body.job, None)
+        self._parts.pop(body.job, None)
 
     def _count_unfinished(self) -> None:
         """Count what is held or booked at the end up to the last end of work."""
-        for gpus, planned_ms in self._held.values():
-            held_ms = gpus * max(0, self.last_ms - planned_ms)
-            self.allocated_gpu_ms += held_ms
-            self.busy_gpu_ms += held_ms
-            self.sold_gpu_ms += held_ms
-        for gpus, from_ms, until_ms in self._booked_now.values():
-            self.sold_gpu_ms += gpus * max(0, min(self.last_ms, until_ms) - from_ms)
+        last_ms = self.last_ms
+        for attempt, (gpus, planned_ms) in self._held.items():
+            held_ms = gpus * max(0, last_ms - planned_ms)
+            self.allocated += held_ms
+            self.busy += held_ms
+            self.sold += held_ms
+            for node, milli in self._tasks.get(attempt, ()):
+                self.sold -= milli * sum(until - since for since, until in self._booked.within(node, planned_ms, last_ms))
+        self.sold += self._booked.gpu_ms(self._gpus_of, last_ms) * WHOLE
 
     def result(self, *, violations: int = 0) -> Result:
         """Return the figures up to now."""
@@ -146,7 +172,7 @@ class Figures:
         waits = sorted(self.waits_ms)
         self._count_unfinished()
         span_ms = max(0, self.last_ms - (self.first_ms or 0)) if self.finished else 0
-        capacity = max(1, self._gpus * span_ms)
+        capacity = max(1, self._gpus * WHOLE * span_ms)
         charged = sum(balance for name, balance in state.ledger.balances.items() if name.endswith("/charged"))
         used_s = cpu_seconds()
         frontier = world.application.applier.frontier
@@ -157,11 +183,15 @@ class Figures:
             p50_wait_s=_rank(waits, 50),
             p99_wait_s=_rank(waits, 99),
             makespan_s=span_ms / SECOND_MS,
-            sold=self.sold_gpu_ms / capacity,
-            allocated=self.allocated_gpu_ms / capacity,
-            busy=self.busy_gpu_ms / capacity,
+            sold=self.sold / capacity,
+            allocated=self.allocated / capacity,
+            busy=self.busy / capacity,
             stranded_gpu_h=0.0,
             preemptions=self.preemptions,
+            moves=self.moves,
+            moves_gain_gpu_h=self.moves_gain / (WHOLE * HOUR_MS),
+            energy_kwh=self.site_mj / MJ_PER_KWH if self.it_mj else None,
+            pue=self.site_mj / self.it_mj if self.it_mj else None,
             promises=self.promises,
             promises_broken=self.promises_broken,
             violations=violations,

@@ -7,12 +7,14 @@ from typing import Any
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted
-from eisbach.app.events_booking import BookingEnded, BookingMade
+from eisbach.app.events_booking import BookingMade
 from eisbach.app.events_health import ClosureAnnounced
 from eisbach.app.events_planning import StartPromised
 from eisbach.core.jobs.request import WHOLE, CapacityClass
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
+from eisbach.twin.booked_time import BookedTime
 from eisbach.twin.curve import Curve
+from eisbach.twin.promise_record import Promised, PromiseRecord
 from eisbach.twin.world import World
 
 SIZES = (("part of a GPU", WHOLE - 1), ("1 GPU", WHOLE), ("2 to 8", 8_000), ("9 to 64", 64_000), ("65 to 511", 511_999))
@@ -57,8 +59,8 @@ class Recorder:
         self._asked: dict[str, tuple[int, str, tuple[int, ...], int]] = {}
         self._waits_since: dict[str, int] = {}
         self._entries: dict[str, Entry] = {}
-        self._sold: dict[str, tuple[int, int, int]] = {}
-        """booking -> its window and the thousandths of GPUs in it"""
+        self._booked = BookedTime()
+        self._promises = PromiseRecord()
         self._gpus = {node.node: node.gpus for site in world.sites for node in site.nodes}
         self._held: dict[str, tuple[int, int, tuple[tuple[str, int], ...]]] = {}
         self._take: Mapping[type[Body], Callable[[int, Any], None]] = {
@@ -68,8 +70,7 @@ class Recorder:
             AttemptEnded: self._ended,
             JobEnded: self._job_ended,
             StartPromised: self._promised,
-            BookingMade: self._booked,
-            BookingEnded: self._booking_ended,
+            **dict.fromkeys(BookedTime.KINDS, self._about_booking),
             ClosureAnnounced: self._closure,
         }
         world.application.listeners.append(self.take)
@@ -81,6 +82,9 @@ class Recorder:
             write = self._take.get(type(body))
             if write is not None:
                 write(self.last_ms, body)
+            follow = self._promises.kinds.get(type(body))
+            if follow is not None:
+                follow(self.last_ms, body)
 
     def close(self, until_ms: int) -> None:
         """Count what is still held or waits as held and waiting until now."""
@@ -88,15 +92,20 @@ class Recorder:
         for gpus_milli, planned_ms, tasks in self._held.values():
             self._hold(planned_ms, self.last_ms, gpus_milli, tasks)
             self.busy.add(planned_ms, self.last_ms, gpus_milli)
-            self.sold.add(planned_ms, self.last_ms, gpus_milli)
-        for from_ms, until_ms, gpus_milli in self._sold.values():
-            self.sold.add(from_ms, max(from_ms, min(self.last_ms, until_ms)), gpus_milli)
+            self._sell(planned_ms, self.last_ms, gpus_milli, tasks)
+        for node, since, until in self._booked.all(self.last_ms):
+            self.sold.add(since, until, self._gpus[node] * WHOLE)
         for job, since_ms in self._waits_since.items():
             self.waiting.add(since_ms, self.last_ms, self._asked[job][2][0])
 
     def entries(self) -> list[Entry]:
         """Return what stood in the calendar: bookings, the last promise of each job, maintenance."""
         return list(self._entries.values())
+
+    @property
+    def promises(self) -> list[Promised]:
+        """Return what became of promised starts."""
+        return self._promises.promises
 
     @property
     def days(self) -> float:
@@ -129,7 +138,7 @@ class Recorder:
         if body.running_since_ms is not None:
             self.busy.add(body.running_since_ms, now, gpus_milli)
             if body.charged_ms:
-                self.sold.add(now - body.charged_ms, now, gpus_milli)
+                self._sell(now - body.charged_ms, now, gpus_milli, tasks)
         if body.next == ENDED:
             del self._asked[body.job]
         else:
@@ -141,18 +150,22 @@ class Recorder:
     def _promised(self, now: int, body: StartPromised) -> None:
         self._entries[body.job] = Entry(kind="promised start", whose=body.job, from_ms=body.from_ms, until_ms=body.until_ms, nodes=len(body.nodes))
 
-    def _booked(self, now: int, body: BookingMade) -> None:
-        whose = self._world.state.projects[body.project].name
-        self._entries[body.booking] = Entry(kind="booking", whose=whose, from_ms=body.from_ms, until_ms=body.until_ms, nodes=len(body.nodes))
-        self._sold[body.booking] = (body.from_ms, body.until_ms, sum(self._gpus[node] for node in body.nodes) * WHOLE)
-
-    def _booking_ended(self, now: int, body: BookingEnded) -> None:
-        from_ms, until_ms, gpus_milli = self._sold.pop(body.booking)
-        self.sold.add(from_ms, max(from_ms, min(now, until_ms)), gpus_milli)
+    def _about_booking(self, now: int, body: Body) -> None:
+        self._booked.take(now, body)
+        if isinstance(body, BookingMade):
+            whose = self._world.state.projects[body.project].name
+            self._entries[body.booking] = Entry(kind="booking", whose=whose, from_ms=body.from_ms, until_ms=body.until_ms, nodes=len(body.nodes))
 
     def _closure(self, now: int, body: ClosureAnnounced) -> None:
         until_ms = body.until_ms or body.from_ms + DAY_MS
         self._entries[body.closure] = Entry(kind="maintenance", whose="operator", from_ms=body.from_ms, until_ms=until_ms, nodes=len(body.nodes))
+
+    def _sell(self, from_ms: int, until_ms: int, gpus_milli: int, tasks: tuple[tuple[str, int], ...]) -> None:
+        """Count what is charged, but for nodes that a booking has paid for meanwhile."""
+        self.sold.add(from_ms, until_ms, gpus_milli)
+        for node, each in tasks if self._booked else ():
+            for since, until in self._booked.within(node, from_ms, until_ms):
+                self.sold.add(since, until, -each)
 
     def _hold(self, from_ms: int, until_ms: int, gpus_milli: int, tasks: tuple[tuple[str, int], ...]) -> None:
         self.allocated.add(from_ms, until_ms, gpus_milli)

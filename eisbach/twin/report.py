@@ -25,6 +25,10 @@ FIGURES = (
     ("in_rack", "gangs in the domain they asked for", "{:.1%}"),
     ("stranded_gpu_h", "stranded GPU-hours", "{:,.1f}"),
     ("preemptions", "preemptions", "{:,}"),
+    ("moves", "attempts moved aside", "{:,}"),
+    ("moves_gain_gpu_h", "GPU-hours gained by that", "{:,.1f}"),
+    ("energy_kwh", "energy, modelled", "{:,.0f} kWh"),
+    ("pue", "PUE", "{:.2f}"),
     ("promises", "promised starts", "{:,}"),
     ("promises_broken", "promises broken", "{:,}"),
     ("violations", "violations of invariants", "{:,}"),
@@ -52,7 +56,7 @@ def page_of(document: Mapping[str, Any], plots: Sequence[Plot]) -> str:
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         title=escape(title),
         heading=escape(f"The twin of {sites}"),
-        body="\n".join([f"<p>{escape(asked)}</p>", _figures(document), *(_section(plot) for plot in plots)]),
+        body="\n".join([f"<p>{escape(asked)}</p>", _figures(document), _stated(document), *(_section(plot) for plot in plots)]),
         footer=escape(f"Eisbach twin. Label of every figure: {document['label']}."),
         plotly=_plotly(),
         plots=specs,
@@ -63,6 +67,17 @@ def _figures(document: Mapping[str, Any]) -> str:
     shown = [(name, form.format(document[key])) for key, name, form in FIGURES if document.get(key) is not None]
     items = "\n".join(f"<div><dt>{escape(name)}</dt><dd>{escape(said)}</dd></div>" for name, said in shown)
     return f'<dl class="figures">\n{items}\n</dl>'
+
+
+def _stated(document: Mapping[str, Any]) -> str:
+    """Return what the run takes for granted, and what it cannot know or does not play."""
+    lists = [("Assumed", document["assumptions"]), ("Not known, or not played", document["unknown"])]
+    parts = [
+        f"<h2>{heading} <small class=\"label\">simulated</small></h2>\n<ul>\n" + "\n".join(f"<li>{escape(one)}</li>" for one in said) + "\n</ul>"
+        for heading, said in lists
+        if said
+    ]
+    return f"<section>\n{chr(10).join(parts)}\n</section>"
 
 
 def _section(plot: Plot) -> str:

@@ -37,7 +37,7 @@ def utilisation(recorder: Recorder, gpus: int) -> Plot:
     """Return the three utilisations over time, as percent of all GPUs of the sites, and what waits."""
     buckets = max(1, -(-(recorder.last_ms - recorder.begin_ms) // recorder.bucket_ms))
     step = -(-buckets // POINTS_MAX)
-    at = [_instant(recorder.begin_ms + nth * recorder.bucket_ms) for nth in range(0, buckets, step)]
+    at = [instant_text(recorder.begin_ms + nth * recorder.bucket_ms) for nth in range(0, buckets, step)]
     capacity = max(1, gpus * WHOLE)
     curves = {"sold": recorder.sold, "allocated": recorder.allocated, "busy": recorder.busy, "waiting": recorder.waiting}
     percent = {name: [round(100 * mean / capacity, 2) for mean in _thinned(curve.means(buckets), step)] for name, curve in curves.items()}
@@ -123,7 +123,7 @@ def calendar(entries: Sequence[Entry]) -> Plot:
     about = "Bookings, promised starts and maintenance." if shown else "Nothing was booked or promised, and no maintenance was planned."
     if len(entries) > len(shown):
         about = f"The first {ENTRIES_MAX} of {len(entries):,} entries."
-    rows = [[entry.kind, entry.whose, _instant(entry.from_ms), _instant(entry.until_ms), f"{entry.nodes:,}"] for entry in shown]
+    rows = [[entry.kind, entry.whose, instant_text(entry.from_ms), instant_text(entry.until_ms), f"{entry.nodes:,}"] for entry in shown]
     return Plot("calendar", "Calendar", about, {"data": data, "layout": layout}, ["kind", "whose", "from", "until", "nodes"], rows)
 
 
@@ -138,7 +138,7 @@ def fragmentation(stranded_gpu_h: Mapping[str, float], eur_per_gpu_h: Mapping[st
         for flavour, amount in zip(flavours, eur, strict=True)
     ]
     about = (
-        "GPUs that were free on nodes with too few free ones for one task of any job that waited, seen every two hours, "
+        "Free GPUs that a task could not have, the mean over the tasks that waited (over those that ran where none did), seen every two hours, "
         "at the list price of on-demand."
     )
     return Plot("fragmentation", "Fragmentation", about, {"data": data, "layout": layout}, ["flavour", "GPU-hours", "EUR a GPU-hour", "EUR"], rows)
@@ -148,9 +148,9 @@ def _bars(kind: str, entries: Sequence[tuple[int, Entry]]) -> dict[str, Any]:
     return {
         "type": "bar", "orientation": "h", "name": escape(kind),
         "y": [nth for nth, _ in entries],
-        "base": [_instant(entry.from_ms) for _, entry in entries],
+        "base": [instant_text(entry.from_ms) for _, entry in entries],
         "x": [entry.until_ms - entry.from_ms for _, entry in entries],
-        "hovertext": [escape(f"{entry.whose}: {entry.nodes:,} nodes, {_instant(entry.from_ms)} to {_instant(entry.until_ms)}") for _, entry in entries],
+        "hovertext": [escape(f"{entry.whose}: {entry.nodes:,} nodes, {instant_text(entry.from_ms)} to {instant_text(entry.until_ms)}") for _, entry in entries],
         "hoverinfo": "text",
     }  # fmt: skip
 
@@ -168,5 +168,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 1)
 
 
-def _instant(at_ms: int) -> str:
+def instant_text(at_ms: int) -> str:
+    """Return an instant as plots and tables have it, in UTC."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

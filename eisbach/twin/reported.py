@@ -6,10 +6,10 @@ from typing import Any
 
 from eisbach.core.billing.tariff import ANY_GPU
 from eisbach.core.vocabulary.money import EURO
-from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.twin import report_plots
 from eisbach.twin.recorder import Recorder
 from eisbach.twin.report import write_report
+from eisbach.twin.report_promises import promises
 from eisbach.twin.scenario import Scenario
 from eisbach.twin.stranded import Stranded
 from eisbach.twin.world import World
@@ -26,8 +26,9 @@ def play_reported(scenario: Scenario, folder: Path, *, look: Callable[[World], o
         report_plots.utilisation(recorder, gpus),
         report_plots.waits(recorder),
         report_plots.calendar(recorder.entries()),
+        promises(recorder.promises),
         report_plots.halls(recorder, world),
-        report_plots.fragmentation({flavour: ms / HOUR_MS for flavour, ms in stranded.gpu_ms.items()}, _prices(world)),
+        report_plots.fragmentation(stranded.gpu_h, _prices(world)),
     ]
     return document, write_report(folder, document, plots)
 

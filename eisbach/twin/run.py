@@ -11,14 +11,13 @@ from functools import lru_cache
 from typing import Any
 
 from eisbach.app import submit_job
-from eisbach.app.application import Application
 from eisbach.app.commands import SYSTEM, Command
-from eisbach.app.settle_usage import SETTLE_EVERY_MS, settle_running
 from eisbach.core.jobs.request import CheckpointRule, JobSpec
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated.script import Course
 from eisbach.twin.figures import Figures
 from eisbach.twin.result import Result
+from eisbach.twin.rounds import ROUNDS, Every
 from eisbach.twin.workload import Unfit, Work
 from eisbach.twin.world import World
 
@@ -36,17 +35,6 @@ class Act:
 
     at_ms: int
     act: Callable[[World], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """A round that runs at each full period of virtual time."""
-
-    period_ms: int
-    run: Callable[[Application], object]
-
-
-ROUNDS = (Every(SETTLE_EVERY_MS, settle_running),)
 
 
 def run(
@@ -96,8 +84,7 @@ def _run(
         if not instants:
             break
         now = max(world.now, min(instants))
-        round_ms = min(due.values(), default=now)
-        now = min(now, round_ms)
+        now = min([now, *(at_ms for one, at_ms in due.items() if one.applies(world))])
         if until_ms is not None and now > until_ms:
             break
         world.advance_to(now)
@@ -107,10 +94,14 @@ def _run(
         world.rest()
         for one, at_ms in due.items():
             if at_ms <= now:
-                one.run(world.application)
-                world.rest()
-                due[one] = at_ms + one.period_ms
+                if one.applies(world):
+                    one.run(world.application)
+                    world.rest()
+                due[one] = now - now % one.period_ms + one.period_ms
         after_instant(world)
+    for one in rounds:
+        if one.applies(world):
+            one.last(world.application)
     world.decide(())  # what has begun to run stands in the log before it is counted
     return figures.result()
 

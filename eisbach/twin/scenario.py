@@ -11,13 +11,15 @@ from eisbach.app import set_scheduler
 from eisbach.app.commands import SYSTEM
 from eisbach.app.site_facts import SiteFacts
 from eisbach.core.scheduling.policy import DEFAULT, Policy
-from eisbach.core.vocabulary.quantities import DAY_MS
+from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
 from eisbach.ports.store import Store
 from eisbach.stores.memory import MemoryStore
 from eisbach.stores.totals import TotalsStore
+from eisbach.twin.assumed import CHECKPOINT_MS, assumptions
 from eisbach.twin.checks import FULL_EVERY, Checks
 from eisbach.twin.result import Result
-from eisbach.twin.run import ROUNDS, Act, Every, run
+from eisbach.twin.rounds import ROUNDS, Every
+from eisbach.twin.run import Act, run
 from eisbach.twin.stranded import Stranded
 from eisbach.twin.workload import Work, Workload
 from eisbach.twin.world import ORIGIN, World
@@ -43,6 +45,8 @@ class Scenario:
     has_log: bool = False
     is_checked: bool = False
     starting_ms: int = 0
+    checkpoint_ms: int | None = CHECKPOINT_MS
+    """how often each job saves; None: never"""
     unknown: tuple[str, ...] = ()
     """what it cannot know of what it plays, in words"""
 
@@ -50,7 +54,7 @@ class Scenario:
         """Return a world of its own with all customers in it, at its first instant."""
         store: Store = MemoryStore() if self.is_checked else TotalsStore(has_log=self.has_log)
         signer = signer_from(ORIGIN, Random(self.seed).randbytes(32))
-        world = World(self.sites, store=store, seed=self.seed, starting_ms=self.starting_ms, signer=signer)
+        world = World(self.sites, store=store, seed=self.seed, starting_ms=self.starting_ms, checkpoint_ms=self.checkpoint_ms, signer=signer)
         for customer in self.workload.customers:
             world.add_customer(customer.name, customer.segment)
         world.perform(set_scheduler.command(SYSTEM, policy=self.policy.name))
@@ -74,7 +78,13 @@ class Scenario:
         result = run(world, self._works(), acts=self.acts, rounds=self.rounds, until_ms=until_ms, after_instant=after_instant)
         if checks is not None:
             checks.look_at_all()
-        return replace(result, stranded_gpu_h=counted.gpu_h, violations=len(checks.found) if checks is not None else 0)
+        return replace(result, stranded_gpu_h=sum(counted.gpu_h.values()), violations=len(checks.found) if checks is not None else 0)
+
+    @property
+    def assumptions(self) -> Sequence[str]:
+        """Return what it takes for granted, in words."""
+        is_metered = any(site.is_metered for site in self.sites)
+        return assumptions(checkpoint_ms=self.checkpoint_ms, starting_ms=self.starting_ms, is_metered=is_metered)
 
     def document(self, result: Result) -> dict[str, Any]:
         """Return the result with what was played, for programs."""
@@ -86,6 +96,8 @@ class Scenario:
             "policy": self.policy.name,
             "seed": self.seed,
             "days": self.days,
+            "checkpoint_s": None if self.checkpoint_ms is None else self.checkpoint_ms / SECOND_MS,
+            "assumptions": list(self.assumptions),
             "unknown": list(self.unknown),
             **result.as_mapping(),
         }

@@ -64,16 +64,21 @@ class World:
         seed: int = 1,
         start_ms: int = START_MS,
         starting_ms: int = 0,
+        checkpoint_ms: int | None = None,
         prices: Sequence[TariffFacts] = (PRICES,),
         signer: Signer | None = None,
         engine: Callable[[Clock], SimulatedEngine] | None = None,
     ) -> None:
-        """`starting_ms` is what the engine needs between an order and all tasks running; `signer` signs heads where the
-        store keeps them. `engine` makes another engine than the one that knows courses."""
+        """`starting_ms` is what the engine needs between an order and all tasks running, `checkpoint_ms` how often a job saves
+        (None: never); `signer` signs heads where the store keeps them. `engine` makes another engine than the one that knows courses."""
         self.sites, self.prices = tuple(sites), tuple(prices)
         self.courses: dict[str, Course] = {}
         self.clock = VirtualClock(start_ms)
-        self.engine = CourseEngine(self.clock, self.courses, start_ms=starting_ms) if engine is None else engine(self.clock)
+        self.engine = (
+            CourseEngine(self.clock, self.courses, start_ms=starting_ms, checkpoint_every_ms=checkpoint_ms)
+            if engine is None
+            else engine(self.clock)
+        )
         self.store: Store = store if store is not None else TotalsStore()
         self._signer: Signer = signer if signer is not None else Unsigned(ORIGIN)
         self._seed = seed

@@ -444,7 +444,7 @@ def test_a_booking_counts_as_sold_while_its_window_is_open_and_only_then(factory
     _booking, option = booked(factory, nodes=2)
 
     def gpus_sold():
-        return next(use.sold for use in factory.call(observe_use.use_of) if use.resource == "gpus")
+        return next(use.sold for use in factory.call(observe_use.use_of) if use.resource == "gpu_milli") // 1000
 
     assert gpus_sold() == 0
     pass_until(factory, option["from_ms"])

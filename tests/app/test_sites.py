@@ -114,7 +114,7 @@ def test_what_is_sold_and_allocated_of_simulated_sites_stands_apart(both):
     said = []
     both.run_rounds(Round("look", 1, lambda app: said.extend(use_of(app))))
     assert [(use.resource, use.is_simulated, use.total, use.sold, use.allocated) for use in said] == [
-        ("cpu_milli", False, 4000, 1000, 1000), ("cpu_milli", True, 640_000, 8000, 8000), ("gpus", True, 80, 8, 8),
+        ("cpu_milli", False, 4000, 1000, 1000), ("cpu_milli", True, 640_000, 8000, 8000), ("gpu_milli", True, 80_000, 8000, 8000),
     ]  # fmt: skip
     both.pass_time(60 * SECOND_MS)
     assert busy_of(both.app).attempts == 1, "nothing of simulated work was measured"

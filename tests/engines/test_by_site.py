@@ -108,3 +108,13 @@ def test_what_is_over_expires_at_every_site(two):
     assert both.expire(Remains.LOGS, lambda job, at_ms: True) == 2
     assert both.expire(Remains.LOGS, lambda job, at_ms: True) == 0
     assert [line.text for line in both.read_log("att_east")[0]] == ["simulated: nothing was executed"]
+
+
+def test_each_engine_says_when_its_own_attempts_saved(clock):
+    class Saving(SimulatedEngine):
+        def saved_at(self, running):
+            return {name: len(running) for name in running}
+
+    west, east = Saving(clock), SimulatedEngine(clock)
+    both = EngineBySite([west, east], {"att_west": west, "att_east": east}.get)
+    assert both.saved_at({"att_west": "job_1", "att_east": "job_2"}) == {"att_west": 1}

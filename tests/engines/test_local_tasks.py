@@ -96,6 +96,16 @@ def test_the_checkpoint_folder_is_one_for_all_tasks_and_attempts(local: LocalHar
     assert local.log("att_2") == ["rank 0", "rank 1"]
 
 
+def test_a_job_saved_when_an_entry_of_its_folder_came_and_not_when_a_log_there_grew(local: LocalHarness) -> None:
+    script = "sleep 0.3; echo a > checkpoints/part; mv checkpoints/part checkpoints/step-1; sleep 0.5; echo b >> checkpoints/step-1"
+    seen = local.run(an_order("att_1", job_id="job_1", run=script))
+    assert seen.running_since_ms is not None
+    saved = local.engine.saved_at({"att_1": "job_1", "att_2": "job_none"})
+    assert list(saved) == ["att_1"]
+    assert 200 <= saved["att_1"] - seen.running_since_ms <= seen.held_ms - 400
+
+
+
 @as_root
 def test_projects_have_users_of_their_own_that_last(local: LocalHarness) -> None:
     for attempt, project in (("att_1", "prj_a"), ("att_2", "prj_b"), ("att_3", "prj_a")):

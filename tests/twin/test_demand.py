@@ -8,7 +8,7 @@ from eisbach.adapters.home_files import HomeFileError
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
-from eisbach.twin.booked import ROUNDS, with_bookings
+from eisbach.twin.booked import with_bookings
 from eisbach.twin.demand import DemandWorkload, TooLarge
 from eisbach.twin.demand_file import read_demand
 from eisbach.twin.recorder import Recorder
@@ -76,7 +76,7 @@ def test_spot_and_bookings(tmp_path):
 def test_what_is_booked_is_sold_and_worked_in(tmp_path):
     text = SPOT + '[class.bookings]\nper_week = 14\nnodes = 1\nfor = "6h"\nahead = "3h"\nused = 0.5\n'
     demand = drawn(tmp_path, text, days=3)
-    scenario = Scenario(sites=(a_site(),), workload=demand, acts=with_bookings([], demand), rounds=ROUNDS, days=3)
+    scenario = Scenario(sites=(a_site(),), workload=demand, acts=with_bookings([], demand), days=3)
     world = scenario.world()
     recorder = Recorder(world)
     result = scenario.play(world)

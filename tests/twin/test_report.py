@@ -5,10 +5,15 @@ import re
 
 import pytest
 
+from eisbach.app.events import AttemptPlanned, JobEnded
+from eisbach.app.events_planning import StartPromised, StartUnpromised
+from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.twin import report_plots
 from eisbach.twin.curve import Curve
+from eisbach.twin.promise_record import PromiseRecord
 from eisbach.twin.recorder import Entry, size_of
 from eisbach.twin.report import page_of
+from eisbach.twin.report_promises import promises
 from tests.faces.chromium import chromium_path
 from tests.faces.cli_tools import run_cli
 from tests.twin.traces import WEEK, written
@@ -32,9 +37,55 @@ def test_page_and_result_are_written(reported):
     assert json.loads((folder / "result.json").read_text()) == ran.document()
     page = (folder / "report.html").read_text()
     assert "<title>Twin of bench, simulated</title>" in page
-    assert all(f">{title} <small" in page for title in ("Utilisation", "Waits by class and size", "Calendar", "Halls and racks", "Fragmentation"))
+    assert all(f">{title} <small" in page for title in ("Utilisation", "Waits by class and size", "Calendar", "Promises", "Halls and racks", "Fragmentation"))
     assert "&lt;b&gt;week.csv" in page
     assert "<b>week.csv" not in page
+
+
+def test_the_overview_says_what_is_assumed_and_what_is_not_known(reported):
+    folder, ran = reported
+    page = (folder / "report.html").read_text()
+    assert '<h2>Assumed <small class="label">simulated</small></h2>' in page
+    assert [one for one in ran.document()["assumptions"] if f"<li>{one}</li>" not in page] == []
+    assert "Not known, or not played" not in page, "a trace is played as it stands"
+    assert "Not known, or not played" in page_of({**ran.document(), "unknown": ["<who> gave up"]}, [])
+    assert "<li>&lt;who&gt; gave up</li>" in page_of({**ran.document(), "unknown": ["<who> gave up"]}, [])
+
+
+def promised(*events):
+    """A record of events about promises: (instant in minutes, body)."""
+    record = PromiseRecord()
+    for minute, body in events:
+        record.kinds[type(body)](minute * MINUTE_MS, body)
+    return record.promises
+
+
+def given(job, minute):
+    return StartPromised(job=job, from_ms=minute * MINUTE_MS, until_ms=10**9, nodes=("n",), is_shared=False)
+
+
+def started(job):
+    return AttemptPlanned(attempt="att_" + job, job=job, number=1, shape=0, tasks=(), limit_ms=1, epoch=1)
+
+
+def test_what_became_of_each_promise():
+    found = promised(
+        (0, given("kept", 60)), (10, given("kept", 50)), (30, started("kept")),
+        (0, given("broken", 60)), (61, StartUnpromised(job="broken", from_ms=60 * MINUTE_MS, cause="hardware")), (90, started("broken")),
+        (0, given("late", 60)), (75, started("late")),
+        (0, given("never", 60)), (61, StartUnpromised(job="never", from_ms=60 * MINUTE_MS, cause="operator")),
+        (0, given("cancelled", 60)), (5, JobEnded(job="cancelled", outcome="cancelled", reason="CANCELLED", by="t")),
+        (0, given("open", 60)),
+    )  # fmt: skip
+    assert [(one.job, one.promised_ms // MINUTE_MS, one.started_ms and one.started_ms // MINUTE_MS, one.cause) for one in found] == [
+        ("kept", 50, 30, ""), ("broken", 60, 90, "hardware"), ("late", 60, 75, "late"), ("never", 60, None, "operator"),
+    ]  # fmt: skip
+    plot = promises(found)
+    drawn = {trace["name"]: trace["y"] for trace in plot.spec["data"]}
+    assert drawn == {"kept": [-0.333], "broken: hardware": [0.5], "broken: late": [0.25], "broken: operator": []}
+    assert [row[0] for row in plot.rows] == ["broken", "late", "never"]
+    assert "1 of 4 promised starts were kept" in plot.about
+    assert promises([]).rows == []
 
 
 def test_the_page_fetches_nothing(reported):
@@ -65,7 +116,7 @@ def test_the_page_draws_its_plots_in_a_browser_that_reaches_nothing(reported):
 
 def test_no_tenant_writes_into_the_page():
     entry = Entry(kind="booking", whose=EVIL, from_ms=0, until_ms=3_600_000, nodes=4)
-    document = {"sites": [EVIL], "workload": EVIL, "policy": "default", "seed": 1, "label": "simulated"}
+    document = {"sites": [EVIL], "workload": EVIL, "policy": "default", "seed": 1, "label": "simulated", "assumptions": [EVIL], "unknown": [EVIL]}
     page = page_of(document, [report_plots.calendar([entry])])
     assert EVIL not in page
     assert "<script>alert" not in page

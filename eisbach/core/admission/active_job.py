@@ -19,7 +19,8 @@ class ActiveJob:
     ended through the customer's fault, `failures_ours` through ours. `running_ms` is the instant the attempt ran, `started_ms` the
     one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
     `predicted_ms` is how long it is expected to run (0: as long as its limit says), `booking` the one that it runs inside,
-    `submitter` the token that asked for it. `within` is how near to one another its nodes shall be.
+    `submitter` the token that asked for it. `within` is how near to one another its nodes shall be,
+    `saved_ms` how much of what its attempt has run the last checkpoint holds that is known of.
     """
 
     job: str
@@ -55,6 +56,7 @@ class ActiveJob:
     booking: str = ""
     submitter: str = ""
     within: Within | None = None
+    saved_ms: int = 0
 
     @property
     def remaining_ms(self) -> int:

@@ -86,7 +86,8 @@ def all_running(state: SchedulerState, now: int, stopped: Container[str] = ()) -
 
 
 def _lost(job: ActiveJob, now: int) -> int:
-    return work_lost(now - job.running_ms, job.shares) if job.running_ms is not None else 0
+    """Return what would be lost of an attempt: from its last known checkpoint, else from its start; its signal may save more."""
+    return work_lost(max(0, now - job.running_ms - job.saved_ms), job.shares) if job.running_ms is not None else 0
 
 
 _RIGHTS = {

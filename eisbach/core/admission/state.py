@@ -51,8 +51,7 @@ class SchedulerState:
     """bookings, promised starts, maintenance windows and drains to come"""
     releases: list[tuple[int, str, ActiveJob]] = field(default_factory=list)
     """(instant, attempt, job) of all that hold shares, by when they let go of them at the latest"""
-    _expected: dict[str, int] = field(default_factory=dict)
-    """attempt -> its instant in `releases`"""
+    _expected: dict[str, int] = field(default_factory=dict)  # attempt -> its instant in `releases`
     spot: dict[str, ActiveJob] = field(default_factory=dict)
     """job id -> job, for spot that holds shares"""
     spot_lead_ms: int = 0
@@ -120,7 +119,7 @@ class SchedulerState:
         self.fleet.take(shares)
         job.state = JobState.STARTING
         job.attempt, job.shape, job.shares, job.planned_ms = attempt, shape, shares, now
-        job.running_ms, job.stop_cause, job.stop_ms = None, None, None
+        job.running_ms, job.stop_cause, job.stop_ms, job.saved_ms = None, None, None, 0
         job.attempts += 1
         self._hold(job)
 

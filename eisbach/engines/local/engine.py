@@ -1,11 +1,13 @@
 """The local engine as the application sees it: a client of the resident agent that starts it where it is missing."""
 
+import os
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -220,6 +222,18 @@ class LocalEngine:
     def expire(self, kind: Remains, is_over: IsOver) -> int:
         """Delete what of this kind is kept of jobs that are over; works on files, needs no agent, may take long."""
         return expire(self._layout, kind, is_over)
+
+    def saved_at(self, running: Mapping[str, str]) -> dict[str, int]:
+        """Return when an entry of each folder of checkpoints last came or was renamed; reads files, needs no agent.
+
+        That is how a checkpoint that is whole shows itself: what a log or a curve beside it gets appended does not count. It is
+        the change time (ctime), which no tenant sets to a time of his choice.
+        """
+        found: dict[str, int] = {}
+        for name, job in running.items():
+            with suppress(OSError):  # it never saved
+                found[name] = os.lstat(self._layout.checkpoint(job)).st_ctime_ns // 1_000_000
+        return found
 
     def _ask(self, request: Request) -> Reply:
         """Send a request and return its answer; an order is idempotent, so it is repeated when the agent dies over it."""

@@ -1,7 +1,8 @@
 """A simulated engine that is told what each job does, so that nobody has to read a task file for that."""
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 
 from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.engines.simulated.journal import SimulatedAttempt
@@ -11,11 +12,18 @@ from eisbach.ports.engine import Ending
 
 
 class CourseEngine(SimulatedEngine):
-    """Runs attempts by the courses of their jobs. `courses` maps a job's id to its course, and may grow meanwhile."""
+    """Runs attempts by the courses of their jobs. `courses` maps a job's id to its course, and may grow meanwhile.
 
-    def __init__(self, clock: Clock, courses: Mapping[str, Course], *, start_ms: int = 0) -> None:
+    With `checkpoint_every_ms` a job saves so often while it runs, and once more when it is asked to stop; saving takes no time.
+    What ends before its course is over leaves there what remains from the last time on, and the next attempt goes on with that.
+    """
+
+    def __init__(
+        self, clock: Clock, courses: MutableMapping[str, Course], *, start_ms: int = 0, checkpoint_every_ms: int | None = None
+    ) -> None:
+        """`checkpoint_every_ms` None: nothing is ever saved, and each attempt begins from the beginning."""
         super().__init__(clock, start_ms=start_ms)
-        self._courses = courses
+        self._courses, self._every_ms = courses, checkpoint_every_ms
 
     def begin(self, attempt_id: str, job_id: str, tasks: int, limit_ms: int, epoch: int) -> None:
         """Begin an attempt (ports/engine.KnowsItsWork)."""
@@ -61,6 +69,26 @@ class CourseEngine(SimulatedEngine):
             for name, one in self._attempts.items()
             if one.ended_ms is None and one.running_ms <= now
         }
+
+    def saved_at(self, running: Mapping[str, str]) -> dict[str, int]:
+        """Return when running attempts last saved (ports/engine.CanCheckpoint)."""
+        every_ms, now = self._every_ms, self._clock.now()
+        if every_ms is None:
+            return {}
+        attempts, found = self._attempts, {}
+        for name in running:
+            attempt = attempts.get(name)
+            if attempt is not None and attempt.ended_ms is None and attempt.running_ms + every_ms <= now:
+                found[name] = now - (now - attempt.running_ms) % every_ms
+        return found
+
+    def _end_now(self, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
+        ran_ms = self._clock.now() - attempt.running_ms
+        course = self._courses.get(attempt.job)
+        if self._every_ms is not None and ran_ms > 0 and course is not None and attempt.ended_ms is None:
+            saved_ms = ran_ms if ending is Ending.STOPPED else ran_ms - ran_ms % self._every_ms
+            self._courses[attempt.job] = replace(course, run_ms=max(0, course.run_ms - saved_ms))
+        super()._end_now(attempt_id, attempt, ending, exit_code)
 
     def forget(self, attempt_id: str) -> None:
         """The outcome is stored and nobody asks for an attempt's lines in a world without any: it is gone."""

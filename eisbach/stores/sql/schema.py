@@ -207,6 +207,7 @@ attempts = Table(
     text_column("detail"),
     text_column("site"),
     flag_column("simulated"),
+    int_column("saved_ms"),
     Index("attempts_by_job", "job", "attempt"),
     sqlite_with_rowid=False,
 )

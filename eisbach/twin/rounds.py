@@ -1,0 +1,60 @@
+"""The application's own rounds in virtual time: the same code as live (app/rounds.py), less often, and only where there is something to do.
+
+Live a round that finds nothing costs a look every few seconds; a year of virtual time has two million such looks.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from eisbach.app.application import Application
+from eisbach.app.cap_power import cap_power
+from eisbach.app.defragment import PERIOD_MS as MOVES_EVERY_MS
+from eisbach.app.defragment import defragment
+from eisbach.app.meter_energy import meter_energy
+from eisbach.app.move_bookings import move_bookings
+from eisbach.app.settle_bookings import settle_bookings
+from eisbach.app.settle_usage import SETTLE_EVERY_MS, settle_running
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
+from eisbach.twin.world import World
+
+BOOKINGS_EVERY_MS = 5 * MINUTE_MS
+CAPS_EVERY_MS = 15 * MINUTE_MS
+"""Live every few seconds: what weather and water allow changes in steps of hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """A round that runs at each full period of virtual time at which it applies, and `last` when the run is over."""
+
+    period_ms: int
+    run: Callable[[Application], object]
+    applies: Callable[[World], bool] = lambda world: True
+    last: Callable[[Application], object] = lambda application: None
+
+
+def _has_bookings(world: World) -> bool:
+    return bool(world.state.booking.bookings or world.state.booking.closing)
+
+
+def _could_move(world: World) -> bool:
+    """Spot runs and somebody waits."""
+    return bool(world.state.scheduler.spot and world.state.scheduler.queue)
+
+
+def _is_metered(world: World) -> bool:
+    return bool(world.state.energy.meters)
+
+
+def _may_be_capped(world: World) -> bool:
+    return bool(world.state.energy.caps) or any(site.plant is not None for site in world.sites)
+
+
+ROUNDS = (
+    Every(SETTLE_EVERY_MS, settle_running),
+    Every(BOOKINGS_EVERY_MS, settle_bookings, _has_bookings),
+    Every(BOOKINGS_EVERY_MS, move_bookings, _has_bookings),
+    Every(CAPS_EVERY_MS, cap_power, _may_be_capped),
+    Every(MOVES_EVERY_MS, defragment, _could_move),
+    Every(HOUR_MS, meter_energy, _is_metered, lambda application: meter_energy(application, now=True)),
+)
+"""Nodes that are gone are noticed at once (faults.py); placement is audited by the explorer, and by any factory that is real."""

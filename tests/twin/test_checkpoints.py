@@ -1,0 +1,96 @@
+"""Checkpoints in the twin: what was stopped or lost goes on from the last one, and who has lost least since his gives way."""
+
+import msgspec
+import pytest
+
+from eisbach.adapters.signing import signer_from
+from eisbach.app.check_store import check_store
+from eisbach.app.event_codec import open_event
+from eisbach.app.events_usage import UsageSettledTogether, entries_of, only
+from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
+from eisbach.stores.memory import MemoryStore
+from eisbach.twin.faults import acts_of
+from eisbach.twin.faults_file import read_faults
+from eisbach.twin.run import run
+from eisbach.twin.scenario import Scenario
+from eisbach.twin.trace_workload import TraceWorkload
+from eisbach.twin.workload import Work
+from eisbach.twin.world import ORIGIN, START_MS, World
+from tests.twin.traces import WEEK, a_site, written
+
+SPOT, ON_DEMAND = CapacityClass.SPOT, CapacityClass.ON_DEMAND
+WHOLE = NodeShape(cpu_milli=96_000, memory_mib=8 * 98_304, gpus=8, flavour="b200.8")
+LOSE_AT_40M = '[[event]]\nat = "40m"\ndo = "lose"\nnodes = ["n0"]\nfor = "1h"\n'
+
+
+def work(job, submit_min, lasts_min, capacity_class, nodes=1):
+    return Work(
+        job=job, customer="all", submit_ms=submit_min * MINUTE_MS, duration_ms=lasts_min * MINUTE_MS, limit_ms=100 * HOUR_MS, nodes=nodes,
+        shape=WHOLE, capacity_class=capacity_class,
+    )  # fmt: skip
+
+
+def a_world(checkpoint_ms, nodes=2, **more):
+    world = World([a_site(nodes)], checkpoint_ms=checkpoint_ms, **more)
+    world.add_customer("all")
+    return world
+
+
+@pytest.mark.parametrize(("checkpoint_ms", "again_s"), [(30 * MINUTE_MS, 600), (40 * MINUTE_MS, 0), (15 * MINUTE_MS, 600), (None, 2400)])
+def test_lost_work_is_done_again_from_the_last_checkpoint(tmp_path, checkpoint_ms, again_s):
+    site = a_site(4)
+    workload = TraceWorkload(written(tmp_path, WEEK + "a,0,2,3600,9000\n"), site)
+    acts = tuple(acts_of(read_faults(written(tmp_path, LOSE_AT_40M, "faults.toml")), site, begin_ms=START_MS, days=0, seed=1))
+    scenario = Scenario(sites=(site,), workload=workload, acts=acts, checkpoint_ms=checkpoint_ms)
+    document = scenario.document(scenario.play(scenario.world()))
+    assert document["makespan_s"] == 3600 + again_s
+    assert document["checkpoint_s"] == (None if checkpoint_ms is None else checkpoint_ms / SECOND_MS)
+    assert any(("starts again from the beginning" in one) is (checkpoint_ms is None) for one in document["assumptions"] if "sav" in one)
+
+
+@pytest.mark.parametrize(("checkpoint_ms", "again_min"), [(30 * MINUTE_MS, 0), (None, 20)])
+def test_who_is_told_to_stop_saves_then(checkpoint_ms, again_min):
+    world = a_world(checkpoint_ms, nodes=1)
+    result = run(world, [work("spot", 0, 60, SPOT), work("first", 20, 30, ON_DEMAND)])
+    assert (result.preemptions, result.finished) == (1, 2)
+    assert result.makespan_s == (60 + 30 + again_min) * 60
+    assert world.courses == {}
+
+
+@pytest.mark.parametrize(("checkpoint_ms", "gives_way"), [(30 * MINUTE_MS, "older"), (None, "newer")])
+def test_the_one_with_least_lost_since_its_last_known_checkpoint_gives_way(checkpoint_ms, gives_way):
+    """At the full hour the older one has just saved, the newer one ten minutes ago: five minutes later it loses 15, the other 5."""
+    world = a_world(checkpoint_ms, store=MemoryStore(), signer=signer_from(ORIGIN, bytes(32)))
+    asked = [work("older", 0, 600, SPOT), work("newer", 20, 600, SPOT), work("first", 65, 60, ON_DEMAND)]
+    run(world, asked, until_ms=START_MS + 70 * MINUTE_MS)
+    names = {row["job"]: row["name"] for row in world.store.rows("jobs", {}).rows}
+    stopped = [row["job"] for row in world.store.rows("attempts", {}).rows if row["fault"] == "preemption"]
+    assert [names[job] for job in stopped] == [gives_way]
+    assert check_store(world.store) == []
+
+
+def settlements(world):
+    opened = [open_event(sealed.data).body for sealed in world.store.events(after_seq=-1, limit=1000)]
+    return [body for body in opened if isinstance(body, UsageSettledTogether)]
+
+
+def test_the_hourly_settlement_says_what_was_saved():
+    world = a_world(30 * MINUTE_MS, store=MemoryStore(), signer=signer_from(ORIGIN, bytes(32)))
+    run(world, [work("older", 0, 600, SPOT), work("newer", 20, 600, SPOT)], until_ms=START_MS + HOUR_MS)
+    (settled,) = settlements(world)
+    assert settled.saved_ms == (60 * MINUTE_MS, 30 * MINUTE_MS)
+    assert {row["attempt"]: row["saved_ms"] for row in world.store.rows("attempts", {}).rows} == dict(zip(settled.attempts, settled.saved_ms, strict=True))
+    kept = only(settled, settled.jobs[:1])
+    assert [(entry[1], entry[-1]) for entry in entries_of(kept)] == [(settled.jobs[1], 30 * MINUTE_MS)]
+
+
+def test_a_settlement_of_an_older_log_knows_of_no_checkpoint():
+    world = a_world(None, store=MemoryStore(), signer=signer_from(ORIGIN, bytes(32)))
+    run(world, [work("one", 0, 600, SPOT)], until_ms=START_MS + HOUR_MS)
+    (settled,) = settlements(world)
+    assert settled.saved_ms == ()
+    said = msgspec.to_builtins(settled)
+    del said["saved_ms"]
+    assert msgspec.convert(said, UsageSettledTogether) == settled
+    assert [entry[-1] for entry in entries_of(settled)] == [0]
