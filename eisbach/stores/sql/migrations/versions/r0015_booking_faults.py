@@ -1,13 +1,13 @@
 """What the owner of a booking gets for nodes that fail, and until when he got longer for them.
 
-Revision ID: 0014
+Revision ID: 0015
 """
 
 from alembic import op
 from sqlalchemy import BigInteger, Column, Integer, Text
 
-revision = "0014"
-down_revision = "0013"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 
