@@ -1,6 +1,6 @@
 """Why a job is where it is and when it goes on, with numbers computed when asked."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from eisbach.app import money, why_texts
@@ -98,7 +98,7 @@ def _no_room(state: FactoryState, job: ActiveJob, now: int) -> Answer:
         said = nodes_out(state, job, needs) if is_there else Said(why_texts.GONE, needs)
         return _said(Reason.NODES_UNAVAILABLE.value, said)
     if job.booking:
-        return _in_booking(state, job, needs)
+        return _in_booking(state, job, needs, ahead, now)
     if (lacking := what_power_lacks(state, job, plan)) is not None:
         return _said(Reason.POWER_CAP.value, lacking)
     return _busy_or_behind(state, job, needs, ahead, now) | _shares(state, job) | _start(scheduler, job, now)
@@ -112,12 +112,15 @@ def _shares(state: FactoryState, job: ActiveJob) -> Answer:
     return _said(Reason.ABOVE_QUOTA.value, said) if is_above_quota(state.scheduler, job) else {"share": said}
 
 
-def _in_booking(state: FactoryState, job: ActiveJob, needs: Mapping[str, object]) -> Answer:
+def _in_booking(state: FactoryState, job: ActiveJob, needs: Mapping[str, object], ahead: int, now: int) -> Answer:
     entry = state.scheduler.calendar.get(EntryKind.BOOKING, job.booking)
     if entry is None:
         return _said(Reason.OUTSIDE_BOOKING.value, Said(why_texts.BOOKING_OVER))
+    if entry.from_ms <= now <= entry.until_ms - job.length_ms:  # other work of the owner is on its nodes
+        free = _sum(node.state for node in map(state.scheduler.fleet.nodes.__getitem__, entry.nodes) if node.available)
+        return _said(Reason.CAPACITY_BUSY.value, Said(why_texts.BUSY, {**needs, "free": free, "ahead": ahead}))
     said = Said(why_texts.IN_BOOKING, {"from_at": entry.from_ms, "until_at": entry.until_ms})
-    begins = {"start_promised_ms": entry.from_ms} if entry.from_ms > state.last_ms else {}
+    begins = {"start_promised_ms": entry.from_ms} if entry.from_ms > now else {}
     return _said(Reason.OUTSIDE_BOOKING.value, said) | begins
 
 
@@ -165,7 +168,12 @@ def _in_one_domain(scheduler: SchedulerState, job: ActiveJob, needs: Mapping[str
 def _free(state: FactoryState, job: ActiveJob) -> Capacity:
     fleet = state.scheduler.fleet
     free = [pool.free() for pool in dict.fromkeys(pool for shape in job.shapes for pool in fleet.pools_for(shape, job.where))]
-    cpu_milli, memory_mib, gpus = (sum(amounts) for amounts in zip((0, 0, 0), *free, strict=True))
+    return _sum(free)
+
+
+def _sum(free: Iterable[Sequence[Any]]) -> Capacity:
+    """Return free amounts together, of each the first three: thousandths of a core, MiB, whole GPUs."""
+    cpu_milli, memory_mib, gpus = (sum(amounts) for amounts in zip((0, 0, 0), *(one[:3] for one in free), strict=True))
     return Capacity(cpu_milli=cpu_milli, memory_mib=memory_mib, gpus=gpus)
 
 

@@ -1,12 +1,15 @@
 """A job inside a booking: whether it fits on the booking's nodes, and why it waits until the window begins or never runs."""
 
+from collections import Counter
 from collections.abc import Sequence
 
 from eisbach.app.event_body import Body
 from eisbach.app.events import JobEnded, JobStopping
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
-from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.fit import how_many, idle_state
+from eisbach.core.capacity.inventory import is_flavour
+from eisbach.core.capacity.topology import domain_of
 from eisbach.core.jobs.lifecycle import JobState, Outcome, StopCause
 from eisbach.core.jobs.request import JobSpec, NodeShape
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -34,12 +37,12 @@ def shapes_inside(
             "time_limit",
             {"length_ms": length_ms, "left_ms": left_ms},
         )
-    fitting = tuple(shape for shape in shapes if _fits(state, booking, shape, spec.nodes))
+    fitting = tuple(shape for shape in shapes if _fits(state, booking, shape, spec))
     if fitting:
         return fitting
     return Refusal(
         Reason.BOOKING_TOO_SMALL,
-        f"The task asks for {spec.nodes} nodes' shares that {len(booking.nodes)} nodes of {booking.flavour} do not have",
+        f"The task asks for {spec.nodes} nodes' shares{_together(spec)} that {len(booking.nodes)} nodes of {booking.flavour} do not have",
         "Lower num_nodes or what each node asks for, or make a larger booking",
         "booking",
         {"nodes": spec.nodes, "booked": len(booking.nodes), "flavour": booking.flavour},
@@ -65,18 +68,15 @@ def ends_with(state: FactoryState, booking: str, by: str) -> list[Body]:
     return found
 
 
-def _fits(state: FactoryState, booking: Booking, shape: NodeShape, tasks: int) -> bool:
+def _together(spec: JobSpec) -> str:
+    return f" in one {spec.within.level.value}" if spec.within is not None and spec.within.is_required else ""
+
+
+def _fits(state: FactoryState, booking: Booking, shape: NodeShape, spec: JobSpec) -> bool:
     if shape.flavour is not None and not is_flavour(booking.flavour, shape.flavour):
         return False
-    nodes = state.scheduler.fleet.nodes
-    return sum(_how_many(nodes[name], shape) for name in booking.nodes) >= tasks
-
-
-def _how_many(node: Node, shape: NodeShape) -> int:
-    """Return how many tasks of a shape a whole node holds."""
-    fits = [node.cpu_milli // shape.cpu_milli]
-    if shape.memory_mib:
-        fits.append(node.memory_mib // shape.memory_mib)
-    if shape.gpus:
-        fits.append(node.gpus * 1000 // (shape.gpus * shape.gpu_milli))
-    return min(fits)
+    level = spec.within.level if spec.within is not None and spec.within.is_required and spec.nodes > 1 else None
+    tasks: Counter[str] = Counter()
+    for node in (state.scheduler.fleet.nodes[name] for name in booking.nodes):
+        tasks[domain_of(node, level) if level is not None else ""] += how_many(node.kind, idle_state(node.kind), shape)
+    return max(tasks.values()) >= spec.nodes
