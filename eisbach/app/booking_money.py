@@ -87,7 +87,7 @@ def _change(booking: Booking, stretches: Sequence[Stretch], now: int) -> dict[st
     """Return by how much the reservations of a booking that is settled up to `now` change with other stretches."""
     left = dict(booking.reserved)
     for period, amount in by_month(booking.stretches, booking.settled_ms, now).items():
-        left[period] -= amount
+        left[period] = left.get(period, 0) - amount  # of a month that costs nothing nothing is set aside
     wanted = by_month(stretches, max(now, booking.settled_ms), stretches[-1].until_ms)
     return {period: wanted.get(period, 0) - left.get(period, 0) for period in {*wanted, *left}}
 

@@ -72,9 +72,11 @@ def _moves_for(state: FactoryState, job: ActiveJob, now: int, allowance: int) ->
     otherwise_ms = promise.from_ms if promise is not None else slot.at_ms if slot is not None else now
     if promise is not None:
         scheduler.calendar.remove(EntryKind.PROMISE, job.job)  # its own nodes are not in its way
-    found = [_planned(state, job, index, otherwise_ms, now, allowance) for index in range(len(job.shapes))]
-    if promise is not None:
-        scheduler.calendar.add(promise)
+    try:
+        found = [_planned(state, job, index, otherwise_ms, now, allowance) for index in range(len(job.shapes))]
+    finally:
+        if promise is not None:
+            scheduler.calendar.add(promise)
     best = max((one for one in found if one is not None), key=lambda one: one.gain_gpu_milli_ms, default=None)
     if best is None:
         return None

@@ -13,6 +13,7 @@ from eisbach.core.booking.quote import Mark, Option
 from eisbach.core.booking.settle import Stretch, paid_inside
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.ledger.transfer import RESERVED_BY
 from eisbach.core.vocabulary.invariant import require
 
 
@@ -221,13 +222,10 @@ def _settle(booking: Booking, body: e.BookingExtended | e.BookingReduced | e.Boo
     booking.settled_ms, booking.charged = body.settled_ms, body.charged
 
 
-_CHANGES_RESERVED = {"reserve": 1, "credit": 1, "settle": -1, "void": -1}
-
-
 def _reserve(booking: Booking, transfers: Iterable[TransferTuple]) -> None:
     """Follow what transfers change of a booking's reservations."""
     for debit, credit, amount, kind in transfers:
-        sign = _CHANGES_RESERVED.get(kind)
+        sign = RESERVED_BY.get(kind)
         if sign is None:
             continue
         account = credit if sign > 0 else debit

@@ -10,6 +10,7 @@ from eisbach.app.state import FactoryState
 from eisbach.app.state_health import HealthState
 from eisbach.core.capacity.health import Health
 from eisbach.core.capacity.inventory import Node
+from eisbach.core.jobs.request import WHOLE
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 FULL = 1000
@@ -74,12 +75,12 @@ class Tally:
 
 
 def allocated_permille(node: Node) -> int:
-    """Return in thousandths how much of a node is allocated: of its GPUs where it has any, else of its scarcer half.
+    """Return in thousandths how much of a node is allocated: of its GPUs and their parts where it has any, else of its scarcer half.
 
     GPUs are what a GPU node is sold by; elsewhere cores or memory, whichever has less left, decides what still fits.
     """
     if node.gpus:
-        return (node.gpus - len(node.free_gpus)) * FULL // node.gpus
+        return node.held_gpu_milli * FULL // (node.gpus * WHOLE)
     cores = (node.cpu_milli - node.free_cpu_milli) * FULL // node.cpu_milli
     memory = (node.memory_mib - node.free_memory_mib) * FULL // node.memory_mib
     return max(cores, memory)

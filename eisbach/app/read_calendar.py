@@ -59,14 +59,17 @@ def _steps(entries: Iterable[Entry], nodes: Collection[str], start: int, end: in
         for at, sign in ((max(start, entry.from_ms), 1), (entry.until_ms, -1)):
             if mine and at < end:
                 changes.setdefault(at, []).extend((name, what, sign) for name in mine)
-    held: dict[str, Counter[str]] = {BOOKED: Counter(), CLOSED: Counter()}
+    held = {BOOKED: Counter[str](), CLOSED: Counter[str]()}
+    booked = closed = 0
     steps: list[dict[str, int]] = []
     for at in sorted(changes):
         for name, what, sign in changes[at]:
+            was_closed, was_booked = held[CLOSED][name] > 0, held[BOOKED][name] > 0
             held[what][name] += sign
-        closed = {name for name, count in held[CLOSED].items() if count > 0}
-        booked = sum(count > 0 and name not in closed for name, count in held[BOOKED].items())
-        steps.append({"at_ms": at, "booked": booked, "closed": len(closed), "free": len(nodes) - booked - len(closed)})
+            is_closed, is_booked = held[CLOSED][name] > 0, held[BOOKED][name] > 0
+            closed += is_closed - was_closed
+            booked += (is_booked and not is_closed) - (was_booked and not was_closed)
+        steps.append({"at_ms": at, "booked": booked, "closed": closed, "free": len(nodes) - booked - closed})
     return steps
 
 

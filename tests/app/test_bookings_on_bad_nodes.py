@@ -11,7 +11,7 @@ from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason
-from tests.app.factory import a_job, a_site, new_factory
+from tests.app.factory import TARIFF, a_job, a_site, new_factory
 from tests.app.invariants import check_all
 from tests.app.test_bookings import a_node, booked, row
 from tests.app.test_lost_nodes import fail, marks, places, tend
@@ -152,4 +152,17 @@ def test_a_promise_on_a_node_that_a_new_site_file_makes_another_one_is_broken(tm
     factory = factory.restart(site=replace(site, nodes=(replace(a_node("n0"), flavour="cpu", gpus=0),)))
     assert not factory.app.applier.state.scheduler.calendar.promises
     assert factory.job(job)["state"] == "waiting"
+    check_all(factory)
+
+
+def test_a_booking_that_costs_nothing_loses_a_node_like_any_other(tmp_path):
+    """There was no reservation of its month to take nothing from, and the round failed for ever."""
+    tariff = replace(TARIFF, version="free", core_hour=0, memory_gib_hour=0, gpu_hour={"h200": 0})
+    factory = new_factory(tmp_path, site=a_site(a_node("n0"), a_node("n1")), budget_eur=10)
+    factory = factory.restart(tariff=tariff)
+    booking, option = booked(factory, nodes=2)
+    factory.pass_time(option["from_ms"] - factory.clock.now() + MINUTE_MS)
+    tend(factory, Act.LOST, "n1")
+    factory.run_rounds()
+    assert booking_of(factory, booking).nodes == ("n0",)
     check_all(factory)

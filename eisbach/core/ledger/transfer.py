@@ -57,7 +57,7 @@ def void(project: str, period: str, amount: int) -> Transfer:
     return Transfer(account.reserved(project, period), account.available(project, period), amount, TransferKind.VOID)
 
 
-_RESERVED_BY = {
+RESERVED_BY = {
     TransferKind.RESERVE.value: 1,
     TransferKind.CREDIT.value: 1,
     TransferKind.SETTLE.value: -1,
@@ -70,5 +70,5 @@ def reserved_by(transfers: Iterable[tuple[str, str, int, str]]) -> int:
     """Return by how much transfers (debit, credit, amount, kind) change what a job has reserved."""
     change = 0
     for _, _, amount, kind in transfers:
-        change += amount * _RESERVED_BY.get(kind, 0)
+        change += amount * RESERVED_BY.get(kind, 0)
     return change
