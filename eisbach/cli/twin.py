@@ -115,10 +115,10 @@ def replay(
         past = _past(home, _instant(since, 0), _instant(until, 1 << 62))
         sites, acts = past.sites(), past.acts()
         if faults is not None:
-            acts += _faults_of_a_past(faults, sites, past.days)
+            acts += _faults_of_a_past(faults, sites, past.begin_ms, past.days)
         scenario = Scenario(
             sites=sites, workload=past, policy=_policy(policy or past.policy), acts=sorted(acts, key=lambda act: act.at_ms), has_log=log, is_checked=check,
-            unknown=tuple(past.unknown()), checkpoint_ms=checkpoint_ms,
+            start_ms=past.begin_ms, prices=past.prices(), refuse=past.refuse, unknown=past.unknown, checkpoint_ms=checkpoint_ms,
         )  # fmt: skip
     else:
         facts = equal_nodes(nodes or 1, gpus_per_node)
@@ -308,7 +308,7 @@ def _demand(path: Path, site: "SiteFacts", days: int, seed: int) -> "DemandWorkl
     return DemandWorkload(read_demand(path), site, days=days, seed=seed, name=path.name)
 
 
-def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int, *, is_ending: bool = False) -> "list[Act]":
+def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int, *, is_ending: bool = False, begin_ms: int = 0) -> "list[Act]":
     """Return what goes wrong: failures drawn for so many days, after which the run ends, or not before its last work."""
     from eisbach.twin.faults import acts_of, refuse_too_late
     from eisbach.twin.faults_file import read_faults
@@ -319,14 +319,14 @@ def _faults(path: Path, site: "SiteFacts", days: int | None, seed: int, *, is_en
         raise usage_error("Failures are drawn for a time, and none is said", "Say how many --days")
     if is_ending and days is not None:
         refuse_too_late(faults, days)
-    return list(acts_of(faults, site, begin_ms=START_MS, days=days or 0, seed=seed))
+    return list(acts_of(faults, site, begin_ms=begin_ms or START_MS, days=days or 0, seed=seed))
 
 
-def _faults_of_a_past(path: Path, sites: "tuple[SiteFacts, ...]", days: int) -> "list[Act]":
+def _faults_of_a_past(path: Path, sites: "tuple[SiteFacts, ...]", begin_ms: int, days: int) -> "list[Act]":
     if len(sites) != 1:
         raise usage_error(f"The past has {len(sites)} sites, and faults are played at one", "Replay it without --faults")
     with _told():
-        return _faults(path, sites[0], days, 1)
+        return _faults(path, sites[0], days, 1, begin_ms=begin_ms)
 
 
 @contextmanager

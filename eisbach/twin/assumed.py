@@ -9,7 +9,7 @@ CHECKPOINT_MS = 30 * MINUTE_MS
 """How often a job saves its state unless a run says otherwise: an assumption, and no figure of anybody's work."""
 
 
-def assumptions(*, checkpoint_ms: int | None, starting_ms: int, is_metered: bool) -> Sequence[str]:
+def assumptions(*, checkpoint_ms: int | None, starting_ms: int, is_metered: bool, has_own_prices: bool) -> Sequence[str]:
     """Return what is assumed about every job and every site of a run."""
     if checkpoint_ms is None:
         saves = "no job saves its state: one that was stopped or lost starts again from the beginning"
@@ -23,7 +23,7 @@ def assumptions(*, checkpoint_ms: int | None, starting_ms: int, is_metered: bool
         saves,
         f"an attempt runs {duration_text(starting_ms)} after its start was decided" if starting_ms else "an attempt runs as soon as its start is decided",
         "failures do not depend on load or age; network, storage and contention between jobs are not modelled",
-        "prices are those of the example price list",
+        "prices are those that the factory published" if has_own_prices else "prices are those of the example price list",
     ]
     if is_metered:
         found.append("energy is modelled from the ratings of nodes and from the weather and the plant of the site file")

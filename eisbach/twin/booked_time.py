@@ -36,6 +36,10 @@ class BookedTime:
         known = self._open[body.booking]
         left = [node for node in known if node not in body.nodes]
         from_ms, until_ms = next((tuple(window) for window in known.values()), (now, now))
+        if isinstance(body, BookingReduced) and body.until_ms:  # longer time in place of the nodes that are lost
+            until_ms = body.until_ms
+            for node in body.nodes:
+                known[node][1] = until_ms
         for node in left:
             window = known.pop(node)
             window[1] = min(window[1], max(window[0], now))

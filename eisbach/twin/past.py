@@ -1,35 +1,39 @@
-"""The factory's own past as a workload: who submitted what, how long it ran, what happened to nodes; read from the log."""
+"""The factory's own past as a workload: who submitted what, how long it ran, what was set and what happened; read from the log."""
 
-
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from eisbach.app import events as e
-from eisbach.app import tend_nodes
-from eisbach.app.commands import SYSTEM
 from eisbach.app.event_codec import OpenedEvent, open_event
-from eisbach.app.events_booking import BookingMade
-from eisbach.app.events_health import NodeMarked
 from eisbach.app.events_planning import SchedulerSet
-from eisbach.app.site_facts import NodeFacts, SiteFacts
-from eisbach.core.capacity.health import Health
-from eisbach.core.capacity.targets import Targets
+from eisbach.app.events_usage import UsageSettledTogether
+from eisbach.app.site_facts import SiteFacts, TariffFacts
+from eisbach.core.billing.booking_rules import BookingRules
+from eisbach.core.jobs.placement import NO_RULE, PlacementRule, rule_of
 from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.scheduling.policy import DEFAULT
 from eisbach.core.vocabulary.quantities import DAY_MS
+from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.ports.store import Reader
-from eisbach.twin.faults import lose_nodes
+from eisbach.twin.past_acts import Again, PastPeople
+from eisbach.twin.past_bookings import PastBookings
+from eisbach.twin.past_site import PastSite
 from eisbach.twin.run import Act
 from eisbach.twin.workload import Customer, Work
-from eisbach.twin.world import START_MS, World
+from eisbach.twin.world import PRICES
 
 PAGE = 1_000
 UNKNOWABLE = (
     "work that nobody submitted because it would have waited is not here",
-    "what was cancelled, lost or stopped by its limit is played with the time that its last attempt ran",
+    "what was cancelled, lost or stopped by its limit is played with the time that it ran, as far as that was not done again",
     "each job is submitted at the instant at which it was, whatever became of those before it",
+    "who had used how much, what a month's budget was spent on and how long people's jobs ran, before the first job here, is not known to the shares, budgets and predictions",
+    "weather, plants and hourly prices of site files do not stand in the log: caps on power are those that were set then, quotes have list prices, no energy is metered",
+    "failures that another placement would have met are not here",
+    "options held without a booking, retries of work that failed by itself, and moves of spot that were planned then are not played: what the twin decides takes their place",
 )
 
 
@@ -42,44 +46,53 @@ class _Job:
     project: str
     submit_ms: int
     nodes: int
-    shape: NodeShape
+    shapes: tuple[NodeShape, ...]
     limit_ms: int
+    grace_ms: int
     capacity_class: CapacityClass
     within: Within | None
+    placement: PlacementRule
+    booking: str
+    submitter: str
+    reads_data: bool
     ran_ms: int | None = None
+    """what its last attempt ran, and what earlier ones had saved by then"""
+    saved_ms: int = 0
+    """what earlier attempts had saved"""
+    saved_now_ms: int = field(default=0)
+    """what its attempt has saved, as far as that is known"""
 
 
 class Past:
-    """What a log says of the jobs submitted in a window, and of all that happened to nodes from then on.
+    """What a log says of the jobs submitted in a window, of what was set before and meanwhile, and of all that happened to nodes from then on.
 
-    Reading takes every event once, to the end: how long a job ran is said behind the window. Jobs are kept, nothing else.
+    Reading takes every event once, to the end: how long a job ran is said behind the window. A world that plays it begins at
+    `begin_ms`, so that months, prices and windows are where they were; its customers are made by `acts`.
     """
+
+    customers: tuple[Customer, ...] = ()
 
     def __init__(self, events: Iterable[OpenedEvent], *, from_ms: int = 0, until_ms: int = 1 << 62) -> None:
         """Raise NoPast where no job of the window ran."""
         self._from_ms, self._until_ms = from_ms, until_ms
-        self._nodes: dict[str, tuple[str, NodeFacts]] = {}
-        self._sites: dict[str, e.SiteDeclared | e.SiteChanged] = {}
-        self._segments: dict[str, str] = {}
-        self._organisation: dict[str, str] = {}
+        self._again = Again()
+        self._people, self._site = PastPeople(self._again), PastSite(self._again, from_ms)
+        self._bookings = PastBookings(self._again, from_ms=from_ms, until_ms=until_ms)
         self._jobs: dict[str, _Job] = {}
-        self._closed: dict[str, tend_nodes.Act] = {}
-        self._happenings: list[tuple[int, str, tend_nodes.Act]] = []
-        self._bookings = 0
+        self._tariffs: dict[str, e.TariffPublished] = {}
+        self._refused: Counter[str] = Counter()
+        self._policies = 0
         self.policy = DEFAULT.name
         """the one that held at the end of the window"""
         self._take: dict[type[e.Body], Callable[[int, Any], None]] = {
-            e.SiteDeclared: self._site,
-            e.SiteChanged: self._site,
-            e.NodeDeclared: self._node,
-            e.NodeChanged: self._node,
-            e.NodeDrained: self._drained,
-            NodeMarked: self._marked,
-            e.OrganisationCreated: self._created,
-            e.ProjectCreated: self._project,
+            **self._people.take,
+            **self._site.take,
+            **self._bookings.take,
+            e.TariffPublished: self._tariff,
+            e.TariffWithdrawn: self._withdrawn,
             e.JobSubmitted: self._submitted,
+            UsageSettledTogether: self._settled,
             e.AttemptEnded: self._ended,
-            BookingMade: self._booked,
             SchedulerSet: self._scheduler_set,
         }
         for event in events:
@@ -90,10 +103,6 @@ class Past:
         if not self._works:
             raise NoPast(f"No job of this time ran to an end ({len(self._jobs)} were submitted): there is nothing to replay")
         self.begin_ms = self._works[0][1].submit_ms
-        self.customers = tuple(
-            Customer(project, self._segments[self._organisation[project]])
-            for project in dict.fromkeys(job.project for _, job in self._works)
-        )
         self.days = (self._works[-1][1].submit_ms - self.begin_ms) // DAY_MS + 1
         self.label = f"{len(self._works):,} jobs of the factory's own past"
 
@@ -109,107 +118,106 @@ class Past:
                 duration_ms=job.ran_ms or 0,
                 limit_ms=job.limit_ms,
                 nodes=job.nodes,
-                shape=job.shape,
+                shape=job.shapes[0],
+                others=job.shapes[1:],
                 capacity_class=job.capacity_class,
                 within=job.within,
+                placement=job.placement,
+                booking=job.booking,
+                grace_ms=job.grace_ms,
+                submitter=job.submitter,
             )
 
     def sites(self) -> tuple[SiteFacts, ...]:
         """Return the sites with all nodes that stood there at any time."""
-        found: dict[str, list[NodeFacts]] = {}
-        for site, node in self._nodes.values():
-            found.setdefault(site, []).append(node)
-        return tuple(
-            SiteFacts(
-                site=name, country=said.country, operator=said.operator, operator_country=said.operator_country,
-                nodes=tuple(found[name]), is_simulated=True,
+        return self._site.sites()
+
+    def prices(self) -> tuple[TariffFacts, ...]:
+        """Return the prices as they were published; the example price list where none ever were."""
+        found = tuple(
+            TariffFacts(
+                version=one.version, label=one.label, core_hour=one.core_hour, memory_gib_hour=one.memory_gib_hour, gpu_hour=dict(one.gpu_hour),
+                spot_permille=one.spot_permille, booking=BookingRules(**one.booking_rules), valid_from_ms=one.valid_from_ms,
+                valid_until_ms=one.valid_until_ms,
             )
-            for name, said in self._sites.items()
-            if name in found
+            for one in self._tariffs.values()
         )  # fmt: skip
+        return found or (PRICES,)
 
     def acts(self) -> list[Act]:
-        """Return what happened to nodes, as acts of a run that begins at START_MS; first of all how the window found them."""
-        found = [Act(START_MS, _act_on(node, act)) for node, act in self._closed.items()]
-        return found + [Act(START_MS + max(0, at_ms - self.begin_ms), _act_on(node, act)) for at_ms, node, act in self._happenings]
+        """Return what people and operators did and what happened to nodes, in order; at one instant people before nodes before bookings."""
+        acts = [act for area in (self._people, self._site, self._bookings) for act in area.acts(self.begin_ms)]
+        return sorted(acts, key=lambda act: act.at_ms)
+
+    def refuse(self, work: Work, refusal: Refusal) -> None:
+        """A job is refused that was accepted then; it is counted."""
+        self._refused[refusal.reason.value] += 1
 
     def unknown(self) -> list[str]:
-        """Return what a replay of it cannot know or does not play, with how much of it there was."""
-        left_out = len(self._jobs) - len(self._works)
-        found = [f"{left_out:,} jobs that never ran or still run are left out"] if left_out else []
-        found += [f"{self._bookings:,} bookings are not played: their nodes are free here, work inside them is on-demand"] if self._bookings else []
-        if any(job.shape.flavour is None and job.shape.gpus for _, job in self._works):
-            found.append("jobs that accept any flavour take the first that fits")
-        return [*found, *UNKNOWABLE, "budgets, rules about places and power caps are not played"]
+        """Return what a replay of it cannot know or does not play, with how much of it there was; all of it once it was played."""
+        jobs = [job for _, job in self._works]
+        lost = self._bookings.asked - self._bookings.booked
+        counted = {
+            "{:,} jobs that never ran or still run are left out": len(self._jobs) - len(jobs),
+            "{:,} bookings find no such option any more, and what ran inside them is on-demand": lost,
+            "{:,} jobs read data sets: where copies of those lay is not asked": sum(job.reads_data for job in jobs),
+            "{:,} nodes that were changed have what they offered last": len(self._site.changed),
+            "the scheduler's policy was set {:,} times meanwhile: one is played throughout": self._policies,
+        }
+        found = [text.format(count) for text, count in counted.items() if count]
+        found += [f"{count:,} jobs are refused that were accepted then: {reason}" for reason, count in sorted(self._refused.items())]
+        found += [f"{what} is refused {count:,} times" for what, count in sorted(self._again.refused.items())]
+        return [*found, *UNKNOWABLE]
 
-    def _site(self, at_ms: int, body: e.SiteDeclared | e.SiteChanged) -> None:
-        self._sites[body.site] = body
+    def _tariff(self, at_ms: int, body: e.TariffPublished) -> None:
+        self._tariffs[body.version] = body
 
-    def _node(self, at_ms: int, body: e.NodeDeclared | e.NodeChanged) -> None:
-        site = body.site or self._nodes[body.node][0]
-        facts = NodeFacts(
-            node=body.node, pool=body.pool, flavour=body.flavour, cpu_milli=body.cpu_milli, memory_mib=body.memory_mib,
-            gpus=body.gpus, hall=body.hall, row=body.row, rack=body.rack,
-        )  # fmt: skip
-        self._nodes[body.node] = (site, facts)
-
-    def _drained(self, at_ms: int, body: e.NodeDrained) -> None:
-        closing = tend_nodes.Act.CORDON if body.keeps_work else tend_nodes.Act.DRAIN
-        self._happened(at_ms, body.node, closing if body.drained else tend_nodes.Act.RESUME)
-
-    def _marked(self, at_ms: int, body: NodeMarked) -> None:
-        if Health(body.health) is not Health.SUSPECT:  # a suspicion follows from failures, and those are played
-            self._happened(at_ms, body.node, tend_nodes.Act.LOST if Health(body.health) is Health.LOST else tend_nodes.Act.REPAIR)
-
-    def _happened(self, at_ms: int, node: str, act: tend_nodes.Act) -> None:
-        if at_ms >= self._from_ms:
-            self._happenings.append((at_ms, node, act))
-        elif act in (tend_nodes.Act.RESUME, tend_nodes.Act.REPAIR):
-            self._closed.pop(node, None)
-        else:
-            self._closed[node] = act
-
-    def _created(self, at_ms: int, body: e.OrganisationCreated) -> None:
-        self._segments[body.organisation] = body.segment
-
-    def _project(self, at_ms: int, body: e.ProjectCreated) -> None:
-        self._organisation[body.project] = body.organisation
+    def _withdrawn(self, at_ms: int, body: e.TariffWithdrawn) -> None:
+        self._tariffs.pop(body.version, None)
 
     def _submitted(self, at_ms: int, body: e.JobSubmitted) -> None:
         if not self._is_in_window(at_ms):
             return
-        cpu_milli, memory_mib, gpus, flavour = body.shapes[0]
-        gpu_milli, mig = body.parts[0] if body.parts else (WHOLE, "")
+        self._site.begin()
+        parts = body.parts or ((WHOLE, ""),) * len(body.shapes)
+        shapes = tuple(
+            NodeShape(cpu_milli=cpu_milli, memory_mib=memory_mib, gpus=gpus, flavour=flavour, gpu_milli=gpu_milli, mig=mig)
+            for (cpu_milli, memory_mib, gpus, flavour), (gpu_milli, mig) in zip(body.shapes, parts, strict=True)
+        )
         self._jobs[body.job] = _Job(
             project=body.project,
             submit_ms=at_ms,
             nodes=body.nodes,
-            shape=NodeShape(cpu_milli=cpu_milli, memory_mib=memory_mib, gpus=gpus, flavour=flavour, gpu_milli=gpu_milli, mig=mig),
+            shapes=shapes,
             limit_ms=body.limit_ms,
-            capacity_class=_class_of(body.capacity_class),
+            grace_ms=body.grace_ms,
+            capacity_class=CapacityClass(body.capacity_class),
             within=Within(Level(body.within), is_required=body.within_required) if body.within else None,
+            placement=rule_of(body.placement) if body.placement else NO_RULE,
+            booking=body.booking,
+            submitter=body.by,
+            reads_data=bool(body.data),
         )
+
+    def _settled(self, at_ms: int, body: UsageSettledTogether) -> None:
+        for name, saved_ms in zip(body.jobs, body.saved_ms, strict=False):
+            job = self._jobs.get(name)
+            if job is not None:
+                job.saved_now_ms = saved_ms
 
     def _ended(self, at_ms: int, body: e.AttemptEnded) -> None:
         job = self._jobs.get(body.job)
         if job is not None and body.running_since_ms is not None:
-            job.ran_ms = body.held_ms
-
-    def _booked(self, at_ms: int, body: BookingMade) -> None:
-        self._bookings += self._is_in_window(at_ms)
+            job.ran_ms = job.saved_ms + body.held_ms
+            job.saved_ms, job.saved_now_ms = job.saved_ms + job.saved_now_ms, 0
 
     def _scheduler_set(self, at_ms: int, body: SchedulerSet) -> None:
         if at_ms < self._until_ms:
+            self._policies += at_ms >= self._from_ms and bool(self._jobs) and body.policy != self.policy
             self.policy = body.policy
 
     def _is_in_window(self, at_ms: int) -> bool:
         return self._from_ms <= at_ms < self._until_ms
-
-
-def _class_of(said: str) -> CapacityClass:
-    """Return the class that a job is played in: what was inside a booking is on-demand where no bookings are played."""
-    found = CapacityClass(said)
-    return CapacityClass.ON_DEMAND if found is CapacityClass.RESERVED else found
 
 
 def events_in(reader: Reader) -> Iterator[OpenedEvent]:
@@ -219,15 +227,3 @@ def events_in(reader: Reader) -> Iterator[OpenedEvent]:
         for sealed in page:
             yield open_event(sealed.data)
         seq = page[-1].seq
-
-
-def _act_on(node: str, act: tend_nodes.Act) -> Callable[[World], object]:
-    def happen(world: World) -> None:
-        if act is tend_nodes.Act.LOST:
-            lose_nodes(world, (node,))
-            return
-        if act is tend_nodes.Act.REPAIR:
-            world.engine.bring_node_back(node)
-        world.perform(tend_nodes.command(SYSTEM, act=act, targets=Targets(names=(node,))))
-
-    return happen

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from eisbach.app import submit_job
-from eisbach.app.commands import SYSTEM, Command
-from eisbach.core.jobs.request import CheckpointRule, JobSpec
+from eisbach.app.commands import SYSTEM, Actor, Command, Role
+from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.engines.simulated.script import Course
 from eisbach.twin.figures import Figures
@@ -37,6 +37,11 @@ class Act:
     act: Callable[[World], object]
 
 
+def unfit(work: Work, refusal: Refusal) -> None:
+    """Raise Unfit: a job of a workload is refused."""
+    raise Unfit(f"The job {work.job!r} of the workload is refused: {refusal}")
+
+
 def run(
     world: World,
     workload: Iterable[Work],
@@ -45,13 +50,14 @@ def run(
     rounds: Sequence[Every] = ROUNDS,
     until_ms: int | None = None,
     after_instant: Callable[[World], object] = lambda world: None,
+    refuse: Callable[[Work, Refusal], object] = unfit,
 ) -> Result:
-    """Run until all work is over, or until an instant; `after_instant` may check the world.
+    """Run until all work is over, or until an instant; `after_instant` may check the world, `refuse` gets work that is refused.
 
     Work is submitted `submit_ms` after the instant at which the world stands now.
     """
     with _collecting_rarely():
-        return _run(world, workload, acts, rounds, until_ms, after_instant)
+        return _run(world, workload, acts, rounds, until_ms, after_instant, refuse)
 
 
 @contextmanager
@@ -74,6 +80,7 @@ def _run(
     rounds: Sequence[Every],
     until_ms: int | None,
     after_instant: Callable[[World], object],
+    refuse: Callable[[Work, Refusal], object],
 ) -> Result:
     figures = Figures(world)
     begin_ms = int(world.now)
@@ -90,7 +97,7 @@ def _run(
         world.advance_to(now)
         while happenings.at_ms is not None and happenings.at_ms <= now:
             happenings.take().act(world)
-        _submit(world, list(arrivals.take_until(now)))
+        _submit(world, list(arrivals.take_until(now)), refuse)
         world.rest()
         for one, at_ms in due.items():
             if at_ms <= now:
@@ -127,27 +134,42 @@ class _Next:
             yield self.take()
 
 
-def _submit(world: World, works: Sequence[Work]) -> None:
+def _submit(world: World, works: Sequence[Work], refuse: Callable[[Work, Refusal], object]) -> None:
     """Decide what the engine reported and these submissions, in one batch."""
     answers = world.decide([_command(world, work) for work in works])
     for work, answer in zip(works, answers, strict=True):
         if isinstance(answer, Refusal):
-            raise Unfit(f"The job {work.job!r} of the workload is refused: {answer}")
+            refuse(work, answer)
+            continue
         world.courses[answer["job"]] = _course(work.duration_ms)
 
 
 def _command(world: World, work: Work) -> Command:
+    booking = world.bookings.get(work.booking, "") if work.booking else ""
     spec = JobSpec(
         name=work.job,
         nodes=work.nodes,
-        shapes=(work.shape,),
+        shapes=(work.shape, *work.others),
         run="",
         time_limit_ms=work.limit_ms,
-        checkpoint=NO_GRACE,
-        capacity_class=work.capacity_class,
+        checkpoint=NO_GRACE if not work.grace_ms else _grace(work.grace_ms),
+        capacity_class=CapacityClass.ON_DEMAND if work.booking and not booking else work.capacity_class,
         within=work.within,
+        placement=work.placement,
+        booking=booking,
     )
-    return submit_job.command(SYSTEM, project=world.projects[work.customer], spec=spec)
+    actor = _actor(work.submitter) if work.submitter else SYSTEM
+    return submit_job.command(actor, project=world.projects[work.customer], spec=spec)
+
+
+@lru_cache(maxsize=1024)
+def _grace(grace_ms: int) -> CheckpointRule:
+    return CheckpointRule(grace_ms=grace_ms)
+
+
+@lru_cache(maxsize=4096)
+def _actor(token: str) -> Actor:
+    return Actor(token=token, role=Role.OPERATOR)
 
 
 @lru_cache(maxsize=4096)

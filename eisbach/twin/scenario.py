@@ -9,9 +9,10 @@ from typing import Any
 from eisbach.adapters.signing import signer_from
 from eisbach.app import set_scheduler
 from eisbach.app.commands import SYSTEM
-from eisbach.app.site_facts import SiteFacts
+from eisbach.app.site_facts import SiteFacts, TariffFacts
 from eisbach.core.scheduling.policy import DEFAULT, Policy
 from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
+from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.ports.store import Store
 from eisbach.stores.memory import MemoryStore
 from eisbach.stores.totals import TotalsStore
@@ -19,10 +20,10 @@ from eisbach.twin.assumed import CHECKPOINT_MS, assumptions
 from eisbach.twin.checks import FULL_EVERY, Checks
 from eisbach.twin.result import Result
 from eisbach.twin.rounds import ROUNDS, Every
-from eisbach.twin.run import Act, run
+from eisbach.twin.run import Act, run, unfit
 from eisbach.twin.stranded import Stranded
 from eisbach.twin.workload import Work, Workload
-from eisbach.twin.world import ORIGIN, World
+from eisbach.twin.world import ORIGIN, PRICES, START_MS, World
 
 DOCUMENT = "eisbach.twin-result/1"
 SIMULATED = "simulated"
@@ -47,14 +48,21 @@ class Scenario:
     starting_ms: int = 0
     checkpoint_ms: int | None = CHECKPOINT_MS
     """how often each job saves; None: never"""
-    unknown: tuple[str, ...] = ()
-    """what it cannot know of what it plays, in words"""
+    start_ms: int = START_MS
+    prices: Sequence[TariffFacts] = (PRICES,)
+    refuse: Callable[[Work, Refusal], object] = unfit
+    """what is done about a job that is refused"""
+    unknown: Callable[[], Sequence[str]] = tuple
+    """what it cannot know of what it plays and what it does not play, in words; asked once it was played"""
 
     def world(self) -> World:
         """Return a world of its own with all customers in it, at its first instant."""
         store: Store = MemoryStore() if self.is_checked else TotalsStore(has_log=self.has_log)
         signer = signer_from(ORIGIN, Random(self.seed).randbytes(32))
-        world = World(self.sites, store=store, seed=self.seed, starting_ms=self.starting_ms, checkpoint_ms=self.checkpoint_ms, signer=signer)
+        world = World(
+            self.sites, store=store, seed=self.seed, start_ms=self.start_ms, starting_ms=self.starting_ms, checkpoint_ms=self.checkpoint_ms,
+            prices=self.prices, signer=signer,
+        )  # fmt: skip
         for customer in self.workload.customers:
             world.add_customer(customer.name, customer.segment)
         world.perform(set_scheduler.command(SYSTEM, policy=self.policy.name))
@@ -75,7 +83,7 @@ class Scenario:
             if checks is not None and checks.is_full_due():
                 checks.look_at_all()
 
-        result = run(world, self._works(), acts=self.acts, rounds=self.rounds, until_ms=until_ms, after_instant=after_instant)
+        result = run(world, self._works(), acts=self.acts, rounds=self.rounds, until_ms=until_ms, after_instant=after_instant, refuse=self.refuse)
         if checks is not None:
             checks.look_at_all()
         return replace(result, stranded_gpu_h=sum(counted.gpu_h.values()), violations=len(checks.found) if checks is not None else 0)
@@ -84,7 +92,9 @@ class Scenario:
     def assumptions(self) -> Sequence[str]:
         """Return what it takes for granted, in words."""
         is_metered = any(site.is_metered for site in self.sites)
-        return assumptions(checkpoint_ms=self.checkpoint_ms, starting_ms=self.starting_ms, is_metered=is_metered)
+        return assumptions(
+            checkpoint_ms=self.checkpoint_ms, starting_ms=self.starting_ms, is_metered=is_metered, has_own_prices=tuple(self.prices) != (PRICES,)
+        )
 
     def document(self, result: Result) -> dict[str, Any]:
         """Return the result with what was played, for programs."""
@@ -98,7 +108,7 @@ class Scenario:
             "days": self.days,
             "checkpoint_s": None if self.checkpoint_ms is None else self.checkpoint_ms / SECOND_MS,
             "assumptions": list(self.assumptions),
-            "unknown": list(self.unknown),
+            "unknown": list(self.unknown()),
             **result.as_mapping(),
         }
 

@@ -11,6 +11,7 @@ from eisbach.app.create_organisation import SEGMENTS
 from eisbach.app.names import check_name
 from eisbach.app.site_facts import SiteFacts
 from eisbach.core.capacity.inventory import is_flavour
+from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.quantities import MINUTE_MS
@@ -21,7 +22,9 @@ NOBODY = "nobody"
 
 class Work(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """A job as it will be submitted: `submit_ms` after the beginning of the run, over after `duration_ms` if it is not
-    stopped before.
+    stopped before. `others` are further shapes that will do, `booking` what the workload calls the one that it
+    runs inside (where there is none of that name it is on-demand), `submitter` whose
+    earlier jobs its runtime is predicted from (empty: the factory itself).
     """
 
     job: str
@@ -33,6 +36,11 @@ class Work(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     shape: NodeShape
     capacity_class: CapacityClass = CapacityClass.ON_DEMAND
     within: Within | None = None
+    others: tuple[NodeShape, ...] = ()
+    placement: PlacementRule = NO_RULE
+    booking: str = ""
+    grace_ms: int = 0
+    submitter: str = ""
 
 
 class Customer(NamedTuple):

@@ -84,6 +84,8 @@ class World:
         self._seed = seed
         self.projects: dict[str, str] = {}
         """name of a customer -> its project"""
+        self.bookings: dict[str, str] = {}
+        """what a workload calls a booking -> its id"""
         self.application = self._application()
         self._open()
 
