@@ -6,8 +6,8 @@ deadline. The calendar dates the fleet: a node takes work only when that ends by
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.vocabulary.invariant import require
@@ -21,17 +21,18 @@ class EntryKind(Enum):
     MAINTENANCE = "maintenance"
     DRAIN = "drain"
 
+    __hash__ = object.__hash__  # there is one of each; Enum's own hash is a call in Python
+
     @property
     def is_tenants(self) -> bool:
         """Return whether a tenant is to have the nodes; two such entries never meet on a node."""
-        return self in (EntryKind.BOOKING, EntryKind.PROMISE)
+        return self is EntryKind.PROMISE or self is EntryKind.BOOKING
 
 
 EntryKey = tuple[EntryKind, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Nodes that are spoken for from one instant until another, which is no longer in it.
 
     Where `is_shared`, it needs only a part of each node and does not date them: whoever leaves it that part may be there too.
@@ -50,8 +51,8 @@ class Entry:
         return (self.kind, self.id)
 
 
-Slot = tuple[int, int, str, str]
-"""From, until, kind and id of an entry, as it stands on one node."""
+Slot = tuple[int, int, str, str, Entry]
+"""From, until, kind and id of an entry, by which a node's entries are sorted, and the entry."""
 
 
 class Calendar:
@@ -86,25 +87,31 @@ class Calendar:
 
     def add(self, entry: Entry) -> None:
         """Add an entry; raise BrokenInvariant where two of tenants would meet on a node."""
-        require(entry.key not in self._entries, "an entry of the calendar is added once")
-        require(entry.from_ms < entry.until_ms, "an entry of the calendar has a length")
-        if entry.kind.is_tenants:
-            for node in entry.nodes:
-                met = next(self.meeting(node, entry.from_ms, entry.until_ms), None)
+        kind, entry_id, from_ms, until_ms, nodes, is_shared = entry
+        require((kind, entry_id) not in self._entries, "an entry of the calendar is added once")
+        require(from_ms < until_ms, "an entry of the calendar has a length")
+        on = self._on
+        if kind.is_tenants:
+            for node in nodes:
+                met = next(self.meeting(node, from_ms, until_ms), None) if node in on else None
                 if met is not None:
                     require(not met.kind.is_tenants, "two entries of tenants never meet on a node")
-        self._entries[entry.key] = entry
-        insort(self._starts, entry.from_ms)
-        if entry.kind is EntryKind.PROMISE:
-            self.promises[entry.id] = entry
-        self.changed.update(entry.nodes)
+        self._entries[kind, entry_id] = entry
+        insort(self._starts, from_ms)
+        if kind is EntryKind.PROMISE:
+            self.promises[entry_id] = entry
+        self.changed.update(nodes)
         slot = _slot(entry)
-        for node in entry.nodes:
-            insort(self._on.setdefault(node, []), slot)
-        if entry.is_shared:
+        for node in nodes:
+            slots = on.get(node)
+            if slots is None:
+                on[node] = [slot]
+            else:
+                insort(slots, slot)
+        if is_shared:
             self.shared += 1
         else:
-            self._date(entry.nodes)
+            self._date(nodes)
 
     def remove(self, kind: EntryKind, entry_id: str) -> Entry:
         """Take an entry out and return it."""
@@ -114,12 +121,13 @@ class Calendar:
             del self.promises[entry_id]
         self.freed += 1
         self.changed.update(entry.nodes)
-        slot = _slot(entry)
+        slot, on = _slot(entry), self._on
         for node in entry.nodes:
-            slots = self._on[node]
-            del slots[bisect_left(slots, slot)]
-            if not slots:
-                del self._on[node]
+            slots = on[node]
+            if len(slots) == 1:
+                del on[node]
+            else:
+                del slots[bisect_left(slots, slot)]
         if entry.is_shared:
             self.shared -= 1
         else:
@@ -128,7 +136,7 @@ class Calendar:
 
     def move(self, kind: EntryKind, entry_id: str, nodes: tuple[str, ...]) -> None:
         """Put an entry on other nodes; its times stay."""
-        self.add(replace(self.remove(kind, entry_id), nodes=nodes))
+        self.add(self.remove(kind, entry_id)._replace(nodes=nodes))
 
     def first_before(self, before_ms: int, but_for: str) -> Entry | None:
         """Return the entry that begins first before an instant, but for the promise of one job; None without one."""
@@ -156,16 +164,16 @@ class Calendar:
 
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""
-        for _, _, kind, entry_id in self._on.get(node, ()):
-            yield self._entries[EntryKind(kind), entry_id]
+        for slot in self._on.get(node, ()):
+            yield slot[4]
 
     def meeting(self, node: str, from_ms: int, until_ms: int) -> Iterator[Entry]:
         """Yield the entries of a node that meet a window, by their start."""
-        for start, end, kind, entry_id in self._on.get(node, ()):
+        for start, end, _, _, entry in self._on.get(node, ()):
             if start >= until_ms:
                 return
             if end > from_ms:
-                yield self._entries[EntryKind(kind), entry_id]
+                yield entry
 
     def is_free(self, nodes: Iterable[str], from_ms: int, until_ms: int) -> bool:
         """Return whether no entry of these nodes meets a window."""
@@ -173,23 +181,26 @@ class Calendar:
 
     def next_from(self, node: str, now: int) -> int | None:
         """Return the start of a node's earliest entry that is not over at `now`, which may lie in the past; None without one."""
-        return next((start for start, end, _, _ in self._on.get(node, ()) if end > now), None)
+        return next((slot[0] for slot in self._on.get(node, ()) if slot[1] > now), None)
 
     def _date(self, nodes: Iterable[str]) -> None:
-        alike: dict[int | None, list[str]] = {}
+        on, alike, is_any_shared = self._on, dict[int | None, list[str]](), self.shared > 0
         for node in nodes:
-            slots = self._on.get(node, ())
-            if self.shared:
-                date = next((start for start, _, kind, key in slots if not self._is_shared(kind, key)), None)
+            slots = on.get(node)
+            if slots is None:
+                date = None
+            elif is_any_shared:
+                date = next((slot[0] for slot in slots if not slot[4].is_shared), None)
             else:
-                date = slots[0][0] if slots else None
-            alike.setdefault(date, []).append(node)
+                date = slots[0][0]
+            dated = alike.get(date)
+            if dated is None:
+                alike[date] = [node]
+            else:
+                dated.append(node)
         for date, dated in alike.items():
             self._fleet.set_dated_alike(dated, date)
 
-    def _is_shared(self, kind: str, entry_id: str) -> bool:
-        return self._entries[EntryKind(kind), entry_id].is_shared
-
 
 def _slot(entry: Entry) -> Slot:
-    return (entry.from_ms, entry.until_ms, entry.kind.value, entry.id)
+    return (entry.from_ms, entry.until_ms, entry.kind.value, entry.id, entry)

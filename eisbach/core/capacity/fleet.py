@@ -86,21 +86,23 @@ class Fleet:
 
     def set_dated_alike(self, nodes: Iterable[str], from_ms: int | None) -> None:
         """Say the same of several nodes at once, each named once."""
-        known = self.nodes
-        of_pool: dict[int, tuple[Pool, list[int]]] = {}
+        known, seats = self.nodes, self._seats
+        of_pool: dict[Pool, list[int]] = {}
         for name in nodes:
             if known[name].dated_ms == from_ms:
                 continue
-            seat = self._seats.get(name)
+            seat = seats.get(name)
             if seat is None:
                 known[name].dated_ms = from_ms
+                continue
+            pool, number = seat
+            numbers = of_pool.get(pool)
+            if numbers is None:
+                of_pool[pool] = [number]
             else:
-                of_pool.setdefault(id(seat[0]), (seat[0], []))[1].append(seat[1])
-        for pool, numbers in of_pool.values():
-            pool.drop(numbers)
-            for number in numbers:
-                pool.tree.nodes[number].dated_ms = from_ms
-            pool.put(numbers)
+                numbers.append(number)
+        for pool, numbers in of_pool.items():
+            pool.redate(numbers, from_ms)
 
     def sites(self) -> frozenset[str]:
         """Return the sites at which nodes stand."""

@@ -1,7 +1,7 @@
 """A pool's index: which of its equal nodes are idle, and which are partly taken in which way, kept up to date node by node."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from eisbach.core.capacity.fit import Kind, NodeState, how_many, idle_state
 from eisbach.core.capacity.inventory import Node
@@ -92,6 +92,20 @@ class Pool:
             self._drop_idle(date, leaf, bits)
         for (tenant, date, cpu_milli, memory_mib, gpus, parts), mask in used.items():
             self._drop_used(tenant, date, NodeState(cpu_milli, memory_mib, gpus, parts), mask)
+
+    def redate(self, numbers: Sequence[int], from_ms: int | None) -> None:
+        """Nodes are spoken for from another instant on than before: what is free on them stays as it is."""
+        idle, used = self._found(numbers)
+        nodes, date = self.tree.nodes, UNDATED if from_ms is None else from_ms
+        for number in numbers:
+            nodes[number].dated_ms = from_ms
+        for (before, leaf), bits in idle.items():
+            self._drop_idle(before, leaf, bits)
+            self._put_idle(date, leaf, bits)
+        for (tenant, before, cpu_milli, memory_mib, gpus, parts), mask in used.items():
+            state = NodeState(cpu_milli, memory_mib, gpus, parts)
+            self._drop_used(tenant, before, state, mask)
+            self._put_used(tenant, date, state, mask)
 
     def _found(self, numbers: Iterable[int]) -> tuple[dict[tuple[int, int], int], dict[_Used, int]]:
         """Return what nodes are now: the bits of idle ones by date and leaf, the masks of others by what is free on them."""
