@@ -32,23 +32,23 @@ def decide(state: SchedulerState, now: int) -> Plan:
         promising.begin()
         waiting.close_what_cannot_fit()
         candidates = state.queue.walk(waiting.longest, state.fair_share)
-    is_whole = True
+    is_whole, starts, promises = True, placing.starts, state.calendar.promises
     # 4. In queue order: what fits starts, around every booking and every promise.
     for name, request in candidates:
-        if len(placing.starts) >= STARTS_MAX:
+        if len(starts) >= STARTS_MAX:
             is_whole = False
             break
-        if name in placing.starts:
+        if name in starts:
             continue
         job = state.jobs[name]
-        has_started = promising.start(job) if promising.has(job) else waiting.may_pass(job) and placing.start(job)
+        has_started = promising.start(job) if name in promises else waiting.may_pass(job) and placing.start(job)
         # 5. What does not fit may take from spot, gets a promise, or just waits; for some policies all behind it does.
         if not has_started and not waiting.stays(job, request):
             break
     # 6. Roll back: a plan is a value, the applier makes it true.
     placing.roll_back()
     return Plan(
-        starts=tuple(placing.starts.values()),
+        starts=tuple(starts.values()),
         stops=placing.stops,
         broken=tuple(promising.broken),
         given=tuple(promising.given.values()),

@@ -19,7 +19,7 @@ from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.order import Request
-from eisbach.core.scheduling.preempt import Right, Running, above_caps, for_waiting
+from eisbach.core.scheduling.preempt import Running, above_caps, for_waiting
 
 PREEMPTION_TRIES_MAX = 8
 """Kinds of waiting jobs for which one cycle looks whether spot could make room; the first for which it can gets it."""
@@ -33,6 +33,10 @@ Placed = tuple[int, tuple[Share, ...]]
 class Placing:
     """The fleet, the calendar and the power of one cycle, with what the plan takes of them."""
 
+    __slots__ = (
+        "_guards", "_pending", "_preemptions_left", "_room", "_stops", "_undo", "again_ms", "now", "power_head", "starts", "state",
+    )  # fmt: skip
+
     def __init__(self, state: SchedulerState, now: int) -> None:
         self.state, self.now = state, now
         self.starts: dict[str, Start] = {}
@@ -40,7 +44,7 @@ class Placing:
         self._stops: dict[str, Stop] = {}
         self._undo: list[Callable[[], object]] = []
         self.again_ms: int | None = None
-        self._preemptions_left = PREEMPTION_TRIES_MAX if may_anybody(state, Right.RESERVED) else 0
+        self._preemptions_left = PREEMPTION_TRIES_MAX if state.spot or state.fair_share.is_any_above else 0
         self._room = state.power_room()
         self._guards: Guards | None = None
         self._pending: tuple[Share, ...] | None = None
@@ -54,15 +58,16 @@ class Placing:
 
     def give_way_to_caps(self) -> None:
         """Choose who stops where a site draws more than its cap allows."""
-        over = self._room.over()
-        if over:
+        if self._room.is_capped and (over := self._room.over()):
             self._stop(above_caps(self.state.fleet, all_running(self.state, self.now, self._stops), over), StopCause.POWER_CAP)
 
     def give_way_to_entries(self) -> None:
         """Spot leaves nodes that a booking or a promise needs soon: so early that all its grace is over by then."""
         state = self.state
+        if not state.spot:
+            return
         soon = self.now + state.spot_lead_ms
-        if not state.spot or not state.calendar.starts(self.now, soon + 1):
+        if not state.calendar.starts(self.now, soon + 1):
             return
         nodes = state.fleet.nodes
         for job in state.spot.values():
@@ -110,7 +115,8 @@ class Placing:
 
         What it takes must be free again by the next entry of the calendar there. Spot leaves in time when it is told to.
         """
-        self.take_pending()
+        if self._pending is not None:
+            self.take_pending()
         if job.booking:
             booked = self._booked_nodes(job)
             return self._place(job, self.now + job.length_ms, booked) if booked else None
@@ -123,8 +129,12 @@ class Placing:
         return placed
 
     def _place(self, job: ActiveJob, ends_by: int, among: Sequence[str] | None = None) -> Placed | None:
+        fleet, is_limited = self.state.fleet, self._room.is_capped or self.state.calendar.shared
         for index, shape in enumerate(job.shapes):
-            shares = self._place_shape(job, shape, ends_by, among)
+            if is_limited:
+                shares = self._place_shape(job, shape, ends_by, among)
+            else:
+                shares = fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=ends_by, among=among)
             if shares is not None:
                 return index, shares
         return None

@@ -1,14 +1,13 @@
 """A plan is a value: which jobs start where, who gives way, what is promised, and who stands first of those that wait."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.core.scheduling.promise import Broken, Given
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(NamedTuple):
     """A job that starts: which of its shapes, on which shares."""
 
     job: str
@@ -16,16 +15,14 @@ class Start:
     shares: tuple[Share, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """A job that gives way: it gets its signal and its grace, and is tried again at our cost."""
 
     job: str
     cause: StopCause
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What one cycle decided.
 
     It is carried out in this order: `broken` promises, `starts`, `given` promises, `stops`. `head` is the first job that had to wait for

@@ -16,6 +16,8 @@ from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause, Broken, Gi
 class Promising:
     """The promises of one cycle, given and to be given."""
 
+    __slots__ = ("_now", "_placing", "_state", "broken", "given", "looked")
+
     def __init__(self, placing: Placing) -> None:
         self._placing, self._state, self._now = placing, placing.state, placing.now
         self.given: dict[str, Given] = {}
@@ -24,6 +26,8 @@ class Promising:
 
     def begin(self) -> None:
         """Break what cannot be kept, start whose time has come, and bring other promises nearer where that is possible."""
+        if not self._state.calendar.promises:
+            return
         promises = sorted(self._state.calendar.promises.values(), key=lambda entry: (entry.from_ms, entry.id))
         for entry in promises:
             if self._is_unkept(entry):
@@ -46,14 +50,14 @@ class Promising:
             return False  # it starts from what others leave idle, and nobody knows when that is
         return is_head or 0 < policy.promised_nodes <= job.nodes
 
-    def give(self, job: ActiveJob) -> bool:
-        """Promise a job the earliest start that limits allow; return whether its pool carries one more.
+    def give(self, job: ActiveJob, request: Request) -> bool:
+        """Promise a job, which asks for this, the earliest start that limits allow; return whether its pool carries one more.
 
         Nobody who cannot start now is promised now: power is short, or work before it outran its limit. Such a promise would
         be broken, and given again, for as long as that lasts.
         """
         at_most = self._state.policy.promises_max
-        if not self.has_pool_left(job.request):
+        if not self.has_pool_left(request):
             return False
         slot = self._earliest(job)
         if slot is None or slot.at_ms <= self._now or self._in_pool(self._pool(slot.nodes)) >= at_most:

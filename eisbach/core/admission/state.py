@@ -226,14 +226,14 @@ class SchedulerState:
             return False
         if seen.again_ms is not None and seen.again_ms <= now:
             return False
+        if not self.calendar:
+            return True
         begins, late = self.calendar.next_start(seen.at_ms), self._late_ms()
         return (begins is None or begins > now) and (late is None or late > now)
 
     def power_room(self) -> PowerRoom:
         """Return what the racks of each capped site may draw now besides what is held."""
-        if self.power_caps:
-            self.power.follow(job.shares for job in self.holding.values())
-        return PowerRoom(self.power_caps, self.fleet, self.power)
+        return self.power.room(self.power_caps, self.holding)
 
     def is_quiet(self, now: int) -> bool:
         """Return whether a cycle would find nobody who waits and nothing that is capped or spoken for."""
@@ -253,12 +253,17 @@ class SchedulerState:
 
     def next_instant(self) -> int | None:
         """Return when something is due without any event, or None: a delay is over, an entry begins or was not kept."""
-        at_ms = self.seen.at_ms
-        due = [self.delayed[0][0] if self.delayed else None, self.agenda.next_instant(), self.calendar.next_start(at_ms), self.seen.again_ms]
-        if self.spot and (begins := self.calendar.next_start(at_ms + self.seen.spot_lead_ms)) is not None:
-            due.append(begins - self.spot_lead_ms)
-        due.append(self._late_ms())
-        return min((one for one in due if one is not None), default=None)
+        due, seen, calendar = list[int | None](), self.seen, self.calendar
+        if self.delayed:
+            due.append(self.delayed[0][0])
+        due.append(self.agenda.next_instant())
+        due.append(seen.again_ms)
+        if calendar:
+            due.append(calendar.next_start(seen.at_ms))
+            due.append(self._late_ms())
+            if self.spot and (begins := calendar.next_start(seen.at_ms + seen.spot_lead_ms)) is not None:
+                due.append(begins - self.spot_lead_ms)
+        return min([at_ms for at_ms in due if at_ms is not None], default=None)
 
     def _late_ms(self) -> int | None:
         """When the next promise that nobody kept is broken, for all that the last cycle knew."""

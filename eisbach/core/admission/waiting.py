@@ -17,12 +17,15 @@ class Waiting:
     `longest` says of requests that were met how long a job may be that is still worth a look.
     """
 
+    __slots__ = ("_heads", "_is_settled", "_lets_pass", "_placing", "_promising", "_state", "longest")
+
     def __init__(self, placing: Placing, promising: Promising, *, known: tuple[str, ...] | None = None) -> None:
-        self._placing, self._promising, self._state = placing, promising, placing.state
+        state = placing.state
+        self._placing, self._promising, self._state = placing, promising, state
         self.longest: dict[Request, int] = {}
-        jobs = placing.state.jobs
         self._is_settled = known is not None
-        self._heads: dict[CapacityClass, str] = {jobs[name].capacity_class: name for name in known or ()}
+        self._lets_pass = state.policy.backfill is not Backfill.NONE
+        self._heads: dict[CapacityClass, str] = {state.jobs[name].capacity_class: name for name in known} if known else {}
 
     def close_what_cannot_fit(self) -> None:
         """Where very many wait, do not even look at jobs for which too little is free and that no promise is left for.
@@ -30,7 +33,7 @@ class Waiting:
         What fits on some nodes fits on fewer of them: of requests that differ in nothing else only the smallest are tried.
         """
         queue, placing = self._state.queue, self._placing
-        if len(queue) < MANY or self._state.policy.backfill is Backfill.NONE or placing.may_preempt:
+        if len(queue) < MANY or not self._lets_pass or placing.may_preempt:
             return
         closed: set[tuple[object, ...]] = set()
         for request in sorted(queue.requests(), key=lambda one: one.nodes):
@@ -49,24 +52,24 @@ class Waiting:
 
     def may_pass(self, job: ActiveJob) -> bool:
         """Return whether a job may start if it fits: some policies let nothing pass the first that waits."""
-        if self._state.policy.backfill is not Backfill.NONE or not self._heads:
+        if self._lets_pass or not self._heads:
             return True
         queue, ranks = self._state.queue, self._state.fair_share
         return not any(queue.precedes(head, job.job, ranks) for head in self._heads.values())
 
     def stays(self, job: ActiveJob, request: Request) -> bool:
         """Note that a job has to wait; return whether what stands behind it may be looked at."""
-        is_head = self._is_head(job)
-        if self._state.policy.backfill is Backfill.NONE:
+        is_head, placing, promising = self._is_head(job), self._placing, self._promising
+        if not self._lets_pass:
             return not self._heads  # who waits for drained nodes keeps nobody from starting
-        if self._promising.has(job):
-            self._promising.preempt_for(job)
+        if promising.has(job):
+            promising.preempt_for(job)
             return True
-        self._placing.preempt_for(job)
-        if self._placing.keep_power_for(job):
+        placing.preempt_for(job)
+        if placing.keep_power_for(job):
             self.longest[request] = NOT_AT_ALL
-        elif not (self._promising.may_have(job, is_head=is_head) and self._promising.give(job)) and not self._is_settled:
-            self.longest[request] = self._placing.longest(job)
+        elif not (promising.may_have(job, is_head=is_head) and promising.give(job, request)) and not self._is_settled:
+            self.longest[request] = placing.longest(job)
         return True
 
     def _is_head(self, job: ActiveJob) -> bool:

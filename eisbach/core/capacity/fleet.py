@@ -38,7 +38,8 @@ class Fleet:
         self._pools: dict[PoolKey, Pool] = {}
         self._seats: dict[str, tuple[Pool, int]] = {}
         self._stale: set[PoolKey] = set()
-        self._offering: dict[NodeShape, list[Offer]] = {}
+        self._offering: dict[int, tuple[NodeShape, Sequence[Offer]]] = {}
+        """identity of a shape -> the shape, which so stays, and its offers"""
         self._could: dict[object, bool] = {}
         self._domains: dict[tuple[Pool, Level | None, bool], dict[str, int]] = {}
 
@@ -265,29 +266,32 @@ class Fleet:
                 numbers.setdefault(seat[0], {})[seat[1]] = None
         return tuple(numbers.items())
 
-    def _offers(self, shape: NodeShape) -> list[Offer]:
+    def _offers(self, shape: NodeShape) -> Sequence[Offer]:
         """Return the pools whose idle nodes hold a task of a shape, by site, in the order of their first nodes."""
         if self._stale:
             self._build()
-        known = self._offering.get(shape)
-        if known is None:
+        known = self._offering.get(id(shape))  # of the same shapes there are few, and hashing one costs more than all this
+        if known is None or known[0] is not shape:
             if len(self._offering) >= QUESTIONS_MAX:
                 self._offering.clear()
-            by_site: dict[str, list[Pool]] = {}
-            for (site, _, kind), pool in self._pools.items():
-                if (shape.flavour is None or is_flavour(kind.flavour, shape.flavour)) and pool.each(shape):
-                    by_site.setdefault(site, []).append(pool)
-            known = self._offering[shape] = [
-                Offer(
-                    site,
-                    pools,
-                    is_single=all(pool.each(shape) == 1 for pool in pools),
-                    needs_all=all(pool.needs_all(shape) for pool in pools),
-                    needs_all_gpus=all(pool.needs_all_gpus(shape) and not pool.needs_all(shape) for pool in pools),
-                )
-                for site, pools in by_site.items()
-            ]
-        return known
+            known = self._offering[id(shape)] = (shape, self._found_offers(shape))
+        return known[1]
+
+    def _found_offers(self, shape: NodeShape) -> Sequence[Offer]:
+        by_site: dict[str, list[Pool]] = {}
+        for (site, _, kind), pool in self._pools.items():
+            if (shape.flavour is None or is_flavour(kind.flavour, shape.flavour)) and pool.each(shape):
+                by_site.setdefault(site, []).append(pool)
+        return [
+            Offer(
+                site,
+                pools,
+                is_single=all(pool.each(shape) == 1 for pool in pools),
+                needs_all=all(pool.needs_all(shape) for pool in pools),
+                needs_all_gpus=all(pool.needs_all_gpus(shape) and not pool.needs_all(shape) for pool in pools),
+            )
+            for site, pools in by_site.items()
+        ]
 
     def _build(self) -> None:
         """Make the indexes of pools whose nodes have changed."""

@@ -6,7 +6,8 @@ A. Mu'alem and D. Feitelson, TPDS 12(6), 2001), with named nodes in place of a c
 
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from eisbach.core.capacity.calendar import Calendar
 from eisbach.core.capacity.fit import how_many
@@ -27,8 +28,7 @@ Release = tuple[int, Sequence[Share]]
 _OPENS, _CLOSES = 0, 1
 
 
-@dataclass(frozen=True, slots=True)
-class Gang:
+class Gang(NamedTuple):
     """What looks for a start: `nodes` tasks of one of these shapes, for `length_ms`."""
 
     shapes: tuple[NodeShape, ...]
@@ -38,8 +38,7 @@ class Gang:
     within: Within | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """A start that is possible: which of the acceptable shapes, when, and on which nodes."""
 
     shape: int

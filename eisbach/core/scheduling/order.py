@@ -281,6 +281,11 @@ def _by_rank(
 
 
 def _merged(lines: dict[Request, Line], longest: Mapping[Request, int]) -> Iterator[tuple[str, Request]]:
+    if len(lines) == 1:
+        ((request, line),) = lines.items()
+        for entry in line.within(longest):
+            yield entry[2], request
+        return
     frontier: list[tuple[Entry, Iterator[Entry], Request]] = []
     for request, line in lines.items():
         if line.shortest > longest.get(request, ANY_LENGTH):

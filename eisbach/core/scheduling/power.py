@@ -4,6 +4,7 @@ Nobody knows beforehand how busy work will be, so a cap that must hold counts th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.power.draw import rating_of_node, reserved_mw
@@ -33,26 +34,29 @@ def reckoned_mw(fleet: Fleet, site: str, held: Iterable[Sequence[Share]]) -> int
     return at_rest_mw(fleet, site) + sum(work_mw(fleet, shares).get(site, 0) for shares in held)
 
 
+class Holder(Protocol):
+    """Whatever holds shares."""
+
+    @property
+    def shares(self) -> Sequence[Share]:
+        """Return what it holds."""
+        ...
+
+
 class PowerSums:
     """What the nodes of each site draw at rest, and what all held work may draw above that: followed from the first question on.
 
     Nothing is summed up where no site is capped, and nobody walks over nodes or work again afterwards.
     """
 
-    __slots__ = ("_as_of", "_fleet", "_rest", "_work")
+    __slots__ = ("_as_of", "_fleet", "_rest", "_uncapped", "_work")
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
+        self._uncapped = PowerRoom({}, fleet, self)
         self._work: dict[str, int] | None = None
         self._rest: dict[str, int] = {}
         self._as_of = -1
-
-    def follow(self, held: Iterable[Sequence[Share]]) -> None:
-        """Sum up what is held now, where nobody has asked before; what comes and goes is to be told from now on."""
-        if self._work is None:
-            self._work = {}
-            for shares in held:
-                self.take(shares)
 
     def take(self, shares: Iterable[Share]) -> None:
         """These shares are held as well."""
@@ -65,6 +69,16 @@ class PowerSums:
         if self._work is not None:
             for site, drawn in work_mw(self._fleet, shares).items():
                 self._work[site] -= drawn
+
+    def room(self, caps: Mapping[str, int], holding: Mapping[str, Holder]) -> "PowerRoom":
+        """Return what the racks of each capped site may draw besides what is held."""
+        if not caps:
+            return self._uncapped
+        if self._work is None:
+            self._work = {}
+            for job in holding.values():
+                self.take(job.shares)
+        return PowerRoom(caps, self._fleet, self)
 
     def rest_mw(self, site: str) -> int:
         """Return what the nodes of a site draw at rest."""
@@ -90,6 +104,11 @@ class PowerRoom:
         self._fleet = fleet
         self._most = {site: cap - sums.rest_mw(site) for site, cap in caps.items()}
         self._left = {site: most - sums.work_mw(site) for site, most in self._most.items()}
+
+    @property
+    def is_capped(self) -> bool:
+        """Return whether any site has a cap."""
+        return bool(self._most)
 
     def lacks(self, shares: Iterable[Share]) -> frozenset[str]:
         """Return the sites whose cap does not carry these shares as well."""

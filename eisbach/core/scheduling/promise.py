@@ -1,7 +1,7 @@
 """A promise: a start no later than. Given, kept, replaced by an earlier one, or broken with a cause; never moved later."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 
@@ -21,8 +21,7 @@ class BreakCause(Enum):
     """work before it outran its limit; ours, as hardware is"""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A promise that a job gets: its start, the end of its limit then, the nodes; `is_shared` if it needs but a
     part of them. `earlier_than_ms` is the start that it replaces."""
 
@@ -34,8 +33,7 @@ class Given:
     earlier_than_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """A promise that is not kept, and why."""
 
     job: str
