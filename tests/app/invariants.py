@@ -1,4 +1,7 @@
-"""What must hold of a factory after each step, computed apart from the code that makes it so."""
+"""What must hold of a factory after each step, computed apart from the code that makes it so.
+
+What holds of any state stands in twin/invariants.py; here is what also needs rows, an engine, invoices and the whole log.
+"""
 
 from collections import Counter
 from itertools import pairwise
@@ -9,39 +12,31 @@ from eisbach.app.check_store import check_store
 from eisbach.app.event_codec import open_event
 from eisbach.app.events import AttemptEnded, AttemptPlanned, JobEnded, JobStopping, JobSubmitted, UsageSettled
 from eisbach.app.events_billing import InvoiceCredited, InvoiceIssued
-from eisbach.app.places import all_places, rules_of_job
 from eisbach.app.recover_state import recover
 from eisbach.app.snapshot import decode_state, encode_state, fingerprint
 from eisbach.app.state import FactoryState
-from eisbach.core.admission.cycle import decide
 from eisbach.core.billing.invoice import Document
 from eisbach.core.booking.settle import due_by, price_of
 from eisbach.core.capacity.calendar import EntryKind
 from eisbach.core.capacity.health import Health
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
-from eisbach.core.ledger.account import available, charged, may_be_negative, reserved
 from eisbach.core.ledger.transfer import TransferKind
-from eisbach.core.policy.rules import findings_of
-from eisbach.core.scheduling.power import at_rest_mw, reckoned_mw
 from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.twin import invariants
 from tests.app.factory import Factory
 
 
 def check_step(factory: Factory) -> None:
     """What costs little and is checked after each step."""
     state = factory.app.applier.state
-    if decide(state.scheduler, factory.clock.now()).stops:  # who gives way may be left to the next cycle
+    if invariants.leaves_stops(state.scheduler, factory.clock.now()):  # to the next cycle
         factory.settle()
+    assert list(invariants.of_state(state)) == []
     check_capacity(state)
-    check_power(state)
-    check_places(state)
     check_nodes(state, factory.clock.now())
-    check_money(state)
     check_bookings(factory)
     check_jobs(factory)
-    plan = decide(state.scheduler, factory.clock.now())
-    assert plan.starts == (), "who can start has started"
-    assert plan.stops == (), "who has to give way does"
+    assert list(invariants.at_rest(state.scheduler, factory.clock.now())) == []
 
 
 def check_all(factory: Factory) -> None:
@@ -54,12 +49,10 @@ def check_all(factory: Factory) -> None:
 
 
 def check_capacity(state: FactoryState) -> None:
-    """Invariants 1 and 3: no share is held twice; a gang holds all its shares or none."""
+    """Invariant 1: no share is held twice, and what is free is what nobody holds."""
     fleet, held = state.scheduler.fleet, Counter[tuple[str, str]]()
     gpus: list[tuple[str, int]] = []
-    for attempt, job in state.scheduler.holding.items():
-        assert job.attempt == attempt
-        assert [share.rank for share in job.shares] == list(range(job.nodes)), f"{attempt} holds its whole gang"
+    for job in state.scheduler.holding.values():
         for share in job.shares:
             shape = job.shapes[job.shape]
             assert (share.cpu_milli, share.memory_mib, len(share.gpus)) == (shape.cpu_milli, shape.memory_mib, shape.gpus)
@@ -76,18 +69,6 @@ def check_capacity(state: FactoryState) -> None:
         asked = {share.tenant for job in state.scheduler.holding.values() for share in job.shares if share.node == name}
         assert len(asked) <= 1, f"{name} is shared by {asked}"
         assert fleet.nodes[name].tenant == next(iter(asked), "")
-    for job in state.scheduler.jobs.values():
-        assert (job.attempt is None) == (job.state is JobState.WAITING) == (job.shares == ())
-
-
-def check_places(state: FactoryState) -> None:
-    """Invariant 5: what the scheduler was told of places is what rules and facts say; whoever may be nowhere waits."""
-    for job in state.scheduler.jobs.values():
-        rules = rules_of_job(state, job.project, job.placement)
-        allowed = {place.site for place in all_places(state) if not findings_of(rules, place)}
-        real = {site for site in allowed if not state.sites[site].is_simulated}  # nobody's work is simulated unasked
-        assert job.where.sites is None or job.where.sites == (real or allowed)
-        assert job.where.sites is not None or allowed == set(state.sites)
 
 
 def check_nodes(state: FactoryState, now: int) -> None:
@@ -117,42 +98,6 @@ def check_nodes(state: FactoryState, now: int) -> None:
                 if nodes & set(one.nodes):
                     ends_in_time = job.running_ms is not None and job.releases_ms <= one.from_ms
                     assert ends_in_time or now < one.from_ms - job.grace_ms, "who would overrun a closure leaves in time"
-
-
-def check_power(state: FactoryState) -> None:
-    """Invariant 7: what stays is within each site's cap, or nothing stays."""
-    scheduler = state.scheduler
-    staying = [job.shares for job in scheduler.holding.values() if job.state is not JobState.STOPPING]
-    for site, cap_mw in scheduler.power_caps.items():
-        drawn = reckoned_mw(scheduler.fleet, site, staying)
-        assert drawn <= cap_mw or drawn == at_rest_mw(scheduler.fleet, site), f"{site} draws more than its cap"
-
-
-def check_money(state: FactoryState) -> None:
-    """Invariant 4, as far as balances say it."""
-    ledger, expected = state.ledger, Counter[str]()
-    assert ledger.total() == 0, "all accounts sum to zero"
-    for name, balance in ledger.balances.items():
-        assert balance >= 0 or may_be_negative(name), f"{name} is overspent: {balance}"
-    for name, account in state.accounts.items():
-        job = state.scheduler.jobs[name]
-        assert 0 <= account.charged <= account.cap, f"{name} costs at most its ceiling"
-        assert account.charged <= account.weight // HOUR_MS, f"{name} is charged for held time alone"
-        assert 0 <= account.reserved <= account.cap - account.charged
-        if job.state is JobState.WAITING:
-            assert account.reserved == (account.cap - account.charged if job.is_funded else 0), f"{name} may start in full"
-        expected[reserved(account.project, account.period)] += account.reserved
-    for booking in state.booking.bookings.values():
-        for period, amount in booking.reserved.items():
-            expected[reserved(booking.project, period)] += amount
-    for name, balance in ledger.balances.items():
-        if name.endswith("/reserved"):
-            assert balance == expected[name], f"{name}: what is reserved is reserved for a job"
-    for project in state.projects.values():
-        if project.period:
-            parts = (available, reserved, charged)
-            free, kept, spent = (ledger.balance(part(project.project, project.period)) for part in parts)
-            assert free + kept + spent == max(project.budget, kept + spent), "a month grants its budget and no more"
 
 
 def check_bookings(factory: Factory) -> None:
@@ -189,7 +134,6 @@ def check_jobs(factory: Factory) -> None:
         if cursor is None:
             break
     assert {name for name, row in rows.items() if JobState(row["state"]) is not JobState.ENDED} == set(state.scheduler.jobs)
-    assert set(state.accounts) == set(state.scheduler.jobs)
     for name, job in state.scheduler.jobs.items():
         row, account = rows[name], state.accounts[name]
         assert row["state"] == job.state.value

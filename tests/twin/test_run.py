@@ -21,13 +21,13 @@ from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
 from eisbach.engines.simulated.live import LiveSimulatedEngine
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.totals import TotalsStore
+from eisbach.twin import invariants
 from eisbach.twin.absent import Absent
 from eisbach.twin.equal_nodes import equal_nodes
 from eisbach.twin.figures import Figures
 from eisbach.twin.run import run
 from eisbach.twin.workload import Work
 from eisbach.twin.world import PRICES, World
-from tests.app.invariants import check_money
 
 NODES = 20
 SITE = equal_nodes(NODES, 8)
@@ -91,7 +91,7 @@ def test_every_held_millisecond_is_charged_once_whatever_was_settled_on_the_way(
     an_hour = {nodes: nodes * (8 * known + 16 * 8 * PRICES.core_hour + 256 * 8 * PRICES.memory_gib_hour) for nodes in range(17)}
     expected = sum(an_hour[work.nodes] * work.duration_ms // HOUR_MS for work in works())
     assert round(result.revenue_eur * EURO) == expected
-    check_money(world.state)
+    assert list(invariants.of_money(world.state)) == []
     assert (world.state.accounts, world.courses) == ({}, {}), "finished jobs are folded to totals"
 
 
