@@ -68,9 +68,9 @@ class SeededIds(SystemIds):
         """Return a new id; they ascend strictly."""
         if at_ms > self._last_ms:
             self._last_ms, self._count = at_ms, 0
-            if at_ms >> 10 != self._high_ms:
-                self._high_ms, self._high = at_ms >> 10, _text(at_ms >> 10, 8)
-            self._head = f"{self._high}{_PAIRS[at_ms & 1023]}{self._seeded}"
+            if at_ms >> 20 != self._high_ms:
+                self._high_ms, self._high = at_ms >> 20, _text(at_ms >> 20, 6)
+            self._head = f"{self._high}{_PAIRS[at_ms >> 10 & 1023]}{_PAIRS[at_ms & 1023]}{self._seeded}"
         else:
             self._count += 1
         count = self._count

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from eisbach.app.events import Body
 from eisbach.core.vocabulary.quantities import Instant
@@ -50,7 +52,7 @@ class IdempotencyKey:
     body_digest: str
 
 
-class Context(NamedTuple):
+class Context(msgspec.Struct, frozen=True):
     """What a decision may use besides the state: its instant, a source of ids, the leader's epoch, what is kept of it."""
 
     now: Instant
@@ -59,7 +61,7 @@ class Context(NamedTuple):
     keeps: Keeps = KEEPS_ALL
 
 
-class Decision(NamedTuple):
+class Decision(msgspec.Struct, frozen=True):
     """What a command changes: events in order, the texts they commit to, and the reply to whoever asked.
 
     `status` is what the reply is stored with under an idempotency key. `secret_reply` is merged into the answer but

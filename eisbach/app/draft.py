@@ -48,7 +48,8 @@ class Draft:
         if decision.replies_kept_from_ms is not None:
             self.batch.replies_kept_from_ms = decision.replies_kept_from_ms
         if not decision.texts:
-            self.add_all(decision.events)
+            if decision.events:
+                self.add_all(decision.events)
             return
         self.batch.texts.extend(decision.texts)
         self.add_all(decision.events, {text.id: text.content.decode() for text in decision.texts})
@@ -59,16 +60,17 @@ class Draft:
         if not events:
             return
         state, now, keeps = self.state, self.context.now, self.context.keeps
+        has_leaves, has_rows = keeps.leaves, keeps.rows
         self.is_broken = True
         for body in events:
             seq = state.next_seq
-            if keeps.leaves:
+            if has_leaves:
                 self._append(seal(seq, now, body, self.context.ids.salt()))
             apply(state, seq, now, body)
-            if keeps.rows:
+            if has_rows:
                 merge_rows(self.batch, rows_of(seq, now, body, texts))
                 self.batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
-            self.bodies.append(body)
+        self.bodies.extend(events)
         self.is_broken = False
 
     def _append(self, sealed: SealedEvent) -> None:

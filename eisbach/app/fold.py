@@ -1,7 +1,8 @@
 """Folding events into the state: one function for each kind, nothing else ever changes the state."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import repeat
 from typing import Any
 
 from eisbach.app import events as e
@@ -35,6 +36,7 @@ from eisbach.core.ledger.transfer import TransferKind, reserved_by
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 SHAPES_KEPT = 4096
+_share = partial(tuple.__new__, Share)
 
 
 def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
@@ -44,18 +46,17 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     state.next_seq = seq + 1
     if at_ms > state.last_ms:
         state.last_ms = at_ms
-    if type(body) is e.RecordImported:
-        _apply_told(state, seq, at_ms, body)
-        return
-    transfers: Iterable[e.TransferTuple] = getattr(body, "transfers", ())
-    if transfers:
-        state.ledger.post(transfers)
-    change = _CHANGES.get(type(body))
+    kind = type(body)
+    if kind in _WITH_TRANSFERS and body.transfers:  # type: ignore[attr-defined]
+        state.ledger.post(body.transfers)  # type: ignore[attr-defined]
+    change = _CHANGES.get(kind)
     if change is not None:
         change(state, seq, at_ms, body)
-    if type(body) in _PRICES_FOLLOW:
-        state.priced.clear()
-        state.outlook = None
+        if kind in _PRICES_FOLLOW:
+            state.priced.clear()
+            state.outlook = None
+    elif kind is e.RecordImported:
+        _apply_told(state, seq, at_ms, body)
 
 
 def _apply_told(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
@@ -273,19 +274,16 @@ def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> N
 
 def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptPlanned) -> None:
     job = state.scheduler.jobs[body.job]
-    where, nodes = job.where, state.scheduler.fleet.nodes
+    where = job.where
     if body.policy_version != state.policy.version and body.policy_version != -1:
         raise BrokenInvariant("an attempt is planned by the rules that hold")
     if where.sites is not None:
+        nodes = state.scheduler.fleet.nodes
         require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
-    shape, slots, tenant = job.shapes[body.shape], body.slots or (0,) * len(body.tasks), where.tenant
-    gpu_milli, mig = shape.gpu_milli, shape.mig
-    shares = tuple(
-        [
-            Share(rank, node, cpu, memory, gpus, tenant, gpu_milli, mig, slot)
-            for (rank, node, cpu, memory, gpus), slot in zip(body.tasks, slots, strict=True)
-        ]
-    )
+    shape, slots, tenant = job.shapes[body.shape], body.slots or repeat(0, len(body.tasks)), where.tenant
+    held = (tenant, shape.gpu_milli, shape.mig)
+    # the fields of Share, made without its Python constructor: a gang has hundreds
+    shares = tuple([_share((*task, *held, slot)) for task, slot in zip(body.tasks, slots, strict=True)])
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
     account.begin_attempt(account.prices[body.shape])
@@ -318,15 +316,14 @@ _ENDED = JobState.ENDED.value
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
     scheduler, account = state.scheduler, state.accounts[body.job]
     job = scheduler.jobs[body.job]
-    gpu_milli = job.gpu_milli
+    gpu_milli, held_ms = job.gpu_milli, body.held_ms
     if gpu_milli:
-        held = state.gpu_milli_ms.get(job.project, 0)
-        state.gpu_milli_ms[job.project] = held + gpu_milli * body.held_ms
-        unsettled_ms = body.held_ms - account.attempt_settled_ms
-        scheduler.fair_share.charge(job.project, gpu_milli * unsettled_ms, at_ms)
-        fold_promises.hold(state, job.shares, body.held_ms)
+        project = job.project
+        state.gpu_milli_ms[project] = state.gpu_milli_ms.get(project, 0) + gpu_milli * held_ms
+        scheduler.fair_share.charge(project, gpu_milli * (held_ms - account.attempt_settled_ms), at_ms)
+        fold_promises.hold(state, job.shares[0].node, gpu_milli, held_ms)
     if job.capacity_class is CapacityClass.SPOT:
-        fold_booking.note_paid(state, job, body.held_ms, body.charged)
+        fold_booking.note_paid(state, job, held_ms, body.charged)
     account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     account.reserved += reserved_by(body.transfers)
     job.used_ms += body.charged_ms
@@ -387,6 +384,7 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     **fold_shares.CHANGES,
     **fold_usage.CHANGES,
 }
+_WITH_TRANSFERS = frozenset(body for body in e.KIND_OF if "transfers" in body.__struct_fields__)
 _CONTINUED = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if after is After.CONTINUED)
 """Bodies that change the state also when an imported record tells of them; of all others only history is left."""
 _PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})

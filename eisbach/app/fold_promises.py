@@ -1,6 +1,6 @@
 """Folding events about public promises into the state, and counting what they are held against."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from eisbach.app.event_body import Body
@@ -8,7 +8,6 @@ from eisbach.app.events_promises import PromiseDropped, PromiseRecorded, Promise
 from eisbach.app.promise_register import as_tuple, key_of
 from eisbach.app.state import FactoryState
 from eisbach.app.state_promises import PromiseRecord, SiteGpus
-from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.request import WHOLE
 
 
@@ -49,9 +48,7 @@ def commission(state: FactoryState, site: str, gpus: int, at_ms: int) -> None:
         counted.first_ms = at_ms
 
 
-def hold(state: FactoryState, shares: Sequence[Share], held_ms: int) -> None:
-    """Count the GPU time that an attempt held, at the site of its nodes."""
-    gpu_milli = sum([len(share.gpus) * share.gpu_milli for share in shares])
-    if gpu_milli:  # a gang is at one site
-        site = state.scheduler.fleet.nodes[shares[0].node].site
-        state.promises.gpus_at[site].held_gpu_ms += gpu_milli * held_ms // WHOLE
+def hold(state: FactoryState, node: str, gpu_milli: int, held_ms: int) -> None:
+    """Count the GPU time that an attempt held, at the site of its nodes, of which this is one: a gang is at one site."""
+    site = state.scheduler.fleet.nodes[node].site
+    state.promises.gpus_at[site].held_gpu_ms += gpu_milli * held_ms // WHOLE

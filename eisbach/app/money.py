@@ -1,7 +1,8 @@
 """Where jobs and the ledger meet: months, reservations, settlements, all as transfers that events carry."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 from eisbach.app.events import JobStopping, PeriodOpened, ReservationMoved, TransferTuple, UsageSettled
 from eisbach.app.state import FactoryState, JobAccount
@@ -13,7 +14,7 @@ from eisbach.core.ledger.transfer import Transfer
 from eisbach.core.vocabulary.interval import month_of, month_start
 
 
-class Settlement(NamedTuple):
+class Settlement(msgspec.Struct, frozen=True):
     """What an attempt was charged in total after this settlement, and the transfers that make it so."""
 
     charged_ms: int
@@ -23,17 +24,9 @@ class Settlement(NamedTuple):
     transfers: tuple[TransferTuple, ...]
 
 
-_WORDS = {kind: kind.value for kind in transfer.TransferKind}
-
-
 def as_tuples(transfers: Sequence[Transfer]) -> tuple[TransferTuple, ...]:
     """Return transfers as they stand in an event; those of nothing are left out."""
-    return tuple([(one.debit, one.credit, one.amount, _WORDS[one.kind]) for one in transfers if one.amount > 0])
-
-
-def as_tuple(one: Transfer) -> TransferTuple:
-    """Return a transfer as it stands in an event."""
-    return (one.debit, one.credit, one.amount, one.kind.value)
+    return tuple([one for one in transfers if one[2] > 0])
 
 
 def open_period(state: FactoryState, project: str, now: int) -> PeriodOpened | None:
@@ -87,13 +80,14 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     that the job has ended: what is left of the reservation is given back.
     """
     money = state.accounts[job.job]
+    earlier, before, reserved = money.earlier_charged, money.attempt_charged, money.reserved
     charged_ms = min(held_ms, job.remaining_ms + job.grace_ms) if is_charged else 0
-    amount = min(charge_of(money.earlier_weight + money.price * charged_ms, money.charged), money.reserved)
-    transfers = as_tuples(_movement(money, amount))
-    if is_over and money.reserved != amount:
-        transfers += as_tuples(release(state, money.project, money.period, money.reserved - amount))
-    charged = money.attempt_charged + amount
-    return Settlement(charged_ms, charged, money.earlier_charged + charged, money.earlier_ms + charged_ms, transfers)
+    amount = min(charge_of(money.earlier_weight + money.price * charged_ms, earlier + before), reserved)
+    transfers = _movement(money, amount)
+    if is_over and reserved != amount:
+        transfers += release(state, money.project, money.period, reserved - amount)
+    charged = before + amount
+    return Settlement(charged_ms, charged, earlier + charged, money.earlier_ms + charged_ms, as_tuples(transfers))
 
 
 def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -> UsageSettled | None:

@@ -11,7 +11,7 @@ from eisbach.app.texts import commit_where_kept
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome, StopCause
 from eisbach.core.vocabulary.interval import month_of
-from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.engine import Ending, Observation
@@ -24,31 +24,40 @@ RETRY_DELAY_MAX_MS = 60 * SECOND_MS
 
 
 class Verdict(NamedTuple):
-    """How an attempt ended and whose fault it was."""
+    """How an attempt ended and whose fault it was; `words` are the same three as events say them."""
 
     outcome: Outcome
     fault: Fault
     reason: Reason
+    is_ours: bool
+    words: tuple[str, str, str]
+
+
+def _verdict(outcome: Outcome, fault: Fault, reason: Reason) -> Verdict:
+    return Verdict(outcome, fault, reason, fault.is_ours, (outcome.value, fault.value, reason.value))
 
 
 _VERDICTS = {
-    Ending.EXITED: Verdict(Outcome.SUCCEEDED, Fault.NONE, Reason.SUCCEEDED),
-    Ending.FAILED: Verdict(Outcome.FAILED, Fault.CUSTOMER, Reason.TASK_FAILED),
-    Ending.OUT_OF_MEMORY: Verdict(Outcome.OUT_OF_MEMORY, Fault.CUSTOMER, Reason.OUT_OF_MEMORY),
-    Ending.TIMED_OUT: Verdict(Outcome.TIMED_OUT, Fault.CUSTOMER, Reason.TIMED_OUT),
-    Ending.REFUSED: Verdict(Outcome.REFUSED_LATE, Fault.CUSTOMER, Reason.INVALID_TASK),
-    Ending.DISK_FULL: Verdict(Outcome.LOST, Fault.OPERATOR, Reason.DISK_FULL),
-    Ending.LOST: Verdict(Outcome.LOST, Fault.OPERATOR, Reason.ENGINE_LOST_IT),
-    Ending.NODE_LOST: Verdict(Outcome.LOST, Fault.HARDWARE, Reason.NODE_LOST),
+    Ending.EXITED: _verdict(Outcome.SUCCEEDED, Fault.NONE, Reason.SUCCEEDED),
+    Ending.FAILED: _verdict(Outcome.FAILED, Fault.CUSTOMER, Reason.TASK_FAILED),
+    Ending.OUT_OF_MEMORY: _verdict(Outcome.OUT_OF_MEMORY, Fault.CUSTOMER, Reason.OUT_OF_MEMORY),
+    Ending.TIMED_OUT: _verdict(Outcome.TIMED_OUT, Fault.CUSTOMER, Reason.TIMED_OUT),
+    Ending.REFUSED: _verdict(Outcome.REFUSED_LATE, Fault.CUSTOMER, Reason.INVALID_TASK),
+    Ending.DISK_FULL: _verdict(Outcome.LOST, Fault.OPERATOR, Reason.DISK_FULL),
+    Ending.LOST: _verdict(Outcome.LOST, Fault.OPERATOR, Reason.ENGINE_LOST_IT),
+    Ending.NODE_LOST: _verdict(Outcome.LOST, Fault.HARDWARE, Reason.NODE_LOST),
 }
 _STOPPED = {
-    StopCause.CANCEL: Verdict(Outcome.CANCELLED, Fault.CUSTOMER, StopCause.CANCEL.reason),
-    StopCause.BUDGET: Verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, StopCause.BUDGET.reason),
-    StopCause.PREEMPTION: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.PREEMPTION.reason),
-    StopCause.POWER_CAP: Verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.POWER_CAP.reason),
-    StopCause.DRAIN: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.DRAIN.reason),
-    StopCause.PLACEMENT: Verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.PLACEMENT.reason),
+    StopCause.CANCEL: _verdict(Outcome.CANCELLED, Fault.CUSTOMER, StopCause.CANCEL.reason),
+    StopCause.BUDGET: _verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, StopCause.BUDGET.reason),
+    StopCause.PREEMPTION: _verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.PREEMPTION.reason),
+    StopCause.POWER_CAP: _verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.POWER_CAP.reason),
+    StopCause.DRAIN: _verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.DRAIN.reason),
+    StopCause.PLACEMENT: _verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.PLACEMENT.reason),
 }
+_LOST = Outcome.LOST.value
+_ENDINGS = {one: one.value for one in Ending}
+_STATES = {one: one.value for one in JobState}
 
 
 def command(seen: Observation) -> Command:
@@ -85,29 +94,33 @@ def verdict_of(ending: Ending, cause: StopCause | None) -> Verdict:
 
 def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> Decision:
     """Return what the end of an attempt brings, for its money, its job and its nodes; `again` until it is all."""
-    require(seen.ending is not None, "only an ended attempt is settled for good")
-    ended_ms = min(seen.ended_at_ms or context.now, context.now)
-    if state.accounts[job.job].period < month_of(ended_ms):
+    ending, attempt, held_ms, used, now = seen.ending, seen.attempt_id, seen.held_ms, seen.usage, context.now
+    if ending is None:
+        raise BrokenInvariant("only an ended attempt is settled for good")
+    ended_ms = min(seen.ended_at_ms or now, now)
+    account = state.accounts[job.job]
+    if account.period < month_of(ended_ms):
         opened = money.open_period(state, job.project, ended_ms)
         if opened is not None:
             return Decision(events=(opened,), again=True)
-        turned = money.turn_of_month(state, job, seen.held_ms, ended_ms)
+        turned = money.turn_of_month(state, job, held_ms, ended_ms)
         if turned is not None:
             return Decision(events=(turned,), again=True)
-    verdict = verdict_of(seen.ending or Ending.LOST, job.stop_cause)
-    after = _next_state(job, verdict, seen.held_ms)
-    is_over = after is JobState.ENDED
-    settled = money.settle(state, job, seen.held_ms, is_charged=not verdict.fault.is_ours, is_over=is_over)
+    verdict = verdict_of(ending, job.stop_cause)
+    outcome, fault, reason = verdict.words
+    after = _next_state(job, verdict, held_ms)
+    is_over, after_word = after is JobState.ENDED, _STATES[after]
+    settled = money.settle(state, job, held_ms, is_charged=not verdict.is_ours, is_over=is_over)
     said = seen.detail[:DETAIL_LENGTH_MAX]
-    commitment, texts = commit_where_kept(context, f"{seen.attempt_id}/detail", lambda: said) if said else ("", ())
+    commitment, texts = commit_where_kept(context, f"{attempt}/detail", lambda: said) if said else ("", ())
     event = AttemptEnded(
-        attempt=seen.attempt_id,
+        attempt=attempt,
         job=job.job,
-        ending=(seen.ending or Ending.LOST).value,
-        outcome=verdict.outcome.value,
-        fault=verdict.fault.value,
-        reason=verdict.reason.value,
-        held_ms=seen.held_ms,
+        ending=_ENDINGS[ending],
+        outcome=outcome,
+        fault=fault,
+        reason=reason,
+        held_ms=held_ms,
         charged_ms=settled.charged_ms,
         charged=settled.charged,
         job_charged=settled.job_charged,
@@ -116,32 +129,31 @@ def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observat
         rank=seen.rank,
         running_since_ms=seen.running_since_ms,
         ended_ms=ended_ms,
-        cpu_ms=seen.usage.cpu_ms,
-        memory_peak_mib=seen.usage.memory_peak_mib,
-        memory_is_polled=seen.usage.memory_is_polled,
-        log_bytes=seen.usage.log_bytes,
+        cpu_ms=used.cpu_ms,
+        memory_peak_mib=used.memory_peak_mib,
+        memory_is_polled=used.memory_is_polled,
+        log_bytes=used.log_bytes,
         detail=commitment,
-        next=after.value,
-        job_outcome=_job_outcome(verdict).value if is_over else "",
-        not_before_ms=0 if is_over else _not_before(job, verdict, context.now),
+        next=after_word,
+        job_outcome=_job_outcome(verdict) if is_over else "",
+        not_before_ms=0 if is_over else _not_before(job, verdict, now),
         transfers=settled.transfers,
     )
-    charged_now = settled.job_charged - state.accounts[job.job].charged
-    given_up = () if is_over else money.give_up_short(state, job, settled, charged_now)
-    reply = {"attempt": seen.attempt_id, "job": job.job, "state": after.value}
+    given_up = () if is_over else money.give_up_short(state, job, settled, settled.job_charged - account.charged)
     noticed = after_end(state, context, job, seen)
+    reply = {"attempt": attempt, "job": job.job, "state": after_word}
     return Decision(events=(event, *given_up, *noticed), texts=texts, reply=reply)
 
 
-def _job_outcome(verdict: Verdict) -> Outcome:
+def _job_outcome(verdict: Verdict) -> str:
     """A job that is given up after many faults of ours is lost, whatever its last attempt's fault was called."""
-    return Outcome.LOST if verdict.fault.is_ours else verdict.outcome
+    return _LOST if verdict.is_ours else verdict.words[0]
 
 
 def _next_state(job: ActiveJob, verdict: Verdict, held_ms: int) -> JobState:
     if verdict.fault is Fault.PREEMPTION:
         return JobState.WAITING  # however often: nothing is wrong with it
-    if verdict.fault.is_ours:
+    if verdict.is_ours:
         return JobState.WAITING if job.failures_ours + 1 < OWN_FAULT_TRIES_MAX else JobState.ENDED
     tries_left = job.failures_own + 1 < job.attempts_max
     time_left = job.remaining_ms - held_ms > 0
@@ -152,7 +164,7 @@ def _not_before(job: ActiveJob, verdict: Verdict, now: int) -> int:
     """The first retry comes at once; later ones after 1, 2, 4 ... seconds, so that a broken node is not hammered."""
     if verdict.fault is Fault.PREEMPTION:
         return 0
-    failures = job.failures_ours if verdict.fault.is_ours else job.failures_own
+    failures = job.failures_ours if verdict.is_ours else job.failures_own
     if failures == 0:
         return 0
     return int(now + min(RETRY_DELAY_MAX_MS, SECOND_MS << min(failures - 1, 16)))

@@ -1,13 +1,13 @@
 """Running attempts settle at each full hour, so at the month's end too; what no longer has money is stopped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from eisbach.app import money
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.events import Body
 from eisbach.app.events_usage import SettledTuple, UsageSettledTogether, settle_together
-from eisbach.app.state import FactoryState
+from eisbach.app.state import FactoryState, JobAccount
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.ledger import transfer
@@ -56,16 +56,19 @@ def _saved(application: "Application", held: Mapping[str, int]) -> Mapping[str, 
 
 def _due(state: FactoryState, held: Mapping[str, int]) -> dict[str, str]:
     """Return the attempts of which an hour became full, with their jobs."""
-    return {
-        attempt: job.job
-        for attempt, job in state.scheduler.holding.items()
-        if job.running_ms is not None and _is_due(job.running_ms, held.get(attempt, 0), state.accounts[job.job].attempt_settled_ms)
-    }
+    return {attempt: job.job for attempt, job, _, _ in _hour_became_full(state, held)}
 
 
-def _is_due(running_ms: int, held_ms: int, settled_ms: int) -> bool:
-    since_ms = held_ms - settled_ms
-    return since_ms > (running_ms + held_ms) % HOUR_MS or since_ms >= SETTLE_EVERY_MS
+def _hour_became_full(state: FactoryState, held: Mapping[str, int]) -> Iterator[tuple[str, ActiveJob, JobAccount, int]]:
+    """Yield attempts with their jobs, the money of these, and the milliseconds that they held."""
+    accounts = state.accounts
+    for attempt, job in state.scheduler.holding.items():
+        held_ms, running_ms = held.get(attempt), job.running_ms
+        if held_ms is not None and running_ms is not None:
+            account = accounts[job.job]
+            since_ms = held_ms - account.attempt_settled_ms
+            if since_ms >= SETTLE_EVERY_MS or since_ms > (running_ms + held_ms) % HOUR_MS:
+                yield attempt, job, account, held_ms
 
 
 def _decide(
@@ -143,42 +146,36 @@ def _settle(
     state: FactoryState, period: str, held: Mapping[str, int], saved: Mapping[str, int]
 ) -> list[UsageSettledTogether]:
     """Return a settlement for each project of its attempts that held capacity over a full hour since the last one."""
-    accounts = state.accounts
     by_project: dict[str, list[SettledTuple]] = {}
     used: dict[str, int] = {}
     count = 0
-    for attempt, job in state.scheduler.holding.items():
-        held_ms, running_ms = held.get(attempt), job.running_ms
-        if held_ms is None or running_ms is None:
-            continue
-        account = accounts[job.job]
-        since_ms = held_ms - account.attempt_settled_ms
-        if not _is_due(running_ms, held_ms, account.attempt_settled_ms):
-            continue
+    for attempt, job, account, held_ms in _hour_became_full(state, held):
         if account.period != period:
             continue  # its month turns first
         charged_ms, most_ms = held_ms, job.limit_ms - job.used_ms + job.grace_ms
         if charged_ms > most_ms:
             charged_ms = max(most_ms, job.grace_ms)
-        before = account.attempt_charged
-        amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - account.earlier_charged - before
+        earlier, before, project = account.earlier_charged, account.attempt_charged, job.project
+        amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - earlier - before
         if amount > account.reserved:
             amount = account.reserved
-        charged, project = before + amount, job.project
-        entry = (
-            attempt, job.job, held_ms, charged_ms, charged, account.earlier_charged + charged,
-            account.earlier_ms + charged_ms, amount, min(held_ms, max(job.saved_ms, saved.get(attempt, 0) - running_ms)),
-        )  # fmt: skip
+        charged = before + amount
+        saved_ms = job.saved_ms
+        if attempt in saved:
+            saved_ms = max(saved_ms, saved[attempt] - (job.running_ms or 0))
         entries = by_project.get(project)
         if entries is None:
             entries, used[project] = by_project.setdefault(project, []), 0
-        entries.append(entry)
-        used[project] += job.gpu_milli * since_ms
+        entries.append((
+            attempt, job.job, held_ms, charged_ms, charged, earlier + charged, account.earlier_ms + charged_ms, amount,
+            saved_ms if saved_ms < held_ms else held_ms,
+        ))  # fmt: skip
+        used[project] += job.gpu_milli * (held_ms - account.attempt_settled_ms)
         count += 1
         if count >= AT_ONCE:
             break
     return [
-        settle_together(project, period, entries, used[project], money.as_tuple(transfer.settle(project, period, 0)))
+        settle_together(project, period, entries, used[project], transfer.settle(project, period, 0))
         for project, entries in by_project.items()
     ]
 

@@ -1,6 +1,5 @@
 """A job is submitted: priced, capped, and funded at once where the budget allows."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -8,7 +7,7 @@ import msgspec
 from eisbach.app import money
 from eisbach.app.check_place import Forbidden, forbidden_job, refused, unknown_site
 from eisbach.app.commands import Actor, Command, Context, Decision
-from eisbach.app.events import JobSubmitted, PartTuple
+from eisbach.app.events import JobSubmitted, PartTuple, ShapeTuple
 from eisbach.app.find_data import data_sets_of, missing_data
 from eisbach.app.places import compiled_for, where_for
 from eisbach.app.run_in_booking import shapes_inside
@@ -22,23 +21,33 @@ from eisbach.core.capacity.resolve import resolve_shapes
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.frozen_spec import spec_to_mapping
 from eisbach.core.jobs.placement import limits_of
-from eisbach.core.jobs.request import WHOLE, JobSpec, NodeShape
+from eisbach.core.jobs.request import WHOLE, CapacityClass, JobSpec, NodeShape
+from eisbach.core.jobs.within import Level
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.store import Text
 
+_CLASSES = {one: one.value for one in CapacityClass}
+_LEVELS = {one: one.value for one in Level}
 PRICED_MAX = 4_096
 """Different requests whose price is remembered; many users submit the same again and again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Told(NamedTuple):
+    """Shapes as the log tells them, with their parts of GPUs where they take parts."""
+
+    shapes: tuple[ShapeTuple, ...]
+    parts: tuple[PartTuple, ...]
+
+
+class Priced(msgspec.Struct, frozen=True):
     """What a task costs here: shapes this fleet has, their prices in micro-euro an hour, and the most it can cost."""
 
     shapes: tuple[NodeShape, ...]
     prices: tuple[int, ...]
     cap: int
     tariff: str
+    told: Told
 
 
 class _Unit(NamedTuple):
@@ -47,6 +56,7 @@ class _Unit(NamedTuple):
     shapes: tuple[NodeShape, ...]
     prices: tuple[int, ...]
     dearest: int
+    told: Told
 
 
 def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int) -> Priced | Refusal | Forbidden:
@@ -58,7 +68,7 @@ def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int)
     if not spec.booking or not isinstance(priced, Priced):
         return priced
     shapes = shapes_inside(state, project, spec, priced.shapes, now)
-    return shapes if isinstance(shapes, Refusal) else Priced(shapes, (0,) * len(shapes), 0, priced.tariff)
+    return shapes if isinstance(shapes, Refusal) else Priced(shapes, (0,) * len(shapes), 0, priced.tariff, _told(shapes))
 
 
 def _price_where_allowed(state: FactoryState, project: str, spec: JobSpec, now: int) -> Priced | Refusal | Forbidden:
@@ -100,7 +110,7 @@ def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWH
     alternative; `permille` is what of the list price an agreement leaves."""
     tariff = state.prices.at(now)
     version = tariff.version if tariff is not None else ""
-    question = (version, spec.shapes, spec.nodes, spec.within, spec.capacity_class.value, where.sites, where.tenant, permille)
+    question = (version, spec.shapes, spec.nodes, spec.within, spec.capacity_class, where.sites, where.tenant, permille)
     known: _Unit | Refusal | None = state.priced.get(question)
     if known is None:
         known = _price(state, spec, tariff, where, permille)
@@ -110,7 +120,7 @@ def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWH
     if isinstance(known, Refusal):
         return known
     cap = cap_of(known.dearest, spec.time_limit_ms, spec.checkpoint.grace_ms)
-    return Priced(known.shapes, known.prices, cap, version)
+    return Priced(known.shapes, known.prices, cap, version, known.told)
 
 
 def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where, permille: int) -> _Unit | Refusal:
@@ -124,8 +134,8 @@ def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Whe
         return Refusal(
             Reason.NO_PRICE, f"The price list has no price for {names}", "Ask the operator to add one", "resources"
         )
-    prices_here = tuple(price for _, price in priced)
-    return _Unit(tuple(shape for shape, _ in priced), prices_here, max(prices_here))
+    shapes_here, prices_here = tuple(shape for shape, _ in priced), tuple(price for _, price in priced)
+    return _Unit(shapes_here, prices_here, max(prices_here), _told(shapes_here))
 
 
 def over_budget(state: FactoryState, project: str, cap: int) -> Refusal | None:
@@ -176,32 +186,32 @@ def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
 def _accept(
     state: FactoryState, context: Context, actor: Actor, project: str, spec: JobSpec, priced: Priced
 ) -> Decision:
-    now = context.now
+    now, cap, within, told = context.now, priced.cap, spec.within, priced.told
     job = context.ids.new("job", now)
-    is_funded = project not in state.scheduler.unfunded and priced.cap <= money.available(state, project)
-    period, transfers = money.reserve(state, project, priced.cap)
+    is_funded = project not in state.scheduler.unfunded and cap <= money.available(state, project)
+    period, transfers = money.reserve(state, project, cap)
     commitment, texts = commit_where_kept(context, f"{job}/spec", lambda: frozen_text(spec))
     event = JobSubmitted(
         job=job,
         project=project,
         spec=commitment,
-        capacity_class=spec.capacity_class.value,
+        capacity_class=_CLASSES[spec.capacity_class],
         nodes=spec.nodes,
-        shapes=tuple((one.cpu_milli, one.memory_mib, one.gpus, one.flavour) for one in priced.shapes),
+        shapes=told.shapes,
         prices=priced.prices,
         tariff=priced.tariff,
         limit_ms=spec.time_limit_ms,
         grace_ms=spec.checkpoint.grace_ms,
         attempts_max=spec.retry.max_attempts,
-        cap=priced.cap,
+        cap=cap,
         funded=is_funded,
         period=period,
         by=actor.token,
         data=data_sets_of(spec),
         placement=limits_of(spec.placement),
-        parts=_parts(priced.shapes),
-        within=spec.within.level.value if spec.within is not None else "",
-        within_required=spec.within is not None and spec.within.is_required,
+        parts=told.parts,
+        within=_LEVELS[within.level] if within is not None else "",
+        within_required=within is not None and within.is_required,
         booking=spec.booking,
         transfers=transfers if is_funded else (),
     )
@@ -211,7 +221,7 @@ def _accept(
         "project": project,
         "state": "waiting",
         "reason": "" if is_funded else Reason.BUDGET_RESERVED.value,
-        "cap": priced.cap,
+        "cap": cap,
         "submitted_ms": now,
     }
     if context.keeps.texts:
@@ -219,7 +229,7 @@ def _accept(
     return Decision(events=(event,), texts=texts, reply=reply, status=202)
 
 
-def _parts(shapes: tuple[NodeShape, ...]) -> tuple[PartTuple, ...]:
-    if all(shape.gpu_milli == WHOLE for shape in shapes):
-        return ()
-    return tuple((shape.gpu_milli, shape.mig) for shape in shapes)
+def _told(shapes: tuple[NodeShape, ...]) -> Told:
+    parts = tuple((shape.gpu_milli, shape.mig) for shape in shapes)
+    is_in_parts = any(shape.gpu_milli != WHOLE for shape in shapes)
+    return Told(tuple((one.cpu_milli, one.memory_mib, one.gpus, one.flavour) for one in shapes), parts if is_in_parts else ())

@@ -150,19 +150,21 @@ class Writer:
         return {**decision.reply, **decision.secret_reply} if decision.secret_reply else decision.reply
 
     def _admit(self, draft: Draft) -> bool:
-        while events := due_on_nodes(self.state, draft.context):
+        state, context = self.state, draft.context
+        while events := due_on_nodes(state, context):
             draft.add_all(events)
-        while (ended := end_stranded(self.state, draft.context)) is not None:
+        while (ended := end_stranded(state, context)) is not None:
             draft.take(ended)
-        while events := due_moves(self.state, draft.context):
+        while events := due_moves(state, context):
             draft.add_all(events)
-        while events := move_promises(self.state):
+        while events := move_promises(state):
             draft.add_all(events)
-        while self.state.scheduler.unfunded and (events := fund_next(self.state, draft.context)):
+        while state.scheduler.unfunded and (events := fund_next(state, context)):
             draft.add_all(events)
-        events, plan = plan_attempts(self.state, draft.context)
-        draft.add_all(events)
-        self.state.scheduler.settle(plan, draft.context.now)
+        events, plan = plan_attempts(state, context)
+        if events:
+            draft.add_all(events)
+        state.scheduler.settle(plan, context.now)
         return not plan.is_whole
 
     def _commit(self, draft: Draft, snapshot: bool) -> None:

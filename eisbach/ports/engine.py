@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from eisbach.core.jobs.lifecycle import StopCause
+from eisbach.core.vocabulary.closed_enum import ClosedEnum
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +87,7 @@ class StopOrder:
     grace_ms: int
 
 
-class Ending(Enum):
+class Ending(ClosedEnum):
     """How an engine saw an attempt end; whose fault that is, is not the engine's to say."""
 
     EXITED = "exited"  # every task exited with 0

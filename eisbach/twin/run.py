@@ -23,6 +23,8 @@ from eisbach.twin.world import World
 
 COLLECT_AFTER = (200_000, 20, 100)
 """Thresholds of Python's collector while a world runs (gc.set_threshold)."""
+NEVER = 1 << 62
+"""Later than every instant."""
 NO_GRACE = CheckpointRule(grace_ms=0)
 
 
@@ -86,25 +88,30 @@ def _run(
     begin_ms = int(world.now)
     arrivals, happenings = _Next(iter(workload), lambda work: begin_ms + work.submit_ms), _Next(iter(acts), lambda act: act.at_ms)
     due = {one: begin_ms - begin_ms % one.period_ms + one.period_ms for one in rounds}
+    round_ms = min(due.values(), default=NEVER)
     while True:
-        instants = [at for at in (arrivals.at_ms, happenings.at_ms, world.next_instant()) if at is not None]
-        if not instants:
+        next_ms = world.next_instant()
+        at_ms = min(arrivals.at_ms, happenings.at_ms, NEVER if next_ms is None else next_ms)
+        if at_ms == NEVER:
             break
-        now = max(world.now, min(instants))
-        now = min([now, *(at_ms for one, at_ms in due.items() if one.applies(world))])
+        now = max(world.now, at_ms)
+        if round_ms < now:
+            now = min([now, *(due_ms for one, due_ms in due.items() if due_ms < now and one.applies(world))])
         if until_ms is not None and now > until_ms:
             break
         world.advance_to(now)
-        while happenings.at_ms is not None and happenings.at_ms <= now:
+        while happenings.at_ms <= now:
             happenings.take().act(world)
-        _submit(world, list(arrivals.take_until(now)), refuse)
+        _submit(world, arrivals.take_until(now), refuse)
         world.rest()
-        for one, at_ms in due.items():
-            if at_ms <= now:
-                if one.applies(world):
-                    one.run(world.application)
-                    world.rest()
-                due[one] = now - now % one.period_ms + one.period_ms
+        if round_ms <= now:
+            for one, due_ms in due.items():
+                if due_ms <= now:
+                    if one.applies(world):
+                        one.run(world.application)
+                        world.rest()
+                    due[one] = now - now % one.period_ms + one.period_ms
+            round_ms = min(due.values())
         after_instant(world)
     for one in rounds:
         if one.applies(world):
@@ -119,19 +126,21 @@ class _Next:
     def __init__(self, items: Iterator[Any], at: Callable[[Any], int]) -> None:
         self._items, self._at = items, at
         self._item: Any = None
-        self.at_ms: int | None = None
+        self.at_ms = NEVER
         self.take()
 
     def take(self) -> Any:
         """Return the item and look at the one behind it."""
         taken, self._item = self._item, next(self._items, None)
-        self.at_ms = self._at(self._item) if self._item is not None else None
+        self.at_ms = self._at(self._item) if self._item is not None else NEVER
         return taken
 
-    def take_until(self, now: int) -> Iterator[Any]:
-        """Yield the items up to an instant."""
-        while self.at_ms is not None and self.at_ms <= now:
-            yield self.take()
+    def take_until(self, now: int) -> list[Any]:
+        """Return the items up to an instant."""
+        taken = []
+        while self.at_ms <= now:
+            taken.append(self.take())
+        return taken
 
 
 def _submit(world: World, works: Sequence[Work], refuse: Callable[[Work, Refusal], object]) -> None:

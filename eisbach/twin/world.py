@@ -21,7 +21,7 @@ from eisbach.core.vocabulary.invariant import require
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import Instant
 from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.engines.simulated.courses import CourseEngine
+from eisbach.engines.simulated.courses import CourseEngine, SavingEngine
 from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.engines.simulated.script import Course
 from eisbach.ports.clock import Clock
@@ -74,11 +74,13 @@ class World:
         self.sites, self.prices = tuple(sites), tuple(prices)
         self.courses: dict[str, Course] = {}
         self.clock = VirtualClock(start_ms)
-        self.engine = (
-            CourseEngine(self.clock, self.courses, start_ms=starting_ms, checkpoint_every_ms=checkpoint_ms)
-            if engine is None
-            else engine(self.clock)
-        )
+        self.engine: SimulatedEngine
+        if engine is not None:
+            self.engine = engine(self.clock)
+        elif checkpoint_ms is not None:
+            self.engine = SavingEngine(self.clock, self.courses, checkpoint_every_ms=checkpoint_ms, start_ms=starting_ms)
+        else:
+            self.engine = CourseEngine(self.clock, self.courses, start_ms=starting_ms)
         self.store: Store = store if store is not None else TotalsStore()
         self._signer: Signer = signer if signer is not None else Unsigned(ORIGIN)
         self._seed = seed

@@ -24,13 +24,12 @@ def test_accounts_sum_to_zero_and_no_budget_is_overspent(moves):
     ledger = Ledger()
     for make, project, amount in moves:
         moved = make(project, PERIOD, amount)
+        debit, credit, _, _ = moved
         before = dict(ledger.balances)
-        is_allowed = amount > 0 and (
-            account.may_be_negative(moved.debit) or ledger.balance(moved.debit) >= amount
-        )
+        is_allowed = amount > 0 and (account.may_be_negative(debit) or ledger.balance(debit) >= amount)
         if is_allowed:
             ledger.post([moved])
-            assert ledger.balance(moved.credit) == before.get(moved.credit, 0) + amount
+            assert ledger.balance(credit) == before.get(credit, 0) + amount
         else:
             with pytest.raises(BrokenInvariant):
                 ledger.post([moved])

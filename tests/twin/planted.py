@@ -53,10 +53,10 @@ def double_post(patch):
     def post(self, transfers):
         moves = list(transfers)
         real(self, moves)
-        for one in moves:
-            if one.kind is TransferKind.VOID:
-                self.balances[one.debit] -= one.amount
-                self.balances[one.credit] += one.amount
+        for debit, credit, amount, kind in moves:
+            if kind == TransferKind.VOID.value:
+                self.balances[debit] -= amount
+                self.balances[credit] += amount
 
     patch.setattr(Ledger, "post", post)
 

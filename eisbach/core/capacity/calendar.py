@@ -6,14 +6,14 @@ deadline. The calendar dates the fleet: a node takes work only when that ends by
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator
-from enum import Enum
 from typing import NamedTuple
 
 from eisbach.core.capacity.fleet import Fleet
+from eisbach.core.vocabulary.closed_enum import ClosedEnum
 from eisbach.core.vocabulary.invariant import require
 
 
-class EntryKind(Enum):
+class EntryKind(ClosedEnum):
     """What speaks for a node."""
 
     BOOKING = "booking"

@@ -1,12 +1,11 @@
 """The states of a job, the one table of transitions, and how attempts end."""
 
-from enum import Enum
-
+from eisbach.core.vocabulary.closed_enum import ClosedEnum
 from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.reasons import Reason
 
 
-class JobState(Enum):
+class JobState(ClosedEnum):
     """Where a job is in its life."""
 
     WAITING = "waiting"
@@ -16,7 +15,7 @@ class JobState(Enum):
     ENDED = "ended"
 
 
-class Outcome(Enum):
+class Outcome(ClosedEnum):
     """How a job or an attempt ended."""
 
     SUCCEEDED = "succeeded"
@@ -30,7 +29,7 @@ class Outcome(Enum):
     REFUSED_LATE = "refused_late"
 
 
-class Fault(Enum):
+class Fault(ClosedEnum):
     """Whose fault it was that an attempt ended; ours are retried at our cost."""
 
     NONE = "none"
@@ -45,7 +44,7 @@ class Fault(Enum):
         return self in (Fault.OPERATOR, Fault.HARDWARE, Fault.PREEMPTION)
 
 
-class StopCause(Enum):
+class StopCause(ClosedEnum):
     """Why a running attempt is asked to stop."""
 
     CANCEL = "cancel"

@@ -1,17 +1,17 @@
 """What a tenant asks for: the frozen specification of a job."""
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import NamedTuple
 
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.within import Within
+from eisbach.core.vocabulary.closed_enum import ClosedEnum
 
 WHOLE = 1000
 """Thousandths of a GPU that are all of it."""
 
 
-class CapacityClass(Enum):
+class CapacityClass(ClosedEnum):
     """How a job comes to its capacity."""
 
     RESERVED = "reserved"

@@ -1,10 +1,11 @@
 """How near to one another the nodes of a gang shall be."""
 
 from dataclasses import dataclass
-from enum import Enum
+
+from eisbach.core.vocabulary.closed_enum import ClosedEnum
 
 
-class Level(Enum):
+class Level(ClosedEnum):
     """A level of the topology, from the tightest to the widest that a gang may ask for."""
 
     NVLINK = "nvlink"

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import NamedTuple
 
 from eisbach.core.ledger import account
+
+Transfer = tuple[str, str, int, str]
+"""`amount` micro-euro (above zero) leave `debit` and reach `credit`: debit, credit, amount, the kind's word. A plain tuple,
+as it stands in an event: several are made for each job."""
 
 
 class TransferKind(Enum):
@@ -18,55 +21,50 @@ class TransferKind(Enum):
     VOID = "void"
 
 
-class Transfer(NamedTuple):
-    """`amount` micro-euro (above zero) leave `debit` and reach `credit`."""
-
-    debit: str
-    credit: str
-    amount: int
-    kind: TransferKind
+_GRANT, _WITHDRAW, _RESERVE = TransferKind.GRANT.value, TransferKind.WITHDRAW.value, TransferKind.RESERVE.value
+_SETTLE, _CREDIT, _VOID = TransferKind.SETTLE.value, TransferKind.CREDIT.value, TransferKind.VOID.value
 
 
 def grant(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that opens or raises a month's budget."""
-    return Transfer(account.ISSUANCE, account.available(project, period), amount, TransferKind.GRANT)
+    return (account.ISSUANCE, account.available(project, period), amount, _GRANT)
 
 
 def withdraw(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that lowers a month's budget."""
-    return Transfer(account.available(project, period), account.ISSUANCE, amount, TransferKind.WITHDRAW)
+    return (account.available(project, period), account.ISSUANCE, amount, _WITHDRAW)
 
 
 def reserve(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that sets a job's cap aside."""
-    return Transfer(account.available(project, period), account.reserved(project, period), amount, TransferKind.RESERVE)
+    return (account.available(project, period), account.reserved(project, period), amount, _RESERVE)
 
 
 def settle(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that charges held time against the reservation."""
-    return Transfer(account.reserved(project, period), account.charged(project, period), amount, TransferKind.SETTLE)
+    return (account.reserved(project, period), account.charged(project, period), amount, _SETTLE)
 
 
 def credit(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that takes a charge back into the reservation (an attempt that failed through our fault)."""
-    return Transfer(account.charged(project, period), account.reserved(project, period), amount, TransferKind.CREDIT)
+    return (account.charged(project, period), account.reserved(project, period), amount, _CREDIT)
 
 
 def void(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that gives the rest of a reservation back."""
-    return Transfer(account.reserved(project, period), account.available(project, period), amount, TransferKind.VOID)
+    return (account.reserved(project, period), account.available(project, period), amount, _VOID)
 
 
 RESERVED_BY = {
-    TransferKind.RESERVE.value: 1,
-    TransferKind.CREDIT.value: 1,
-    TransferKind.SETTLE.value: -1,
-    TransferKind.VOID.value: -1,
+    _RESERVE: 1,
+    _CREDIT: 1,
+    _SETTLE: -1,
+    _VOID: -1,
 }
 """kind of a transfer -> whether it adds to what a job has reserved, or takes from it"""
 
 
-def reserved_by(transfers: Iterable[tuple[str, str, int, str]]) -> int:
+def reserved_by(transfers: Iterable[Transfer]) -> int:
     """Return by how much transfers (debit, credit, amount, kind) change what a job has reserved."""
     change = 0
     for _, _, amount, kind in transfers:

@@ -14,16 +14,12 @@ from eisbach.ports.engine import Ending
 class CourseEngine(SimulatedEngine):
     """Runs attempts by the courses of their jobs. `courses` maps a job's id to its course, and may grow meanwhile.
 
-    With `checkpoint_every_ms` a job saves so often while it runs, and once more when it is asked to stop; saving takes no time.
-    What ends before its course is over leaves there what remains from the last time on, and the next attempt goes on with that.
+    Nothing is ever saved: each attempt begins from the beginning.
     """
 
-    def __init__(
-        self, clock: Clock, courses: MutableMapping[str, Course], *, start_ms: int = 0, checkpoint_every_ms: int | None = None
-    ) -> None:
-        """`checkpoint_every_ms` None: nothing is ever saved, and each attempt begins from the beginning."""
+    def __init__(self, clock: Clock, courses: MutableMapping[str, Course], *, start_ms: int = 0) -> None:
         super().__init__(clock, start_ms=start_ms)
-        self._courses, self._every_ms = courses, checkpoint_every_ms
+        self._courses = courses
 
     def begin(self, attempt_id: str, job_id: str, tasks: int, limit_ms: int, epoch: int) -> None:
         """Begin an attempt (ports/engine.KnowsItsWork)."""
@@ -70,11 +66,26 @@ class CourseEngine(SimulatedEngine):
             if one.ended_ms is None and one.running_ms <= now
         }
 
+    def forget(self, attempt_id: str) -> None:
+        """The outcome is stored and nobody asks for an attempt's lines in a world without any: it is gone."""
+        self._attempts.pop(attempt_id, None)
+
+
+class SavingEngine(CourseEngine):
+    """Jobs save each `checkpoint_every_ms` while they run, and once more when they are asked to stop; saving takes no time.
+
+    What ends before its course is over leaves there what remains from the last time on, and the next attempt goes on with that.
+    """
+
+    def __init__(
+        self, clock: Clock, courses: MutableMapping[str, Course], *, checkpoint_every_ms: int, start_ms: int = 0
+    ) -> None:
+        super().__init__(clock, courses, start_ms=start_ms)
+        self._every_ms = checkpoint_every_ms
+
     def saved_at(self, running: Mapping[str, str]) -> dict[str, int]:
         """Return when running attempts last saved (ports/engine.CanCheckpoint)."""
         every_ms, now = self._every_ms, self._clock.now()
-        if every_ms is None:
-            return {}
         attempts, found = self._attempts, {}
         for name in running:
             attempt = attempts.get(name)
@@ -85,11 +96,7 @@ class CourseEngine(SimulatedEngine):
     def _end_now(self, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
         ran_ms = self._clock.now() - attempt.running_ms
         course = self._courses.get(attempt.job)
-        if self._every_ms is not None and ran_ms > 0 and course is not None and attempt.ended_ms is None:
+        if ran_ms > 0 and course is not None and attempt.ended_ms is None:
             saved_ms = ran_ms if ending is Ending.STOPPED else ran_ms - ran_ms % self._every_ms
             self._courses[attempt.job] = replace(course, run_ms=max(0, course.run_ms - saved_ms))
         super()._end_now(attempt_id, attempt, ending, exit_code)
-
-    def forget(self, attempt_id: str) -> None:
-        """The outcome is stored and nobody asks for an attempt's lines in a world without any: it is gone."""
-        self._attempts.pop(attempt_id, None)

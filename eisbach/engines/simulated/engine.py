@@ -2,8 +2,9 @@
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from threading import RLock
+
+from msgspec.structs import replace
 
 from eisbach.engines.simulated.journal import Journal, NoJournal, SimulatedAttempt
 from eisbach.engines.simulated.script import Course, course_of
@@ -225,22 +226,22 @@ class SimulatedEngine:
             callback(seen)
 
     def _observation(self, name: str) -> Observation:
-        attempt, now = self._attempts[name], self._clock.now()
-        runs = bool(attempt.ranks) and attempt.running_ms <= now
-        if attempt.ended_ms is None:
-            held = max(0, now - attempt.running_ms) if runs else 0
-            return Observation(
-                attempt_id=name, running_since_ms=attempt.running_ms if runs else None, held_ms=held
-            )
-        has_run = bool(attempt.ranks) and attempt.ended_ms >= attempt.running_ms
+        attempt = self._attempts[name]
+        running_ms, ended_ms, gone = attempt.running_ms, attempt.ended_ms, attempt.gone
+        if ended_ms is None:
+            now = self._clock.now()
+            if not attempt.ranks or running_ms > now:
+                return Observation(attempt_id=name, running_since_ms=None, held_ms=0)
+            return Observation(attempt_id=name, running_since_ms=running_ms, held_ms=now - running_ms)
+        has_run = bool(attempt.ranks) and ended_ms >= running_ms
         return Observation(
             attempt_id=name,
-            running_since_ms=attempt.running_ms if has_run else None,
-            held_ms=attempt.ended_ms - attempt.running_ms if has_run else 0,
+            running_since_ms=running_ms if has_run else None,
+            held_ms=ended_ms - running_ms if has_run else 0,
             ending=attempt.ending,
-            ended_at_ms=attempt.ended_ms,
-            exit_code=attempt.exit_code if not attempt.gone else None,
-            rank=0 if attempt.exit_code and not attempt.gone else None,
-            node=attempt.gone,
+            ended_at_ms=ended_ms,
+            exit_code=attempt.exit_code if not gone else None,
+            rank=0 if attempt.exit_code and not gone else None,
+            node=gone,
             detail="simulated",
         )

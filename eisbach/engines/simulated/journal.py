@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -14,8 +13,7 @@ from eisbach.ports.engine import Ending
 SUFFIX = ".json"
 
 
-@dataclass(slots=True, kw_only=True)
-class SimulatedAttempt:
+class SimulatedAttempt(msgspec.Struct, kw_only=True):
     """An attempt and how it will go on, in UTC milliseconds.
 
     `job` is empty and `ranks` are none for one that was stopped before it was started. `is_forgotten` keeps the id of
