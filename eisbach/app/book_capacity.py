@@ -20,6 +20,7 @@ from eisbach.core.booking.quote import Option
 from eisbach.core.booking.settle import Stretch, by_month, due_by
 from eisbach.core.booking.timetable import LEVELS, Ask
 from eisbach.core.capacity.calendar import Calendar, EntryKind
+from eisbach.core.power.draw import power_text
 from eisbach.core.vocabulary.interval import date_text
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -116,6 +117,10 @@ def conflict(state: FactoryState, chosen: Option, names: Collection[str], now: i
             return f"the node {node} is in use beyond the start of the window"
         if _is_taken(calendar, node, chosen, names):
             return f"the node {node} was taken"
+    lacking = outlook.power_lacks(state, chosen.nodes, chosen.from_ms, chosen.until_ms, names)
+    if lacking is not None:
+        needed, left = (power_text(mw) for mw in lacking)
+        return f"the cap on the power of {chosen.site} leaves {left} beside what is booked then, and {needed} are needed"
     return ""
 
 

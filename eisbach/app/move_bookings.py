@@ -183,5 +183,7 @@ def _longer(state: FactoryState, booking: Booking, nodes: tuple[str, ...], now: 
         return None
     if not state.scheduler.calendar.is_free(nodes, booking.until_ms, until_ms):
         return None
+    if outlook.power_lacks(state, nodes, booking.until_ms, until_ms, ()) is not None:
+        return None
     return stretches if booking_money.is_carried(state, booking, stretches, now) else None
 

@@ -1,6 +1,6 @@
 """When which nodes are free, and what their hours cost and emit: kept between quotes, and only as new as it has to be."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eisbach.app.bad_nodes import is_bad
@@ -10,9 +10,11 @@ from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_shares import FULL_PRICE
 from eisbach.core.billing.tariff import Tariff
+from eisbach.core.booking.powered import PowerLeft
 from eisbach.core.booking.quote import PERMILLE, Offer
 from eisbach.core.booking.rates import Rates, flat
-from eisbach.core.booking.timetable import Stand, Timetable
+from eisbach.core.booking.timetable import FOREVER, Stand, Timetable
+from eisbach.core.capacity.calendar import EntryKind
 from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
@@ -72,7 +74,8 @@ def offer(
         price=_price(outlook, stand.site, facts),
         draw_mw=rating_of_node(node).busy_mw * pue_permille(state, facts, now) // 1000,
         carbon=_carbon(outlook, stand.site, facts),
-        nodes_max=_powered(state, stand.site, node),
+        power=power_left(state, stand.site),
+        node_mw=_above_rest(node),
     )
 
 
@@ -132,11 +135,37 @@ def _rates(known: dict[str, tuple[Series, Rates]], site: str, series: Series) ->
     return found[1]
 
 
-def _powered(state: FactoryState, site: str, node: Node) -> int | None:
-    """Return how many of a site's nodes may work at their rating at once under its cap; None where it has none."""
-    cap = state.scheduler.power_caps.get(site)
-    if cap is None:
+def power_left(state: FactoryState, site: str, but_for: Collection[str] = ()) -> PowerLeft | None:
+    """Return what the caps on a site's power leave beside bookings and held options but some; None where there is no cap.
+
+    A cap counts until its end where it has one, and for all time to come where nobody knows that.
+    """
+    caps = state.energy.caps.get(site)
+    if not caps:
         return None
-    idle = sum(rating_of_node(one).idle_mw for one in nodes_of(state, site))
+    rest = state.scheduler.power.rest_mw(site)
+    fleet = state.scheduler.fleet.nodes
+    booked = [
+        (entry.from_ms // MINUTE_MS, -(-entry.until_ms // MINUTE_MS), _above_rest(fleet[entry.nodes[0]]) * len(entry.nodes))
+        for entry in state.scheduler.calendar
+        if entry.kind is EntryKind.BOOKING and entry.id not in but_for and fleet[entry.nodes[0]].site == site
+    ]
+    rooms = [(-(-cap.until_ms // MINUTE_MS) if cap.until_ms else FOREVER, cap.racks_mw - rest) for cap in caps.values()]
+    return PowerLeft(rooms, booked)
+
+
+def power_lacks(
+    state: FactoryState, nodes: Sequence[str], from_ms: int, until_ms: int, but_for: Collection[str]
+) -> tuple[int, int] | None:
+    """Return how many milliwatt equal nodes need together and the least that caps leave them in a window; None where that is enough."""
+    node = state.scheduler.fleet.nodes[nodes[0]]
+    power = power_left(state, node.site, but_for)
+    if power is None:
+        return None
+    needed, left = _above_rest(node) * len(nodes), power.least(from_ms // MINUTE_MS, -(-until_ms // MINUTE_MS))
+    return (needed, max(0, left)) if left < needed else None
+
+
+def _above_rest(node: Node) -> int:
     rating = rating_of_node(node)
-    return max(0, (cap - idle) // max(1, rating.rated_mw - rating.idle_mw))
+    return rating.rated_mw - rating.idle_mw

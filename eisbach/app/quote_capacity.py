@@ -1,7 +1,7 @@
 """A quote: up to five options for nodes of a flavour, with prices that hold until it expires. It holds no nodes."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from eisbach.app import outlook
@@ -16,6 +16,8 @@ from eisbach.core.booking.quote import Offer, Option, options
 from eisbach.core.booking.timetable import LEVELS, Ask
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.capacity.resolve import flavours_of
+from eisbach.core.power.draw import power_text
+from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -99,8 +101,9 @@ def search(
             Reason.NO_PRICE, f"No site where this project may be has {flavour} at a price", "Look at `eisbach offers`", "flavour"
         )
     closed = frozenset().union(*(outlook.closed_nodes(state, offer.stand) for offer in offers))
-    found = options(offers, ask, outlook.ready_minutes(state, now, SPOT_NOTICE_MS), closed)
-    return found or _too_tight(ask, flavour, offers) or _no_window(ask, flavour)
+    ready = outlook.ready_minutes(state, now, SPOT_NOTICE_MS)
+    found = options(offers, ask, ready, closed)
+    return found or _too_tight(ask, flavour, offers) or _no_power(ask, flavour, offers, ready, closed) or _no_window(ask, flavour)
 
 
 def _too_tight(ask: Ask, flavour: str, offers: list[Offer]) -> Refusal | None:
@@ -119,9 +122,37 @@ def _too_tight(ask: Ask, flavour: str, offers: list[Offer]) -> Refusal | None:
     )
 
 
+def _no_power(
+    ask: Ask, flavour: str, offers: list[Offer], ready: Mapping[str, int], closed: Collection[str]
+) -> Refusal | None:
+    """Return the refusal where nodes would be free in time, and nothing but the caps on the power of their sites stands in the way."""
+    free = options([replace(offer, power=None) for offer in offers if offer.power is not None], ask, ready, closed)
+    if not free:
+        return None
+    site = free[0].site
+    offer = next(one for one in offers if one.stand.site == site and one.power is not None)
+    assert offer.power is not None
+    start = free[0].from_ms // MINUTE_MS
+    needed, left = ask.nodes * offer.node_mw, max(0, offer.power.least(start, start + ask.length))
+    days = _days(ask)
+    return Refusal(
+        Reason.NO_WINDOW,
+        f"{ask.nodes} nodes of {flavour} need {power_text(needed)} above rest, and within the {days} days that were searched the cap on the power "
+        f"of {site} does not leave that beside what is booked: {power_text(left)} are left from {minute_text(free[0].from_ms)}, when the nodes are free",
+        "Ask for a later --until or fewer nodes; the operator may lift a cap of his (`eisbach site cap`)",
+        "nodes",
+        {"nodes": ask.nodes, "flavour": flavour, "site": site, "needed_mw": needed, "left_mw": left, "from_ms": free[0].from_ms},
+    )
+
+
+def _days(ask: Ask) -> int:
+    """Return the days that were searched, at least one."""
+    return max(1, (ask.last + ask.length - ask.first) // 1440)
+
+
 def _no_window(ask: Ask, flavour: str) -> Refusal:
     place = f" in one {ask.within}" if ask.within else ""
-    days = max(1, (ask.last + ask.length - ask.first) // 1440)
+    days = _days(ask)
     return Refusal(
         Reason.NO_WINDOW,
         f"{ask.nodes} nodes of {flavour}{place} are not free together for {ask.length} minutes within the {days} days that were "

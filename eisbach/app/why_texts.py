@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from eisbach.core.jobs.request import WHOLE, NodeShape
+from eisbach.core.power.draw import power_text
 from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.ports.translator import N_
@@ -130,7 +131,7 @@ def _plain(name: str, value: object) -> str:
     if isinstance(value, int) and name.endswith("_at"):
         return minute_text(value)
     if isinstance(value, int) and name.endswith("_mw"):
-        return f"{value / 1_000_000:,.2f} kW" if value >= 1_000_000 else f"{value / 1000:.2f} W"
+        return power_text(value)
     if isinstance(value, int) and name.endswith("_gpu_milli"):
         return f"{value / 1000:,g} GPUs"
     if isinstance(value, int) and name.endswith("_ppm"):

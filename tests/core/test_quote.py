@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eisbach.core.booking.powered import NO_CAP, PowerLeft
 from eisbach.core.booking.quote import Mark, Offer, options
 from eisbach.core.booking.rates import Rates, flat
 from eisbach.core.booking.settle import (
@@ -19,7 +20,7 @@ from eisbach.core.booking.settle import (
     settle_at,
     without_nodes,
 )
-from eisbach.core.booking.timetable import Ask, Timetable, choose, free_at, windows
+from eisbach.core.booking.timetable import FOREVER, Ask, Timetable, choose, free_at, windows
 from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node
@@ -147,8 +148,41 @@ def test_options_of_two_sites_are_compared_by_price():
 
 
 def test_a_power_cap_leaves_no_larger_gang():
-    offer = Offer(stand=a_stand([]), price_hour=1, price=flat(1000), draw_mw=1, nodes_max=2)
+    power = PowerLeft([(FOREVER, 299)], [])
+    offer = Offer(stand=a_stand([]), price_hour=1, price=flat(1000), draw_mw=1, power=power, node_mw=100)
     assert options([offer], Ask(nodes=3, length=1, first=BASE, last=BASE), {}, ()) == ()
+    assert len(options([offer], Ask(nodes=2, length=1, first=BASE, last=BASE), {}, ())) == 1
+
+
+draws = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(1, 30), st.integers(1, 50)).map(lambda one: (one[0], one[0] + one[1], one[2])),
+    max_size=6,
+)
+caps = st.lists(st.tuples(st.one_of(st.just(FOREVER), st.integers(1, 80)), st.integers(-10, 120)), max_size=2)
+begins = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=3)
+
+
+@settings(max_examples=300, deadline=None)
+@given(draws=draws, caps=caps, begins=begins, length=st.integers(1, 20), needed=st.integers(0, 60))
+def test_bookings_under_a_cap_are_summed_up(draws, caps, begins, length, needed):
+    """Against every minute of every start, looked at one by one."""
+    power = PowerLeft(caps, draws)
+    starts, end = [], -1
+    for first, more in sorted(begins):
+        if first > end:
+            end = first + more
+            starts.append((first, end))
+
+    def left(minute):
+        drawn = sum(draw for start, until, draw in draws if start <= minute < until)
+        return min((room for until, room in caps if minute < until), default=NO_CAP) - drawn
+
+    possible = [at for first, last in starts for at in range(first, last + 1)]
+    expected = [at for at in possible if all(left(one) >= needed for one in range(at, at + length))]
+    found = power.within(starts, length, needed)
+    assert [at for first, last in found for at in range(first, last + 1)] == expected
+    for at in possible:
+        assert power.least(at, at + length) == min(left(one) for one in range(at, at + length))
 
 
 stretch_lists = st.lists(st.tuples(st.integers(1, 40 * 24), st.integers(0, 10**12)), min_size=1, max_size=3).map(

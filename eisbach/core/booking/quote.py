@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from eisbach.core.booking.powered import PowerLeft
 from eisbach.core.booking.rates import Rates
 from eisbach.core.booking.timetable import NEAR, Ask, Stand, Window, choose, free_at, windows
 from eisbach.core.vocabulary.quantities import MINUTE_MS
@@ -32,7 +33,7 @@ class Offer:
 
     `price_hour` is micro-euro for an hour of one node, of which `price` gives thousandths by the hour; `draw_mw` what one node draws at its
     rating with the site's share of cooling and losses, `carbon` grams of CO2 equivalent a kWh by the hour (None: nobody
-    says). `nodes_max` is how many nodes power lets anybody book at once (None: all).
+    says). `power` is what caps leave beside what is booked (None: there is no cap), of which each node needs `node_mw`.
     """
 
     stand: Stand
@@ -40,7 +41,8 @@ class Offer:
     price: Rates
     draw_mw: int
     carbon: Rates | None = None
-    nodes_max: int | None = None
+    power: PowerLeft | None = None
+    node_mw: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +84,6 @@ def options(
     cleanest: list[_Start] = []
     others: list[_Start] = []
     for nth, offer in enumerate(offers):
-        if offer.nodes_max is not None and offer.nodes_max < ask.nodes:
-            continue
         found = _windows(offer, ask, ready, closed)
         if not found:
             continue
@@ -119,7 +119,7 @@ def _windows(offer: Offer, ask: Ask, ready: Mapping[str, int], closed: Collectio
     The bound is the lowest price, and carbon, that any of them would have if all nodes were free.
     """
     near = replace(ask, last=min(ask.last, ask.first + NEAR))
-    found = windows(offer.stand, near, ready, closed)
+    found = _powered(offer, near, windows(offer.stand, near, ready, closed))
     if near.last == ask.last:
         return found
     rest = [(near.last + 1, ask.last)]
@@ -127,8 +127,13 @@ def _windows(offer: Offer, ask: Ask, ready: Mapping[str, int], closed: Collectio
         best = rates.lowest(found, ask.length) if rates is not None else None
         bound = rates.lowest(rest, ask.length) if rates is not None else None
         if not found or (best is not None and bound is not None and bound[0] < best[0]):
-            return windows(offer.stand, ask, ready, closed)
+            return _powered(offer, ask, windows(offer.stand, ask, ready, closed))
     return found
+
+
+def _powered(offer: Offer, ask: Ask, found: list[Window]) -> list[Window]:
+    """Return of the possible starts those for which the site's caps leave enough."""
+    return found if offer.power is None else offer.power.within(found, ask.length, ask.nodes * offer.node_mw)
 
 
 def _later(found: Sequence[Window]) -> Iterable[int]:

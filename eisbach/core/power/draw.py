@@ -59,6 +59,11 @@ class Rating:
     host_idle_mw: int
 
 
+def power_text(mw: int) -> str:
+    """Return milliwatt as people read them: kilowatt, or watt below one."""
+    return f"{mw / 1_000_000:,.2f} kW" if mw >= 1_000_000 else f"{mw / 1000:.2f} W"
+
+
 @lru_cache(maxsize=1024)
 def rating_of(flavour: str, cpu_milli: int, gpus: int) -> Rating:
     """Return the modelled rating of a node of this flavour with so many thousandths of a core and so many GPUs."""
