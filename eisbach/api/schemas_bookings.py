@@ -97,6 +97,7 @@ class Booking(Told):
     charged_micro_eur: MicroEuro
     credited_micro_eur: MicroEuro = Field(description="The owner's share of what spot paid for his idle time.")
     fee_micro_eur: MicroEuro
+    relieved_micro_eur: MicroEuro = Field(description="By how much the price fell for time in which a cap on the site's power did not carry it.")
 
 
 class BookingWithTerms(Booking):

@@ -7,7 +7,7 @@ of the quote was held is let go. Where others were faster, the answer is a refus
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
-from eisbach.app import booking_money, money, outlook, quote_capacity
+from eisbach.app import booking_money, money, outlook, quote_capacity, relieve_bookings
 from eisbach.app.bad_nodes import is_bad
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import BookingExtended, BookingMade, HoldReleased
@@ -196,6 +196,9 @@ def _extend(
             f"Ask again with `eisbach booking extend {booking.booking}`",
             "option",
         )
+    relief = relieve_bookings.before_change(state, booking, context.now)
+    if relief is not None:
+        return Decision(events=(relief,), again=True)
     stretches = (*booking.stretches, _stretch(chosen))
     wanted = by_month([_stretch(chosen)], chosen.from_ms, chosen.until_ms)
     refusal = booking_money.lacking(state, quote.project, wanted)

@@ -77,6 +77,17 @@ def changed(state: FactoryState, booking: Booking, stretches: Sequence[Stretch],
     return settled(booking, now) + reservations(state, booking.project, _change(booking, stretches, now))
 
 
+def settled_by(state: FactoryState, booking: Booking, stretches: Sequence[Stretch], now: int) -> list[Transfer]:
+    """Return the transfers that charge what is due by other stretches up to `now`, and give back what is reserved beyond them."""
+    due = by_month(stretches, booking.settled_ms, now)
+    if stretches is booking.stretches:
+        return [transfer.settle(booking.project, period, amount) for period, amount in sorted(due.items())]
+    wanted = by_month(stretches, now, stretches[-1].until_ms)
+    back = {period: due.get(period, 0) + wanted.get(period, 0) - kept for period, kept in booking.reserved.items()}
+    paid = [transfer.settle(booking.project, period, amount) for period, amount in sorted(due.items())]
+    return paid + reservations(state, booking.project, back)
+
+
 def is_carried(state: FactoryState, booking: Booking, stretches: Sequence[Stretch], now: int) -> bool:
     """Return whether the budgets of the months in which other stretches need more carry that."""
     more = {period: amount for period, amount in _change(booking, stretches, now).items() if amount > 0}

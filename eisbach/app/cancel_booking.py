@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from eisbach.app import booking_money, money
+from eisbach.app import booking_money, money, relieve_bookings
 from eisbach.app.book_capacity import booking_of
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import BookingEnded
@@ -25,6 +25,9 @@ def command(actor: Actor, *, booking: str) -> Command:
         opened = money.open_period(state, known.project, context.now)
         if opened is not None:
             return Decision(events=(opened,), again=True)
+        relief = relieve_bookings.before_change(state, known, context.now)
+        if relief is not None:
+            return Decision(events=(relief,), again=True)
         ending = cost_of_cancelling(known, context.now)
         reply = {"booking": booking, "state": "ended", "cause": CANCELLED, "charged": ending.due, "fee": ending.fee}
         events = (ended(state, known, CANCELLED, ending, actor.token), *ends_with(state, booking, actor.token))

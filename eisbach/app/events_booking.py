@@ -120,7 +120,11 @@ class BookingReduced(Body, frozen=True):
 
 
 class BookingSettled(Body, frozen=True):
-    """A booking was charged up to `settled_ms`; `credited` is the owner's share of what spot paid so far. Both are totals."""
+    """A booking was charged up to `settled_ms`; `credited` is the owner's share of what spot paid so far. Both are totals.
+
+    From now on the site's power does not carry `short_permille` thousandths of what is booked there. `relieved` is by how much its
+    price fell for that in all, and `stretches`, where there are any, are all of them with that taken off.
+    """
 
     booking: str
     project: str
@@ -128,6 +132,9 @@ class BookingSettled(Body, frozen=True):
     charged: int
     credited: int
     transfers: tuple[TransferTuple, ...] = ()
+    stretches: tuple[StretchTuple, ...] = ()
+    short_permille: int = 0
+    relieved: int = 0
 
 
 class BookingEnded(Body, frozen=True):

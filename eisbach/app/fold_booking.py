@@ -129,7 +129,9 @@ def _reduced(state: FactoryState, seq: int, at_ms: int, body: e.BookingReduced) 
 def _settled(state: FactoryState, seq: int, at_ms: int, body: e.BookingSettled) -> None:
     booking = state.booking.bookings[body.booking]
     _settle(booking, body)
-    booking.credited = body.credited
+    booking.credited, booking.short_permille, booking.relieved = body.credited, body.short_permille, body.relieved
+    if body.stretches:
+        booking.stretches = _stretches(body.stretches)
 
 
 def _ended(state: FactoryState, seq: int, at_ms: int, body: e.BookingEnded) -> None:

@@ -62,6 +62,7 @@ def _capped(state: FactoryState, seq: int, at_ms: int, body: PowerCapped) -> Non
     if not caps:
         del state.energy.caps[body.site]
     state.scheduler.power_caps = state.energy.lowest_caps()
+    state.scheduler.agenda.are_bookings_shaken = True
 
 
 CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {

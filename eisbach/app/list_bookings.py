@@ -10,7 +10,7 @@ from eisbach.ports.store import Row
 
 COPIED = (
     "booking", "project", "option", "state", "cause", "site", "simulated", "flavour", "level", "domain", "from_ms", "until_ms",
-    "price", "charged", "credited", "fee", "settled_ms", "tariff", "energy_wh", "carbon_g", "on_fault", "given_until_ms",
+    "price", "charged", "credited", "fee", "settled_ms", "tariff", "energy_wh", "carbon_g", "on_fault", "given_until_ms", "relieved",
     "made_by", "made_ms", "ended_ms",
 )  # fmt: skip
 

@@ -7,7 +7,7 @@ booking's window. Work of the owner that still runs on a node keeps it until it 
 
 from typing import TYPE_CHECKING
 
-from eisbach.app import booking_money, money, outlook
+from eisbach.app import booking_money, money, outlook, relieve_bookings
 from eisbach.app.bad_nodes import is_bad
 from eisbach.app.cancel_booking import LOST, ended
 from eisbach.app.commands import SYSTEM, Context, Decision
@@ -49,7 +49,7 @@ def due_moves(state: FactoryState, context: Context) -> list[Body]:
     agenda = state.scheduler.agenda
     if not agenda.are_bookings_shaken:
         return []
-    events = _events(state, context.now)
+    events = _events(state, context.now) or relieve_bookings.changes(state, context.now)
     if not events:
         agenda.are_bookings_shaken = False
         suspects = _suspects(state)
@@ -138,6 +138,9 @@ def _step(state: FactoryState, booking: Booking, bad: frozenset[str], taken: set
             booking.level,
             is_begun=is_begun,
         )
+    relief = relieve_bookings.before_change(state, booking, now) if len(nodes) < len(booking.nodes) else None
+    if relief is not None:
+        return relief
     if len(nodes) == len(booking.nodes):
         return BookingMoved(booking=booking.booking, project=booking.project, nodes=nodes, cause=CAUSE)
     if not is_begun or not taken.isdisjoint(nodes):

@@ -166,6 +166,11 @@ def power_lacks(
     return (needed, max(0, left)) if left < needed else None
 
 
+def booked_mw(state: FactoryState, nodes: Sequence[str]) -> int:
+    """Return what equal nodes may draw above rest together."""
+    return _above_rest(state.scheduler.fleet.nodes[nodes[0]]) * len(nodes)
+
+
 def _above_rest(node: Node) -> int:
     rating = rating_of_node(node)
     return rating.rated_mw - rating.idle_mw

@@ -41,6 +41,7 @@ def _made(seq: int, at_ms: int, body: e.BookingMade, texts: Mapping[str, str]) -
         "carbon_g": body.carbon_g,
         "on_fault": body.on_fault,
         "given_until_ms": None,
+        "relieved": 0,
         "made_by": body.by,
         "made_ms": at_ms,
         "ended_ms": None,
@@ -79,7 +80,9 @@ def _reduced(seq: int, at_ms: int, body: e.BookingReduced, texts: Mapping[str, s
 
 
 def _settled(seq: int, at_ms: int, body: e.BookingSettled, texts: Mapping[str, str]) -> list[Op]:
-    changes = {"settled_ms": body.settled_ms, "charged": body.charged, "credited": body.credited}
+    changes = {"settled_ms": body.settled_ms, "charged": body.charged, "credited": body.credited, "relieved": body.relieved}
+    if body.stretches:
+        changes["price"] = _price(body.stretches)
     return [Update("bookings", body.booking, changes)]
 
 

@@ -5,16 +5,16 @@ Each decision takes at most one step of a project, so that the next one sees wha
 
 from typing import TYPE_CHECKING
 
-from eisbach.app import booking_money, money
+from eisbach.app import booking_money, money, relieve_bookings
 from eisbach.app.cancel_booking import NO_SHOW, OVER, ended
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
-from eisbach.app.events_booking import BookingClosed, BookingEnded, BookingSettled
+from eisbach.app.events_booking import BookingClosed, BookingEnded
 from eisbach.app.hold_option import releases
 from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
-from eisbach.core.booking.settle import Ending, due_by, ending_of, no_show_at, price_of, resale_share, settle_at
+from eisbach.core.booking.settle import Ending, ending_of, no_show_at, price_of, resale_share, settle_at
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
@@ -39,27 +39,30 @@ def settle_bookings(application: "Application") -> int:
 
 def _is_due(state: FactoryState, now: int) -> bool:
     """Return whether anything is due, without a decision: most rounds find nothing."""
-    known = state.booking
+    known, short = state.booking, relieve_bookings.shortfalls(state, now)
     return (
         any(hold.until_ms <= now for hold in known.holds.values())
-        or any(_is_step_due(state, booking, now) for booking in known.bookings.values())
+        or any(_is_step_due(state, booking, short, now) for booking in known.bookings.values())
         or any(_is_paid(state, booking, now) for booking in known.closing.values())
     )
 
 
-def _is_step_due(state: FactoryState, booking: Booking, now: int) -> bool:
-    return booking.until_ms <= now or _is_no_show(state, booking, now) or settle_at(booking.stretches, booking.settled_ms, now) is not None
+def _is_step_due(state: FactoryState, booking: Booking, short: dict[str, int], now: int) -> bool:
+    if booking.until_ms <= now or _is_no_show(state, booking, now) or relieve_bookings.is_due(booking, short, now):
+        return True
+    return settle_at(booking.stretches, booking.settled_ms, now) is not None
 
 
 def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
     now, known = context.now, state.booking
     events: list[Body] = list(releases(state, now))
     seen: set[str] = set()
+    short = relieve_bookings.shortfalls(state, now)
     for booking in [*known.bookings.values(), *known.closing.values()]:
         if booking.project in seen:
             continue
         opened = money.open_period(state, booking.project, now)
-        step = opened or _step(state, booking, now)
+        step = opened or _step(state, booking, short, now)
         if step is not None:
             seen.add(booking.project)
             events.append(step)
@@ -68,10 +71,15 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
     return Decision(events=tuple(events), reply={"steps": len(events)})
 
 
-def _step(state: FactoryState, booking: Booking, now: int) -> Body | None:
-    """Return the next thing that is due with a booking, or None."""
+def _step(state: FactoryState, booking: Booking, short: dict[str, int], now: int) -> Body | None:
+    """Return the next thing that is due with a booking, or None. `short` is what the power of sites does not carry."""
     if booking.ended_ms:
         return _closed(state, booking) if _is_paid(state, booking, now) else None
+    if relieve_bookings.is_due(booking, short, now):
+        return relieve_bookings.settled(state, booking, now, short.get(booking.site, 0))
+    relief = relieve_bookings.before_change(state, booking, now)
+    if relief is not None and (booking.until_ms <= now or _is_no_show(state, booking, now)):
+        return relief
     if booking.until_ms <= now:
         return ended(state, booking, OVER, Ending(price_of(booking.stretches), 0), SYSTEM.token)
     if _is_no_show(state, booking, now):
@@ -80,17 +88,7 @@ def _step(state: FactoryState, booking: Booking, now: int) -> Body | None:
     at = settle_at(booking.stretches, booking.settled_ms, now)
     if at is None:
         return None
-    credit = max(0, resale_share(booking.rules, booking.resold) - booking.credited)
-    return BookingSettled(
-        booking=booking.booking,
-        project=booking.project,
-        settled_ms=at,
-        charged=due_by(booking.stretches, at),
-        credited=booking.credited + credit,
-        transfers=booking_money.tuples(
-            [*booking_money.settled(booking, at), *booking_money.credit(state, booking, credit)]
-        ),
-    )
+    return relieve_bookings.settled(state, booking, at, booking.short_permille)
 
 
 def _is_no_show(state: FactoryState, booking: Booking, now: int) -> bool:

@@ -43,7 +43,8 @@ class Booking:
     what spot paid on its nodes inside its window, `credited` the owner's share of that so far. `used_ms` is when
     the owner's first job ran in it, `ended_ms` when it ended (0: it has not). `energy_wh` and `carbon_g` are modelled.
     `on_fault` is what he gets for nodes that fail and are not replaced, `lost` those nodes, `given` the times after its end
-    that he got for them.
+    that he got for them. `short_permille` is which part of what is booked at its site the cap on power does not carry since
+    `settled_ms`, `relieved` by how much the price fell for that so far.
     """
 
     booking: str
@@ -70,6 +71,8 @@ class Booking:
     on_fault: OnFault = OnFault.CREDIT
     lost: tuple[str, ...] = ()
     given: tuple[tuple[int, int], ...] = ()
+    short_permille: int = 0
+    relieved: int = 0
 
 
 @dataclass(slots=True)

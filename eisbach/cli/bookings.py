@@ -251,6 +251,8 @@ def _print_booking(found: Json) -> None:
     if found["lost"]:
         longer = found["given_until_at"]
         lines.append(("lost", f"{' '.join(found['lost'])} ({f'longer until {figures.instant(longer)} for it' if longer else 'credited'})"))
+    if found["relieved_micro_eur"]:
+        lines.append(("price fell by", f"{figures.euro(found['relieved_micro_eur'])} EUR: a cap on the site's power did not carry all of it"))
     if found.get("cancel_due_micro_eur") is not None:
         lines.append(("if cancelled", f"{figures.euro(found['cancel_due_micro_eur'])} EUR to pay"))
     pairs(lines)

@@ -1,15 +1,17 @@
 """Bookings and the cap on a site's power: what is booked at one time is within it together; a cap set later is made good."""
 
+from dataclasses import replace
+
 import pytest
 
-from eisbach.app import cap_power, extend_booking, hold_option
+from eisbach.app import cancel_booking, cap_power, extend_booking, hold_option
 from eisbach.app.commands import SYSTEM
 from eisbach.app.tend_nodes import Act
-from eisbach.core.billing.booking_rules import OnFault
+from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.power.draw import rating_of
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason
-from tests.app.factory import a_site, new_factory
+from tests.app.factory import TARIFF, a_site, new_factory
 from tests.app.invariants import check_all
 from tests.app.test_bookings import a_node, book, booked, pass_until, quoted, refused, row
 from tests.app.test_lost_nodes import tend
@@ -97,4 +99,65 @@ def test_neither_asked_nor_given_longer_is_above_the_cap(factory):
     found = row(factory, booking)
     assert (found["node_count"], found["until_ms"]) == (1, option["until_ms"])
     assert found["price"] == option["price"] // 2
+    check_all(factory)
+
+
+def begun(factory, hours=4):
+    """Book two nodes in each of two bookings, be at the first instant of both."""
+    first, option = booked(factory, nodes=2, length_ms=hours * HOUR_MS)
+    second, _ = booked(factory, nodes=2, length_ms=hours * HOUR_MS)
+    pass_until(factory, option["from_ms"])
+    factory.run_rounds()
+    return first, second, option
+
+
+def test_time_that_a_cap_does_not_carry_costs_less_and_no_more_than_that(factory):
+    factory = factory.restart(tariff=replace(TARIFF, version="patient", booking=BookingRules(no_show_ms=0)))
+    first, second, option = begun(factory)
+    hour = option["price"] // 4
+    cap(factory, 3)
+    for _ in range(4):
+        factory.pass_time(HOUR_MS // 4)
+        factory.run_rounds()
+        factory = factory.restart()
+    cap(factory, 1)
+    factory.pass_time(HOUR_MS)
+    cap(factory, None)
+    for booking in (first, second):
+        found = row(factory, booking)
+        assert found["charged"] == hour * 3 // 4 + hour // 4, "an hour with three of four nodes, an hour with one"
+        assert found["relieved"] == hour // 4 + hour * 3 // 4
+        assert found["price"] == option["price"] - found["relieved"]
+    check_all(factory)
+    pass_until(factory, option["until_ms"])
+    factory.run_rounds()
+    assert row(factory, first)["charged"] == 3 * hour
+    check_all(factory)
+
+
+def test_a_cap_from_before_the_window_counts_from_its_first_instant(factory):
+    booking, option = booked(factory, nodes=4, length_ms=2 * HOUR_MS)
+    cap(factory, 3)
+    pass_until(factory, option["from_ms"])
+    factory.run_rounds()
+    factory.pass_time(HOUR_MS // 4)
+    answer = factory.perform(cancel_booking.command(SYSTEM, booking=booking))
+    passed = option["price"] // 8 * 3 // 4
+    assert answer["charged"] == passed + (option["price"] - option["price"] // 8) // 2
+    assert row(factory, booking)["relieved"] == option["price"] // 8 // 4
+    check_all(factory)
+
+
+def test_who_loses_a_node_under_a_cap_pays_for_neither(factory):
+    factory = factory.restart(tariff=replace(TARIFF, version="patient", booking=BookingRules(no_show_ms=0)))
+    booking, option = booked(factory, nodes=4, length_ms=2 * HOUR_MS)
+    pass_until(factory, option["from_ms"])
+    factory.run_rounds()
+    cap(factory, 2)
+    factory.pass_time(HOUR_MS)
+    tend(factory, Act.LOST, "n0", "n1")
+    cap(factory, None)
+    pass_until(factory, option["until_ms"])
+    factory.run_rounds()
+    assert row(factory, booking)["charged"] == option["price"] // 4 + option["price"] // 4
     check_all(factory)

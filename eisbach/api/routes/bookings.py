@@ -26,7 +26,7 @@ from eisbach.core.billing.booking_rules import OnFault
 
 router = APIRouter(route_class=GuardedRoute, tags=["bookings"])
 BookingPath = Annotated[str, Path(description="The booking's id.")]
-_MONEY = ("price", "charged", "credited", "fee", "cancel_due", "cancel_fee")
+_MONEY = ("price", "charged", "credited", "relieved", "fee", "cancel_due", "cancel_fee")
 _GONE = documented(of_409="The option is taken; a new quote is in `errors[0].values.quote`.", of_410="The quote has expired.")
 
 

@@ -35,6 +35,7 @@ bookings = Table(
     int_column("ended_ms", null=True),
     text_column("on_fault"),
     int_column("given_until_ms", null=True),
+    int_column("relieved"),
     Index("bookings_by_project", "project", "booking"),
     sqlite_with_rowid=False,
 )
