@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "sites"
+KEY = "simulated"
 _HEADERS = ("[site]", "[[site]]")
 
 
@@ -18,11 +19,16 @@ def site_file_of(said: str) -> Path:
 
 
 def as_simulated(text: str) -> str:
-    """Return a site file with `simulated = true` at each of its sites; what a site says itself about it stays."""
+    """Return a site file with `simulated = true` at each of its sites, in the place of what a site said itself about it."""
     lines: list[str] = []
+    is_in_site = False
     for line in text.splitlines():
-        if line.strip().partition("#")[0].strip() in _HEADERS:
-            lines += [line, "simulated = true # by `eisbach up --simulated`: nothing is executed here"]
-        else:
-            lines.append(line)
+        said = line.partition("#")[0].strip()
+        if said.startswith("["):
+            is_in_site = said in _HEADERS
+        if is_in_site and said.partition("=")[0].strip().strip("\"'") == KEY:
+            continue
+        lines.append(line)
+        if said in _HEADERS:
+            lines.append(f"{KEY} = true # by `eisbach up --simulated`: nothing is executed here")
     return "\n".join(lines) + "\n"

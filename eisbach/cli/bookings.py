@@ -1,6 +1,5 @@
 """`eisbach quote`, `book`, `bookings`, `booking`: capacity at a named time and price."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from eisbach.cli import figures
 from eisbach.cli.client import segment
 from eisbach.cli.errors import usage_error
+from eisbach.cli.instants import instant_text
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.resolve import find_project
 from eisbach.cli.session import Session
@@ -35,15 +35,15 @@ def quote(
 ) -> None:
     """Ask for up to five ways to have nodes for a time, with prices that hold for a while.
 
-    A quote holds nothing: `quote hold` keeps an option for some minutes, `book` books it. Instants are in UTC unless they say
-    their offset.
+    A quote holds nothing: `quote hold` keeps an option for some minutes, `book` books it. Instants are in local time unless
+    they say their offset.
     """
     body = {
         "flavour": flavour,
         "nodes": nodes,
         "length_ms": _length(length, "--for"),
-        "from_at": _instant(begin, "--from"),
-        "until_at": _instant(end, "--until"),
+        "from_at": instant_text(begin, "--from"),
+        "until_at": instant_text(end, "--until"),
         "within": within,
     }
     session = Session()
@@ -141,22 +141,6 @@ def _length(text: str, option: str) -> int:
     if length is None:
         raise usage_error(f"{option} is {text!r}, but must be a duration such as 3d, 12h or 90m")
     return length
-
-
-def _instant(text: str | None, option: str) -> str | None:
-    """Return an instant as the API takes it, from `2026-12-01T08:00` (UTC unless it says its offset) or a duration from now."""
-    if text is None:
-        return None
-    length = parse_duration_ms(text)
-    if length is not None:
-        at = datetime.fromtimestamp(datetime.now(UTC).timestamp() + length / 1000, UTC)
-    else:
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            raise usage_error(f"{option} is {text!r}, but must be an instant such as 2026-12-01T08:00 or a duration such as 2d") from None
-        at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return at.isoformat()
 
 
 def _print_quote(quote: Json, is_wide: bool) -> None:

@@ -1,6 +1,5 @@
 """`eisbach site`: power, stream and heat of a site by hour, and the cap an operator sets."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from eisbach.cli import energy_figures as words
 from eisbach.cli import figures
 from eisbach.cli.client import segment
 from eisbach.cli.errors import usage_error
+from eisbach.cli.instants import instant_ms
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.session import Session
 
@@ -39,7 +39,7 @@ def cap(
     site: Name,
     kw: Annotated[float | None, typer.Option("--kw", min=0, help="What the whole site may draw from the grid.")] = None,
     until: Annotated[
-        str | None, typer.Option("--until", metavar="INSTANT", help="Such as 2026-07-14T18:00; without it, until it is lifted.")
+        str | None, typer.Option("--until", metavar="INSTANT", help="Such as 2026-07-14T18:00, or 6h from now; without it, until it is lifted.")
     ] = None,
     lift: Annotated[bool, typer.Option("--lift", help="End the cap.")] = False,
     output_format: Output = Format.TABLE,
@@ -47,7 +47,7 @@ def cap(
     """Cap the power of a site; spot work gives way first."""
     if (kw is None) != lift:
         raise usage_error("Say either --kw or --lift", "For example `eisbach site cap munich --kw 500`")
-    body = {"kw": kw, "until_ms": _instant(until) if until else 0}
+    body = {"kw": kw, "until_ms": instant_ms(until, "--until") if until else 0}
     changed = Session().client.post(f"/v1/sites/{segment(site)}/cap", body)
     show(document("site-cap", **changed), output_format, lambda is_wide: print(_capped(site, changed)))
 
@@ -168,11 +168,3 @@ def _capped(site: str, changed: Json) -> str:
         return f"The cap on {site} is lifted."
     until = f" until {figures.minute(changed['until_at'])}" if changed["until_at"] else " until it is lifted"
     return f"The racks of {site} may draw {words.kilowatt(changed['racks_mw'])}{until}. What is above saves and waits, spot first."
-
-
-def _instant(text: str) -> int:
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise usage_error(f"--until {text!r} is no instant", "Write one such as 2026-07-14T18:00, in local time, or with Z") from None
-    return int((instant if instant.tzinfo else instant.astimezone()).astimezone(UTC).timestamp() * 1000)

@@ -306,6 +306,9 @@ def test_a_site_is_simulated_where_that_is_asked_for(tmp_path):
     assert read_site_file(file)[0].is_simulated
     file.write_text(as_simulated(site_file_of("munich").read_text()))
     assert read_site_file(file)[0].is_simulated
+    for said in ("simulated = true", "simulated = false # for real", '"simulated" = false'):  # once more would be no TOML
+        file.write_text(as_simulated(HERE.replace("[[site]]\n", f"[[site]]\n{said}\n")))
+        assert read_site_file(file)[0].is_simulated
 
 
 def test_the_machine_at_hand_is_what_is_found_there(tmp_path):
