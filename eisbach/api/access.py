@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Annotated, Any, TypeVar
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
@@ -43,6 +44,10 @@ __all__ = [
 JSON_BYTES_MAX = 1024 * 1024
 WRITING = frozenset({"POST", "PUT", "PATCH"})
 SECRET_LENGTH_MAX = 512
+PAGING = frozenset({"cursor", "limit"})
+"""Asked of every list, also of those that are told whole."""
+SIMULATED = b"eisbach-simulated"
+"""The header that names the sites where nothing is executed."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -154,7 +159,7 @@ class GuardedRoute(APIRoute):
         """Return FastAPI's handler of this route behind the admission."""
         answer = super().get_route_handler()
         access, takes_json = self.access, self.body_field is not None
-        known = frozenset(one.alias for one in self.dependant.query_params)
+        known = PAGING.union(one.alias for one in self.dependant.query_params)
 
         async def guarded(request: Request) -> Response:
             call = await admit(access, request.scope, request.receive)
@@ -163,7 +168,7 @@ class GuardedRoute(APIRoute):
             if call.request.read and takes_json:
                 require_json(call.request)
             request.scope["eisbach.call"] = call
-            return await answer(call.request)
+            return _labelled(call, await answer(call.request))
 
         return guarded
 
@@ -171,14 +176,22 @@ class GuardedRoute(APIRoute):
         """Answer without FastAPI's machinery around dependencies and bodies: for the hottest route."""
         call = await admit(self.access, scope, receive)
         response: Response = await self.endpoint(call=call, **scope["path_params"])
-        await response(scope, receive, send)
+        await _labelled(call, response)(scope, receive, send)
+
+
+def _labelled(call: Call, response: Response) -> Response:
+    """Return an answer that names the simulated sites of the factory in a header, so that none goes without its label."""
+    sites = () if call.actor is NOBODY else call.application.simulated_sites()
+    if sites:
+        response.raw_headers.append((SIMULATED, ", ".join(map(quote, sites)).encode()))
+    return response
 
 
 def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
     """A misspelt name in the query would silently be without effect, as one in a body would."""
     name = next((one for one in request.query_params if one not in known), None)
     if name is not None:
-        names = f"Known in the query are {', '.join(sorted(known))}" if known else "Nothing is asked in the query here; leave it out"
+        names = f"Known in the query are {', '.join(sorted(known))}"
         raise Problem(Refusal(Reason.UNKNOWN_KEY, f"{name[:60]!r} is not known here", names, name[:60]))
 
 

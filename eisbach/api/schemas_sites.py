@@ -81,7 +81,8 @@ class HistoryOfNode(Told):
     at: At
     what: str = Field(description="cordoned, drained, resumed, suspect, lost or healthy.")
     cause: str
-    by: str
+    by: str = Field(description="The token it was done with, or what of the factory did it.")
+    by_label: str = Field(description="The label of that token; empty without one.")
     note: str
 
 

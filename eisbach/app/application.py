@@ -151,6 +151,10 @@ class Application:
         """Have a head signed where the log has grown since the last one."""
         return self.applier.sign_head()
 
+    def simulated_sites(self) -> list[str]:
+        """Return the sites at which nothing is executed, in the order of the site file; from any thread."""
+        return [name for name, facts in self.sites.items() if facts.is_simulated]
+
     def actor_of(self, secret: str) -> Actor | None:
         """Return who holds a token's secret, or None where it is unknown, expired or revoked; from any thread."""
         return issue_token.actor_of(self.applier.state, secret, self.clock.wall())

@@ -68,7 +68,7 @@ def get(
 
 def _files(session: Session, job: str, attempt: int | None) -> list[Json]:
     """Return the files of one attempt: the one asked for, else the last one that left any."""
-    files = list(session.client.pages(f"/v1/jobs/{job}/artifacts", limit=1000))
+    files = list(session.client.pages(f"/v1/jobs/{job}/artifacts"))
     numbers = {one["attempt"]: int(one["number"]) for one in session.client.pages(f"/v1/jobs/{job}/attempts")}
     have = {numbers.get(one["attempt"], 0) for one in files}
     wanted = attempt if attempt is not None else max(have, default=0)

@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from eisbach import __version__
 from eisbach.cli.errors import CliError, problem_error
 from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.simulated_sites import heard_of
 from eisbach.settings import TIMEOUTS, Timeouts
 
 PIECE_BYTES = 1 << 16
@@ -159,7 +160,9 @@ class Client:
             try:
                 connection = self._connection = self._connection or self._connect()
                 connection.request(method, path, body=content, headers=sent)
-                return connection.getresponse()
+                response = connection.getresponse()
+                heard_of(response.headers.get("Eisbach-Simulated", ""))
+                return response
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 may_repeat = was_open and not is_last and (content is None or isinstance(content, bytes))

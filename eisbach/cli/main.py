@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from eisbach.cli.commands import ENTRIES, GROUPS, SECTIONS, Entry
 from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.simulated_sites import heard_of
 from eisbach.cli.terminal import say
 
 ABOUT = "Eisbach: book, use and pay for the capacity of an AI factory."
@@ -83,6 +84,7 @@ def root() -> LazyGroup:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit code."""
     _fill_closed_streams()
+    heard_of("")
     given = list(sys.argv[1:] if arguments is None else arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):

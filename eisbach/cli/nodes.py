@@ -76,7 +76,7 @@ def _print_node(node: dict[str, Any]) -> None:
     )
     if node["history"]:
         print()
-        rows = [[figures.instant(one["at"]), one["what"], one["cause"], one["by"], one["note"]] for one in node["history"]]
+        rows = [[figures.instant(one["at"]), one["what"], one["cause"], one["by_label"] or one["by"], one["note"]] for one in node["history"]]
         table(["WHEN", "WHAT", "NOTICED BY", "~BY", "~NOTE"], rows)
 
 

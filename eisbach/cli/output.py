@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from eisbach.cli.terminal import clean
+from eisbach.cli.simulated_sites import is_labelled, simulated_sites
+from eisbach.cli.terminal import clean, say
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -36,7 +37,13 @@ def document(what: str, **fields: object) -> dict[str, Any]:
 
 
 def show(doc: dict[str, Any], chosen: Format, as_text: Callable[[bool], None]) -> None:
-    """Print a document as it was asked for; `as_text(is_wide)` prints what a person reads."""
+    """Print a document as it was asked for; `as_text(is_wide)` prints what a person reads.
+
+    Where the factory has simulated sites, a document names them, and a text without a label of its own is given one.
+    """
+    sites = simulated_sites()
+    if sites:
+        doc = {**doc, "simulated_sites": list(sites)}
     if chosen is Format.JSON:
         import json
 
@@ -47,6 +54,8 @@ def show(doc: dict[str, Any], chosen: Format, as_text: Callable[[bool], None]) -
         sys.stdout.write(yaml.safe_dump(doc, sort_keys=False, allow_unicode=_is_utf8()))
     else:
         as_text(chosen is Format.WIDE)
+        if sites and not is_labelled(doc):
+            say(f"Simulated: {', '.join(map(clean, sites))}. Nothing is executed there.")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, empty: str = "") -> None:

@@ -92,7 +92,8 @@ def check(
         raise CliError(f"There is no site {site!r}", f"Sites here: {names}", ExitCode.NOT_FOUND)
 
     def as_text(is_wide: bool) -> None:
-        print(f"{site} is {'allowed' if answer['allowed'] else 'forbidden'} for {clean(name)}.")
+        label = " (simulated)" if answer["simulated"] else ""
+        print(f"{site}{label} is {'allowed' if answer['allowed'] else 'forbidden'} for {clean(name)}.")
         for reason in answer["reasons"]:
             print(f"  - {reason}")
 

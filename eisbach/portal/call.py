@@ -115,6 +115,7 @@ class Call:
             notice=cookies.get(NOTICE_COOKIE, ""),
             nonce=self.request.scope["eisbach.nonce"],
             languages=self.application.translator.languages,
+            simulated=self.application.simulated_sites() if self.actor is not None else (),
         )
 
     def redirect(self, path: str, notice: str = "") -> Response:

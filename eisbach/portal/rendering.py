@@ -48,6 +48,8 @@ class View:
     notice: str = ""
     nonce: str = ""
     languages: Sequence[str] = ()
+    simulated: Sequence[str] = ()
+    """the sites at which nothing is executed"""
 
 
 class Rendering:

@@ -264,7 +264,10 @@ def test_nodes_are_cordoned_lost_and_repaired_and_their_history_tells_it(operato
     assert "lost, operator, since" in shown
     assert "no light" in shown
     assert run_cli("node", "repair", "node-a").out == "node-a: healthy.\n"
-    assert [one["what"] for one in run_cli("node", "show", "node-a", "-o", "json").document()["node"]["history"]][:2] == ["healthy", "lost"]
+    history = run_cli("node", "show", "node-a", "-o", "json").document()["node"]["history"]
+    assert [(one["what"], one["by_label"]) for one in history][:2] == [("healthy", "first"), ("lost", "first")]
+    shown = run_cli("node", "show", "node-a").out
+    assert ("first" in shown, history[0]["by"] in shown) == (True, False)
 
 
 def test_a_window_is_announced_listed_and_cancelled(operator):

@@ -45,7 +45,10 @@ def read(call: CallNow, node: schemas.NodePath) -> Response:
     if row is None or load is None:
         raise Problem(ABSENT)
     history = reader.rows("node_history", {"node": node}, limit=HISTORY_MAX).rows
-    told = [{**{name: one[name] for name in HISTORY}, "at": instant_text(one["at_ms"])} for one in history]
+    labels = {by: _label_of(call, by) for by in {one["by"] for one in history}}
+    told = [
+        {**{name: one[name] for name in HISTORY}, "by_label": labels[one["by"]], "at": instant_text(one["at_ms"])} for one in history
+    ]
     return JsonAnswer({**_node(row, load), "history": told})
 
 
@@ -71,6 +74,12 @@ async def drain(call: CallNow, node: schemas.NodePath) -> Response:
 async def resume(call: CallNow, node: schemas.NodePath) -> Response:
     """Start work on a node again."""
     return await perform(call, drain_node.command(call.actor, node=node, drained=False))
+
+
+def _label_of(call: CallNow, token: str) -> str:
+    """Return the label of a token, by which people know who it is; empty where there is none (the factory itself)."""
+    row = call.application.reader.row("tokens", token)
+    return str(row["label"]) if row is not None else ""
 
 
 def targets_of(said: schemas_sites.NodeTargets) -> Targets:
