@@ -1,5 +1,6 @@
 """A job is submitted: priced, capped, and funded at once where the budget allows."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
@@ -124,7 +125,8 @@ def price_job(state: FactoryState, spec: JobSpec, now: int, where: Where = ANYWH
 
 
 def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Where, permille: int) -> _Unit | Refusal:
-    shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where, spec.within)
+    slices_at = _cutting(state, where) if any(shape.mig for shape in spec.shapes) else where
+    shapes = resolve_shapes(state.scheduler.fleet, spec.shapes, spec.nodes, where, spec.within, slices_at)
     if isinstance(shapes, Refusal):
         return shapes
     prices = [tariff.price(shape, spec.nodes, spec.capacity_class) for shape in shapes] if tariff is not None else []
@@ -136,6 +138,12 @@ def _price(state: FactoryState, spec: JobSpec, tariff: Tariff | None, where: Whe
         )
     shapes_here, prices_here = tuple(shape for shape, _ in priced), tuple(price for _, price in priced)
     return _Unit(shapes_here, prices_here, max(prices_here), _told(shapes_here))
+
+
+def _cutting(state: FactoryState, where: Where) -> Where:
+    """Return where GPUs are cut into slices (MIG): at simulated sites; the engine of this machine cuts none."""
+    among = state.sites if where.sites is None else where.sites
+    return replace(where, sites=frozenset(site for site in among if state.sites[site].is_simulated))
 
 
 def over_budget(state: FactoryState, project: str, cap: int) -> Refusal | None:
@@ -231,5 +239,5 @@ def _accept(
 
 def _told(shapes: tuple[NodeShape, ...]) -> Told:
     parts = tuple((shape.gpu_milli, shape.mig) for shape in shapes)
-    is_in_parts = any(shape.gpu_milli != WHOLE for shape in shapes)
+    is_in_parts = any(shape.gpu_milli != WHOLE or shape.mig for shape in shapes)
     return Told(tuple((one.cpu_milli, one.memory_mib, one.gpus, one.flavour) for one in shapes), parts if is_in_parts else ())

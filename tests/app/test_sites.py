@@ -103,6 +103,25 @@ def test_nobodys_work_is_simulated_unasked(both):
     check_all(both)
 
 
+def test_slices_are_refused_where_no_engine_cuts_gpus_and_not_only_at_their_start(both):
+    real_gpu = NodeFacts(node="real-1", pool="here-h200", flavour="h200.8", cpu_milli=64_000, memory_mib=65_536, gpus=8)
+    declare(both, replace(HERE, nodes=(*HERE.nodes, real_gpu)))
+    half, slice_of_one = (replace(gpu_job(gpus=1).shapes[0], gpu_milli=milli, mig=mig) for milli, mig in ((500, ""), (142, "1g.18gb")))
+    only_slice = gpu_job(placement=NO_RULE)._replace(shapes=(slice_of_one,))
+    refused = both.perform(submission(both, only_slice))
+    assert (refused.reason, "no GPU is cut into slices where it may run" in refused.what) == (Reason.NO_SUCH_FLAVOUR, True)
+    job = both.submit(only_slice._replace(shapes=(slice_of_one, half)))
+    assert (both.job(job)["site"], both.app.applier.state.scheduler.jobs[job].shapes[0].mig) == ("here", "")
+    declare(both, replace(HERE, nodes=(*HERE.nodes, real_gpu)), FAR)
+    assert both.perform(submission(both, only_slice)).reason is Reason.ONLY_SIMULATED
+    there = both.submit(only_slice._replace(placement=PlacementRule(sites=("far",))))
+    (share,) = both.app.applier.state.scheduler.jobs[there].shares
+    assert (share.mig, share.gpu_milli) == ("1g.18gb", 142)
+    wrong = only_slice._replace(shapes=(replace(slice_of_one, mig="1g.23gb"),), placement=PlacementRule(sites=("far",)))
+    assert "no GPU that is cut like that" in both.perform(submission(both, wrong)).what
+    check_all(both)
+
+
 def test_a_rule_that_leaves_only_simulated_sites_asks_for_one(both):
     declare(both, HERE, replace(FAR, country="US", nodes=(*FAR.nodes, FAR_CPU)))
     assert both.job(both.submit(a_job("true", placement=PlacementRule(countries=("US",)))))["site"] == "far"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from eisbach.core.capacity.fit import slice_milli
 from eisbach.core.capacity.flavours import GPU_MODELS, gpu_model, gpus_said
 
 IN_EIGHTHS = [7, 4, 3, 2, 1, 1]
@@ -31,6 +32,23 @@ def test_b200_and_rtx_pro_are_cut_as_nvidia_lists_them():
     assert [one.instances_max for one in b200.mig] == IN_EIGHTHS
     assert {one.name: one.instances_max for one in rtx.mig} == {"1g.24gb": 4, "2g.48gb": 2, "4g.96gb": 1}
     assert (b200.nvlink_gpus, rtx.nvlink_gpus) == (8, 1)
+
+
+@pytest.mark.parametrize("model", GPU_MODELS)
+def test_the_slices_of_a_gpu_are_together_never_more_than_it(model):
+    """All ways to fill a GPU: whatever the slices, their parts sum to at most 1,000 thousandths."""
+    profiles = GPU_MODELS[model].mig
+    places = [(one.name, ((1 << one.memory_slices) - 1) << start) for one in profiles for start in one.starts]
+
+    def fullest(used, first):
+        return max(
+            (slice_milli(model, name) + fullest(used | mask, nth) for nth, (name, mask) in enumerate(places[first:], first) if not used & mask),
+            default=0,
+        )
+
+    assert fullest(0, 0) <= 1000
+    assert all(slice_milli(model, one.name) > 0 for one in profiles)
+    assert slice_milli(model, "9g.999gb") == 0
 
 
 def test_what_is_said_of_arithmetic_names_the_precision():

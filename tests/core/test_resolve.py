@@ -1,5 +1,7 @@
 """What a tenant asks for becomes what this fleet has, or a refusal that names what exists."""
 
+from dataclasses import replace
+
 import pytest
 
 from eisbach.core.capacity.fleet import Fleet
@@ -50,6 +52,37 @@ def test_a_refusal_says_why_and_names_what_exists(shape, nodes, reason, where):
     assert (refusal.reason, refusal.where) == (reason, where)
     assert "cpu (2 x 8 cores, 8192 MiB), h200.4 (1 x 16 cores, 8192 MiB, 4 GPUs), h200.8 (1 x" in refusal.do
     assert "h200.2" not in refusal.do, "a removed node is not on offer"
+
+
+def a_slice(profile, flavour=None):
+    return replace(a_shape(gpus=1, flavour=flavour), mig=profile, gpu_milli=142)
+
+
+@pytest.mark.parametrize(
+    ("shape", "what", "do"),
+    [
+        (a_slice("1g.23gb", "H200"), "the slice 1g.23gb of H200", "It cuts h200.4 into 1g.18gb, 1g.35gb"),
+        (a_slice("1g.23gb", "B200"), "the slice 1g.23gb of B200", "It cuts h200.4 into 1g.18gb, 1g.35gb"),
+        (a_slice("5g.1gb"), "the slice 5g.1gb of any GPU", "; h200.8 into 1g.18gb"),
+    ],
+)
+def test_a_slice_that_no_flavour_has_is_refused_by_its_name(shape, what, do):
+    refusal = resolve_shapes(FLEET, (shape,), 1)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, refusal.where) == (Reason.NO_SUCH_FLAVOUR, "resources.accelerators")
+    assert f"{what}" in refusal.what
+    assert "no GPU that is cut like that" in refusal.what
+    assert do in refusal.do
+    cpus = resolve_shapes(a_fleet(a_node("n1")), (shape,), 1)
+    assert isinstance(cpus, Refusal)
+    assert cpus.do == "It cuts no GPU into slices. Ask for a part of one, such as B200:0.5"
+
+
+def test_a_slice_is_the_part_of_its_gpu_that_it_computes_with():
+    fleet = a_fleet(a_node("b", gpus=8, flavour="b200.8"), a_node("r", gpus=8, flavour="rtxpro6000.8"))
+    for flavour, profile, milli in (("b200", "1g.23gb", 142), ("b200", "3g.90gb", 426), ("rtxpro6000", "1g.24gb", 250), ("rtxpro6000", "4g.96gb", 999)):
+        (shape,) = resolve_shapes(fleet, (a_slice(profile, flavour),), 1)
+        assert (shape.flavour, shape.gpu_milli) == (f"{flavour}.8", milli)
 
 
 def test_the_first_alternative_says_why_when_none_fits():

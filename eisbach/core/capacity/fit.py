@@ -134,6 +134,15 @@ def mig_profile(flavour: str, profile: str) -> MigProfile | None:
     return model.profile(profile) if model is not None else None
 
 
+def slice_milli(flavour: str, profile: str) -> int:
+    """Return which part of a GPU a slice is in thousandths, by its compute slices: rounded down, so that all slices of a GPU
+    together are never more than it, and less than a whole one; 0 for a profile that the flavour does not have."""
+    model, wanted = gpu_model(flavour), mig_profile(flavour, profile)
+    if model is None or wanted is None:
+        return 0
+    return min(WHOLE - 1, WHOLE // model.compute_slices * wanted.compute_slices)
+
+
 _NO_LIMIT = 1 << 30
 
 

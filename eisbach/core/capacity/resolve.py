@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from eisbach.core.capacity.fit import slice_milli
+from eisbach.core.capacity.flavours import gpu_model
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -11,17 +13,22 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
 def resolve_shapes(
-    fleet: Fleet, shapes: tuple[NodeShape, ...], nodes: int, where: Where = ANYWHERE, within: Within | None = None
+    fleet: Fleet,
+    shapes: tuple[NodeShape, ...],
+    nodes: int,
+    where: Where = ANYWHERE,
+    within: Within | None = None,
+    slices_at: Where = ANYWHERE,
 ) -> tuple[NodeShape, ...] | Refusal:
     """Return the acceptable alternatives with flavours of this fleet, in the tenant's order; or why there are none.
 
-    Only what could be placed where it may be counts; the refusal names what the whole fleet has.
+    Only what could be placed where it may be counts, slices of GPUs at `slices_at`; the refusal names what the whole fleet has.
     """
     resolved: list[NodeShape] = []
     refusal: Refusal | None = None
     for shape in shapes:
         found = _flavours_for(fleet, shape)
-        fitting = [one for one in found if fleet.could_ever(one, nodes, where, within=within)]
+        fitting = [one for one in found if fleet.could_ever(one, nodes, slices_at if shape.mig else where, within=within)]
         resolved.extend(one for one in fitting if one not in resolved)
         if not fitting and refusal is None:
             refusal = _why_not(fleet, shape, nodes, found, within)
@@ -47,15 +54,24 @@ def _flavours_for(fleet: Fleet, shape: NodeShape) -> list[NodeShape]:
         for name, nodes in flavours_of(fleet).items()
         if (shape.flavour is None or is_flavour(name, shape.flavour)) and (not shape.gpus or nodes[0].gpus)
     ]
-    return [
-        replace(shape, flavour=name)
-        for name in names
-    ]
+    if shape.mig:
+        return [replace(shape, flavour=name, gpu_milli=milli) for name in names if (milli := slice_milli(name, shape.mig))]
+    return [replace(shape, flavour=name) for name in names]
 
 
 def _why_not(fleet: Fleet, shape: NodeShape, nodes: int, found: list[NodeShape], within: Within | None) -> Refusal:
     existing = flavours_of(fleet)
     listed = ", ".join(f"{name} ({len(of)} x {_offer(of[0])})" for name, of in existing.items()) or "no node at all"
+    if shape.mig and not found:
+        return _no_such_slice(shape, existing)
+    if shape.mig and any(fleet.could_ever(one, nodes, within=within) for one in found):
+        return Refusal(
+            Reason.NO_SUCH_FLAVOUR,
+            f"The task asks for the slice {shape.mig} of a GPU, and no GPU is cut into slices where it may run",
+            "Ask for a part of a GPU, such as B200:0.5",
+            "resources.accelerators",
+            {"slice": shape.mig},
+        )
     if not found:
         what = f"{shape.gpus} x {shape.flavour or 'any GPU'}" if shape.gpus else f"the flavour {shape.flavour}"
         return Refusal(
@@ -90,6 +106,20 @@ def _why_not(fleet: Fleet, shape: NodeShape, nodes: int, found: list[NodeShape],
         f"It has: {listed}. Lower num_nodes or what each node asks for",
         "num_nodes",
         {"nodes": nodes},
+    )
+
+
+def _no_such_slice(shape: NodeShape, existing: dict[str, list[Node]]) -> Refusal:
+    """The GPUs may be here, but none is cut like that."""
+    slices = {name: [one.name for one in model.mig] for name in existing if (model := gpu_model(name)) is not None and model.mig}
+    listed = "; ".join(f"{name} into {', '.join(profiles)}" for name, profiles in slices.items())
+    do = f"It cuts {listed}. Ask for one of these" if listed else "It cuts no GPU into slices. Ask for a part of one, such as B200:0.5"
+    return Refusal(
+        Reason.NO_SUCH_FLAVOUR,
+        f"The task asks for the slice {shape.mig} of {shape.flavour or 'any GPU'}, and this factory has no GPU that is cut like that",
+        do,
+        "resources.accelerators",
+        {"wanted": f"{shape.flavour or ''}:{shape.mig}", "existing": [f"{name}:{one}" for name, profiles in slices.items() for one in profiles]},
     )
 
 
