@@ -19,6 +19,15 @@ class SiteFlavour(Told):
     nodes: int
 
 
+class SiteLink(Told):
+    """What leads from a domain of the topology up to an outer one: a level for all its domains, or one by its name."""
+
+    lower: str = Field(alias="from", examples=["rack"])
+    to: str = Field(examples=["row"])
+    gbit_s: int = Field(description="What each lower domain exchanges over it, each way.")
+    source: str
+
+
 class SiteFacts(Told):
     site: str
     country: str = Field(description="ISO 3166-1; ZZ: nobody has said.", examples=["DE"])
@@ -40,6 +49,7 @@ class Site(SiteFacts):
     memory_mib: int
     free_memory_mib: int
     flavours: list[SiteFlavour]
+    links: list[SiteLink]
     has_plant: bool = Field(description="Its power, stream and heat are modelled or measured.")
 
 

@@ -46,7 +46,7 @@ class Measured:
 
 
 def gpus_commissioned(asked: Asked) -> Measured:
-    """GPUs of nodes that the site file declares and has not removed, drained ones included; by site."""
+    """GPUs of nodes that are there by now: declared, not removed, their day (`from`) has come; drained ones included; by site."""
     real, apart = _by_reality(asked.state)
     values = {"gpus": _count(real), "simulated": _count(apart)}
     says = f"{values['gpus']} GPUs are commissioned here"

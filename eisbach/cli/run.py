@@ -55,6 +55,10 @@ def run(
     checkpoint_grace: Annotated[str | None, typer.Option("--checkpoint-grace", help="Time for saving, such as 60s.")] = None,
     capacity_class: Annotated[str | None, typer.Option("--class", help="on-demand or spot.")] = None,
     booking: Annotated[str | None, typer.Option("--booking", help="Run on the nodes of this booking, inside its window.")] = None,
+    within: Annotated[
+        str | None, typer.Option("--within", metavar="LEVEL", help="Keep the nodes of a gang together where that can be: nvlink, rack, row or hall.")
+    ] = None,
+    within_required: Annotated[bool, typer.Option("--within-required", help="Wait until they can be; with --within, or the file's own.")] = False,
     project: Annotated[str | None, typer.Option("--project", "-p", help="The project: name or id.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show plan and price, start nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before the start.")] = False,
@@ -69,7 +73,7 @@ def run(
         name=name, num_nodes=num_nodes, cpus=cpus, memory=memory, accelerators=accelerators, time_limit=time_limit,
         envs=env or (), secrets=secret or (), workdir=workdir, outputs=output or (), retry=retry,
         checkpoint_signal=checkpoint_signal, checkpoint_grace=checkpoint_grace, capacity_class=capacity_class,
-        booking=booking,
+        booking=booking, within=within, is_within_required=within_required,
         command=ctx.meta.get(COMMAND_KEY, ()),
     )  # fmt: skip
     return start(file, options, Choices(project, dry_run, yes, detach, output_format))

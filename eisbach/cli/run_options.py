@@ -29,6 +29,8 @@ class RunOptions:
     checkpoint_grace: str | None = None
     capacity_class: str | None = None
     booking: str | None = None
+    within: str | None = None
+    is_within_required: bool = False
     command: Sequence[str] = field(default=())
 
 
@@ -45,6 +47,8 @@ def task_with(base: Task, options: RunOptions) -> Task:
         "booking": options.booking,
     }
     task.update({key: value for key, value in plain.items() if value is not None})
+    if options.within is not None or options.is_within_required:
+        task["within"] = _within(task.get("within"), options)
     if options.command:
         task["run"] = command_line(options.command)
     resources: dict[str, object] = {"cpus": options.cpus, "memory": options.memory, **_gpus(options.accelerators)}
@@ -55,6 +59,15 @@ def task_with(base: Task, options: RunOptions) -> Task:
     if options.outputs:
         task["outputs"] = [*(task.get("outputs") or []), *options.outputs]
     return task
+
+
+def _within(of_file: object, options: RunOptions) -> object:
+    """Return how near to one another nodes shall be: the level of the command line or the file's, and whether they must."""
+    if options.within is not None:
+        return {"level": options.within, "required": True} if options.is_within_required else options.within
+    if of_file is None:
+        raise usage_error("--within-required is of a level, and none is said", "For example `--within rack --within-required`")
+    return {**of_file, "required": True} if isinstance(of_file, Mapping) else {"level": of_file, "required": True}
 
 
 def command_line(words: Sequence[str]) -> str:

@@ -67,6 +67,16 @@ def set_share(
     show(document("share", share=changed), output_format, lambda is_wide: print(words))
 
 
+def remove_share(
+    of_segment: Annotated[str | None, typer.Option("--segment", help="The segment, such as research.")] = None,
+    org: Org = None,
+    project: Project = None,
+    output_format: Output = Format.TABLE,
+) -> None:
+    """Give a segment, an organisation or a project the usual weight again."""
+    set_share("usual", of_segment, org, project, output_format)
+
+
 def list_quotas(output_format: Output = Format.TABLE) -> None:
     """List the quotas and agreements, and what is held against them."""
     found = [
@@ -106,6 +116,11 @@ def set_quota(
     changed = session.client.put(f"{path}/quota", {"gpu_milli": amount})
     words = f"{clean(name)} has no quota." if amount is None else f"{clean(name)} may hold {_gpus(amount)} GPUs at once."
     show(document("quota", quota=changed), output_format, lambda is_wide: print(words))
+
+
+def remove_quota(org: Org = None, project: Project = None, output_format: Output = Format.TABLE) -> None:
+    """Let an organisation or a project hold as much at once as there is."""
+    set_quota("none", org, project, output_format)
 
 
 def set_agreement(

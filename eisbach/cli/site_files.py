@@ -15,6 +15,7 @@ from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.figures import counted
 from eisbach.cli.output import Format, Output, document, pairs, show, table
+from eisbach.cli.sites import print_links
 from eisbach.core.capacity.flavours import gpu_model
 
 Json = dict[str, Any]
@@ -151,10 +152,7 @@ def print_facts(site: Json) -> None:
         print()
         rows = [[(stage["from"] or "since ever")[:10], str(stage["nodes"]), f"{stage['gpus_then']:,}"] for stage in site["stages"]]
         table(["FROM", ">NODES", ">GPUS THEN"], rows)
-    if site["links"]:
-        print()
-        rows = [[one["from"], one["to"], f"{one['gbit_s']:,}", one["source"]] for one in site["links"]]
-        table(["LINK FROM", "TO", ">GBIT/S", "~SOURCE"], rows)
+    print_links(site["links"])
 
 
 _POOL_COLUMNS = ("POOL", "FLAVOUR", ">NODES", ">GPUS", ">GB/GPU", ">NVLINK", "~MIG", "~DENSE TFLOPS A GPU")

@@ -11,6 +11,7 @@ from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.session import Session
 
 Json = dict[str, Any]
+LINK_COLUMNS = ["LINK FROM", "TO", ">GBIT/S", "~SOURCE"]
 COLUMNS = ["SITE", "COUNTRY", "~OPERATOR", "SEAT", "PARENT", ">NODES", ">GPUS", ">FREE", ">HALLS", ">RACKS", "KIND"]
 
 
@@ -47,6 +48,13 @@ def _asked(site: str, *, or_nothing: bool) -> Json | None:
             return None
         raise
     return found
+
+
+def print_links(links: list[Json]) -> None:
+    """Print what leads from the domains of a site up to the next ones, and how much of it; nothing where nothing is said."""
+    if links:
+        print()
+        table(LINK_COLUMNS, [[one["from"], one["to"], f"{one['gbit_s']:,}", one["source"]] for one in links])
 
 
 def kind_of(site: Json) -> str:
@@ -92,3 +100,4 @@ def _print_site(site: Json) -> None:
             ("halls, racks", f"{site['halls']}, {site['racks']}" if site["racks"] else "not said"),
         ]
     )
+    print_links(site["links"])

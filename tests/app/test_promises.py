@@ -120,6 +120,17 @@ def test_real_gpus_keep_it_until_a_node_is_removed(tmp_path):
     assert report(again).measured.value_milli == 12_000
 
 
+def test_a_node_to_come_counts_from_its_day_on(tmp_path):
+    tomorrow = new_factory(tmp_path / "a").clock.now() + DAY_MS
+    site = a_site(gpu_node("g1", 6), replace(gpu_node("g2", 6), from_ms=tomorrow), simulated=False)
+    factory = new_factory(tmp_path / "b", site=site)
+    take(factory, a_promise())
+    assert report(factory).measured.value_milli == 6000
+    factory.pass_time(DAY_MS + 1000)
+    factory.run_rounds()
+    assert report(factory).measured.value_milli == 12_000
+
+
 def test_a_node_that_moves_to_another_site_takes_its_gpus_along(tmp_path):
     here = a_site(gpu_node("g1", 6), simulated=False)
     there = replace(a_site(gpu_node("g1", 6), gpu_node("g2", 4), simulated=False), site="there")

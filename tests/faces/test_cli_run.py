@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.run_options import RunOptions, task_with
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.ports.engine import Ending
 from tests.faces.cli_tools import listening, run_cli
@@ -53,6 +54,21 @@ def test_a_job_is_planned_run_followed_and_told(member):
     assert (ran.code, ran.out) == (ExitCode.OK, "hello world\n")
     for words in ("at most", "0.007875 EUR", "here, DE", "start    now", "hello succeeded after 1 attempt, charged 0.00075 EUR."):
         assert words in ran.err
+
+
+def test_how_near_nodes_shall_be_is_said_with_options_too(member, tmp_path):
+    plan = run_cli("run", "--dry-run", "--within", "rack", "-o", "json", "--", "true")
+    assert plan.code == ExitCode.OK, plan.err
+    wrong = run_cli("run", "--dry-run", "--within", "town", "--", "true")
+    assert (wrong.code, "town" in wrong.err, "nvlink, rack, row, hall" in wrong.err) == (ExitCode.REFUSED, True, True)
+    alone = run_cli("run", "--dry-run", "--within-required", "--", "true")
+    assert (alone.code, "none is said" in alone.err) == (ExitCode.USAGE, True)
+    for of_file, said in ((None, "row"), ("rack", {"level": "rack", "required": True}), ({"level": "hall"}, {"level": "hall", "required": True})):
+        base = {"run": "true"} if of_file is None else {"run": "true", "within": of_file}
+        options = RunOptions(within="row") if of_file is None else RunOptions(is_within_required=True)
+        assert task_with(base, options)["within"] == said
+    assert task_with({"within": "rack"}, RunOptions(within="row", is_within_required=True))["within"] == {"level": "row", "required": True}
+    assert task_with({"within": "rack"}, RunOptions())["within"] == "rack"
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,11 @@ def test_what_is_set_is_listed(operator):
 def test_what_was_set_can_be_taken_back(operator):
     assert "100 among" in run_cli("share", "set", "usual").out
     assert "has no quota" in run_cli("quota", "set", "none").out
+    for what in ("share", "quota"):
+        assert run_cli(what, "set", "7").code == ExitCode.OK
+    assert "100 among" in run_cli("share", "remove").out
+    assert "has no quota" in run_cli("quota", "remove").out
+    assert "has a weight of 100" in run_cli("share", "remove", "--segment", "enterprise").out
     assert "0 GPUs at 100 %" in run_cli("agreement", "set", operator.ours.organisation, "--gpus", "0").out
 
 

@@ -59,8 +59,10 @@ WALKED = {
     "project set-budget": ("PROJECT", "--budget", "100"),
     "share list": (),
     "share set": ("100", "--segment", "research"),
+    "share remove": ("--segment", "research"),
     "quota list": (),
     "quota set": ("none",),
+    "quota remove": (),
     "agreement set": ("ORG", "--gpus", "0"),
     "token list": (),
     "token create": ("--role", "viewer"),
@@ -193,3 +195,13 @@ def test_every_page_of_the_portal_says_simulated(factory, name):
 
 def test_the_label_is_told_in_german(factory):
     assert "halls: dort wird nichts ausgeführt." in browser(factory, factory.operator, "de").get("/shares").text
+
+
+def test_links_between_parts_of_a_site_are_told_live(factory):
+    link = {"from": "rack", "to": "row", "gbit_s": 800, "source": "assumed"}
+    assert run_cli("site", "show", "halls", "-o", "json").document()["site"]["links"] == [link]
+    assert re.search(r"LINK FROM +TO +GBIT/S +SOURCE\nrack +row +800 +assumed", run_cli("site", "show", "halls").out)
+    assert "LINK FROM" not in run_cli("site", "show", "here").out
+    page = browser(factory, factory.operator, "de").get("/sites/halls").text
+    assert ("Verbindungen zwischen seinen Teilen" in page, "assumed" in page) == (True, True)
+    assert "Links between" not in browser(factory, factory.operator).get("/sites/here").text

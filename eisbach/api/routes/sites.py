@@ -52,6 +52,8 @@ async def site_map(
 
 
 def _with_plant(call: Call, site: Json) -> Json:
-    """Return a site and whether its site file says anything of power, stream and heat."""
+    """Return a site with what its site file says beyond the log: its links, and whether anything of power, stream and heat."""
     facts = call.application.sites.get(site["site"])
-    return {**site, "has_plant": facts is not None and facts.plant is not None}
+    links = () if facts is None else facts.links
+    told = [{"from": link.lower, "to": link.upper, "gbit_s": link.gbit_s, "source": link.source} for link in links]
+    return {**site, "links": told, "has_plant": facts is not None and facts.plant is not None}

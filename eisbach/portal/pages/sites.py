@@ -58,7 +58,9 @@ def show(call: Call) -> Response:
     site = call.ask(list_sites.question_of(call.parameter("site")))
     if site is None:
         raise Refused(ABSENT)
-    return call.render("sites/show.html", site=site, may_see_map=call.may("node:read", (FACTORY, None)))
+    facts = call.application.sites.get(site["site"])
+    links = () if facts is None else facts.links
+    return call.render("sites/show.html", site=site, links=links, may_see_map=call.may("node:read", (FACTORY, None)))
 
 
 @page("GET", "/sites/{site}/map", "node:read", FACTORY)
