@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
+from eisbach.adapters.clocks import ManualClock
 from eisbach.app import promise_register, report_promises
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import Decision
@@ -121,9 +122,9 @@ def test_real_gpus_keep_it_until_a_node_is_removed(tmp_path):
 
 
 def test_a_node_to_come_counts_from_its_day_on(tmp_path):
-    tomorrow = new_factory(tmp_path / "a").clock.now() + DAY_MS
+    tomorrow = ManualClock().now() + DAY_MS
     site = a_site(gpu_node("g1", 6), replace(gpu_node("g2", 6), from_ms=tomorrow), simulated=False)
-    factory = new_factory(tmp_path / "b", site=site)
+    factory = new_factory(tmp_path, site=site)
     take(factory, a_promise())
     assert report(factory).measured.value_milli == 6000
     factory.pass_time(DAY_MS + 1000)

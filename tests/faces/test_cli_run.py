@@ -60,7 +60,7 @@ def test_how_near_nodes_shall_be_is_said_with_options_too(member, tmp_path):
     plan = run_cli("run", "--dry-run", "--within", "rack", "-o", "json", "--", "true")
     assert plan.code == ExitCode.OK, plan.err
     wrong = run_cli("run", "--dry-run", "--within", "town", "--", "true")
-    assert (wrong.code, "town" in wrong.err, "nvlink, rack, row, hall" in wrong.err) == (ExitCode.REFUSED, True, True)
+    assert (wrong.code, "town" in wrong.err, "nvlink, rack, row, hall" in wrong.err) == (ExitCode.USAGE, True, True)
     alone = run_cli("run", "--dry-run", "--within-required", "--", "true")
     assert (alone.code, "none is said" in alone.err) == (ExitCode.USAGE, True)
     for of_file, said in ((None, "row"), ("rack", {"level": "rack", "required": True}), ({"level": "hall"}, {"level": "hall", "required": True})):
