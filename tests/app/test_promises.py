@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.adapters.clocks import ManualClock
+from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.app import promise_register, report_promises
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import Decision
