@@ -16,6 +16,7 @@ SHAPES = [
     NodeShape(cpu_milli=4000, memory_mib=1024, gpus=4, flavour="b200"),
     NodeShape(cpu_milli=4000, memory_mib=1024, gpus=4, flavour="b200"),
     NodeShape(cpu_milli=8000, memory_mib=0),
+    NodeShape(cpu_milli=8000, memory_mib=0, gpus=1, gpu_milli=500),
     NodeShape(cpu_milli=1000, memory_mib=512),
     NodeShape(cpu_milli=1000, memory_mib=512, gpus=1),
     NodeShape(cpu_milli=2000, memory_mib=0, gpus=2, flavour="b200.4"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from eisbach.core.capacity.fit import Kind, how_many
 from eisbach.core.capacity.holding import give_to, take_from
 from eisbach.core.capacity.inventory import Node, is_flavour
-from eisbach.core.capacity.placement import place_among, place_at
+from eisbach.core.capacity.placement import on_first_idle, place_among, place_at
 from eisbach.core.capacity.pool import NEVER, UNDATED, Pool
 from eisbach.core.capacity.ranking import Ranking
 from eisbach.core.capacity.search import Ask, Offer, rooms
@@ -20,6 +20,9 @@ from eisbach.core.vocabulary.invariant import require
 
 QUESTIONS_MAX = 4096
 """Shapes, and questions whether they could ever fit, whose answers are remembered."""
+_FEW = 3
+"""Shares that are sooner taken one by one than put together first."""
+
 PoolKey = tuple[str, str, Kind]
 """Site, name and kind of node: where nodes of one pool differ, they are several here."""
 
@@ -163,8 +166,11 @@ class Fleet:
             if where.sites is not None and offer.site not in where.sites:
                 continue
             needs_idle = offer.needs_idle
-            if needs_idle and offer.reach(count) < until_ms:
-                continue
+            if needs_idle:
+                if offer.reach(count) < until_ms:
+                    continue
+                if count == 1:
+                    return (on_first_idle(offer.pools, shape, where.tenant, until_ms),)
             placed = place_at(self, offer, Ask(shape, count, where.tenant, within, until_ms), needs_idle=needs_idle)
             if placed is not None:
                 return placed
@@ -236,35 +242,41 @@ class Fleet:
         self._change(shares, give_to)
 
     def _change(self, shares: Sequence[Share], change: Callable[[Node, Share], None]) -> None:
-        """Change what is free on the nodes of shares; their places in the indexes follow. One share is the hot case."""
-        if len(shares) == 1:
-            (share,) = shares
-            node, seat = self.nodes[share.node], self._seats.get(share.node)
-            if seat is None:
-                change(node, share)
-                return
-            pool, number = seat
-            pool.drop_one(number, node)
-            change(node, share)
-            pool.put_one(number, node)
+        """Change what is free on the nodes of shares; their places in the indexes follow. Few shares are the hot case."""
+        if len(shares) <= _FEW:
+            for share in shares:
+                seat = self._seats.get(share.node)
+                if seat is None:
+                    change(self.nodes[share.node], share)
+                else:
+                    seat[0].change_one(seat[1], change, share)
             return
-        seats = self._seats_of(shares)
-        for pool, numbers in seats:
+        together = self._seats_of(shares)
+        if len(together) == 1:
+            ((pool, numbers),) = together
+            if len(numbers) == len(shares) and pool.change_alike(numbers, change, shares):
+                return
+        for pool, numbers in together:
             pool.drop(numbers)
         for share in shares:
             change(self.nodes[share.node], share)
-        for pool, numbers in seats:
+        for pool, numbers in together:
             pool.put(numbers)
 
-    def _seats_of(self, shares: Sequence[Share]) -> Iterable[tuple[Pool, Iterable[int]]]:
+    def _seats_of(self, shares: Sequence[Share]) -> Sequence[tuple[Pool, Sequence[int]]]:
         """Return where the nodes of shares stand in the indexes, each once; nothing of pools whose index is yet to be made."""
         seats = self._seats
         numbers: dict[Pool, dict[int, None]] = {}
         for share in shares:
             seat = seats.get(share.node)
             if seat is not None:
-                numbers.setdefault(seat[0], {})[seat[1]] = None
-        return tuple(numbers.items())
+                pool, number = seat
+                of_pool = numbers.get(pool)
+                if of_pool is None:
+                    numbers[pool] = {number: None}
+                else:
+                    of_pool[number] = None
+        return [(pool, list(of_pool)) for pool, of_pool in numbers.items()]
 
     def _offers(self, shape: NodeShape) -> Sequence[Offer]:
         """Return the pools whose idle nodes hold a task of a shape, by site, in the order of their first nodes."""

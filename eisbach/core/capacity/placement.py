@@ -12,7 +12,7 @@ from eisbach.core.capacity.ranking import Ranking
 from eisbach.core.capacity.search import Ask, Found, Limits, Offer, find_one, find_vacant, has_room, tightest_domain
 from eisbach.core.capacity.share import Share
 from eisbach.core.capacity.topology import Level, domain_of
-from eisbach.core.jobs.request import WHOLE
+from eisbach.core.jobs.request import WHOLE, NodeShape
 
 
 class Holder(Protocol):
@@ -38,7 +38,7 @@ def place_at(holder: Holder, offer: Offer, ask: Ask, *, needs_idle: bool) -> tup
             return None
     if ask.tasks == 1:
         one = find_one(pools, ask, holder.ranking)
-        return (share_of(one[0].tree.nodes[one[1]], 0, ask, one[2]),) if one is not None else None
+        return (share_of(one[0].tree.nodes[one[1]], 0, ask.shape, ask.tenant, one[2]),) if one is not None else None
     if not has_room(pools, ask):
         return None
     limits: Limits | None = None
@@ -53,13 +53,21 @@ def place_at(holder: Holder, offer: Offer, ask: Ask, *, needs_idle: bool) -> tup
     return _one_by_one(holder, pools, ask, limits)
 
 
+def on_first_idle(pools: Sequence[Pool], shape: NodeShape, tenant: str, ends_by: int) -> Share:
+    """Return the share of a single task that needs a node of its own, in pools of which one has it: of the soonest date there."""
+    vacant = next(vacant for pool in pools if (vacant := pool.first_vacant(ends_by)) is not None)
+    return share_of(vacant.first(), 0, shape, tenant, WHOLE)
+
+
 def _on_whole_nodes(found: Sequence[Found], ask: Ask) -> tuple[Share, ...]:
+    shape, tenant = ask.shape, ask.tenant
     shares: list[Share] = []
     for pool, pick in found:
         tree = pool.tree
+        nodes = tree.nodes
         for leaf, bits in sorted(pick) if len(pick) > 1 else pick:
             for number in tree.numbers_in(leaf, bits):
-                shares.append(share_of(tree.nodes[number], len(shares), ask, WHOLE))
+                shares.append(share_of(nodes[number], len(shares), shape, tenant, WHOLE))
     return tuple(shares)
 
 
@@ -69,7 +77,7 @@ def _one_by_one(holder: Holder, pools: Sequence[Pool], ask: Ask, limits: Limits 
         one = find_one(pools, ask, holder.ranking, limits)
         if one is None:
             break
-        share = share_of(one[0].tree.nodes[one[1]], rank, ask, one[2])
+        share = share_of(one[0].tree.nodes[one[1]], rank, ask.shape, ask.tenant, one[2])
         holder.take((share,))
         shares.append(share)
     holder.give_back(shares)
@@ -99,7 +107,7 @@ def _filled(nodes: Sequence[Node], ask: Ask, ranking: Ranking) -> list[Share]:
             answer = ranking.answer(node.kind, ask.shape, node.state)
             if answer is None:
                 break
-            share = share_of(node, len(shares), ask, answer[1])
+            share = share_of(node, len(shares), ask.shape, ask.tenant, answer[1])
             take_from(node, share)
             tried.append(share)
             shares.append(share)
@@ -108,17 +116,16 @@ def _filled(nodes: Sequence[Node], ask: Ask, ranking: Ranking) -> list[Share]:
     return shares
 
 
-def share_of(node: Node, rank: int, ask: Ask, left: int) -> Share:
+def share_of(node: Node, rank: int, shape: NodeShape, tenant: str, left: int) -> Share:
     """Return the share of a task on a node that holds it, on a GPU of which `left` is left (WHOLE: on whole ones, or a new one)."""
-    shape = ask.shape
     cpu_milli, memory_mib, gpu_milli, mig = shape.cpu_milli, shape.memory_mib, shape.gpu_milli, shape.mig
     if not shape.gpus:
-        return Share(rank, node.node, cpu_milli, memory_mib, (), ask.tenant)
+        return Share(rank, node.node, cpu_milli, memory_mib, (), tenant)
     if gpu_milli == WHOLE and not mig:
-        return Share(rank, node.node, cpu_milli, memory_mib, _lowest_gpus(node.free_mask, shape.gpus), ask.tenant)
+        return Share(rank, node.node, cpu_milli, memory_mib, _lowest_gpus(node.free_mask, shape.gpus), tenant)
     gpu = _gpu_with(node, left)
     slot = (mig_start(node.flavour, mig, 0 if left == WHOLE else -left) or 0) if mig else 0
-    return Share(rank, node.node, cpu_milli, memory_mib, (gpu,), ask.tenant, gpu_milli, mig, slot)
+    return Share(rank, node.node, cpu_milli, memory_mib, (gpu,), tenant, gpu_milli, mig, slot)
 
 
 def _gpu_with(node: Node, left: int) -> int:

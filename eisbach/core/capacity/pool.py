@@ -1,10 +1,11 @@
 """A pool's index: which of its equal nodes are idle, and which are partly taken in which way, kept up to date node by node."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from eisbach.core.capacity.fit import Kind, NodeState, how_many, idle_state
 from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.share import Share
 from eisbach.core.capacity.topology import SINGLE, Level, Tree
 from eisbach.core.capacity.vacancies import Vacancies
 from eisbach.core.jobs.request import WHOLE, NodeShape
@@ -30,11 +31,12 @@ class Pool:
     dates in order; `used` are masks of node numbers by tenant, date and what is free on them.
     """
 
-    __slots__ = ("_each", "dates", "idle", "idle_state", "kind", "loose", "name", "site", "tree", "used")
+    __slots__ = ("_all_gpus", "_each", "dates", "idle", "idle_state", "kind", "loose", "name", "site", "tree", "used")
 
     def __init__(self, name: str, site: str, kind: Kind, nodes: Iterable[Node]) -> None:
         self.name, self.site, self.kind = name, site, kind
         self.idle_state = idle_state(kind)
+        self._all_gpus = (1 << kind.gpus) - 1
         self.tree = Tree(list(nodes))
         self.idle: dict[int, Vacancies] = {}
         self.dates: list[int] = []
@@ -109,8 +111,8 @@ class Pool:
 
     def _found(self, numbers: Iterable[int]) -> tuple[dict[tuple[int, int], int], dict[_Used, int]]:
         """Return what nodes are now: the bits of idle ones by date and leaf, the masks of others by what is free on them."""
-        nodes, seats, (_, cpu_milli, memory_mib, gpus) = self.tree.nodes, self.tree.seats, self.kind
-        all_gpus = (1 << gpus) - 1
+        nodes, seats, (_, cpu_milli, memory_mib, _) = self.tree.nodes, self.tree.seats, self.kind
+        all_gpus = self._all_gpus
         idle: dict[tuple[int, int], int] = {}
         used: dict[_Used, int] = {}
         for number in numbers:
@@ -128,23 +130,63 @@ class Pool:
                 used[key] = used.get(key, 0) | 1 << number
         return idle, used
 
-    def put_one(self, number: int, node: Node) -> None:
-        """Count a single node, which was in no index, as what it is now: `put` without its detours."""
-        if node.available and not node.removed:
-            date = UNDATED if node.dated_ms is None else node.dated_ms
-            if node.is_idle:
-                self._put_idle(date, *self.tree.seats[number])
-            else:
-                self._put_used(node.tenant, date, node.state, 1 << number)
+    def change_one(self, number: int, change: Callable[[Node, Share], None], share: Share) -> None:
+        """Change what is free on a single node, and count it as what it is then: `drop` and `put` without their detours."""
+        node = self.tree.nodes[number]
+        if not node.available or node.removed:
+            change(node, share)
+            return
+        kind, all_gpus = self.kind, self._all_gpus
+        date = UNDATED if node.dated_ms is None else node.dated_ms
+        leaf, bit = self.tree.seats[number]
+        if node.free_mask == all_gpus and node.free_cpu_milli == kind.cpu_milli and node.free_memory_mib == kind.memory_mib:
+            self._drop_idle(date, leaf, bit)
+        else:
+            self._drop_used(node.tenant, date, node.state, 1 << number)
+        change(node, share)
+        if node.free_mask == all_gpus and node.free_cpu_milli == kind.cpu_milli and node.free_memory_mib == kind.memory_mib:
+            self._put_idle(date, leaf, bit)
+        else:
+            self._put_used(node.tenant, date, node.state, 1 << number)
 
-    def drop_one(self, number: int, node: Node) -> None:
-        """Take a single node, which is about to change, out of the index it is in: `drop` without its detours."""
-        if node.available and not node.removed:
-            date = UNDATED if node.dated_ms is None else node.dated_ms
-            if node.is_idle:
-                self._drop_idle(date, *self.tree.seats[number])
-            else:
-                self._drop_used(node.tenant, date, node.state, 1 << number)
+    def change_alike(self, numbers: Sequence[int], change: Callable[[Node, Share], None], shares: Sequence[Share]) -> bool:
+        """Change equal nodes, each once and by an equal share of whole GPUs; False, and nothing is changed, where they are not alike.
+
+        Equal nodes that give or get the same are equal again: one is changed, the others become what it is.
+        """
+        every = self.tree.nodes
+        nodes, what = [every[number] for number in numbers], shares[0][2:]
+        first = nodes[0]
+        date, free, cpu_milli, memory_mib = first.dated_ms, first.free_mask, first.free_cpu_milli, first.free_memory_mib
+        if not first.available or first.removed or first.parts or shares[0].gpu_milli != WHOLE or shares[0].mig:
+            return False
+        for node, share in zip(nodes, shares, strict=True):
+            if (
+                node.free_mask != free or node.free_cpu_milli != cpu_milli or node.free_memory_mib != memory_mib or share[2:] != what
+                or node.parts or node.dated_ms != date or not node.available or node.removed or node.tenant != first.tenant
+            ):  # fmt: skip
+                return False
+        seats, leaves, mask = self.tree.seats, dict[int, int](), 0
+        for number in numbers:
+            leaf, bit = seats[number]
+            leaves[leaf] = leaves.get(leaf, 0) | bit
+            mask |= 1 << number
+        when = UNDATED if date is None else date
+        if first.is_idle:
+            for leaf, bits in leaves.items():
+                self._drop_idle(when, leaf, bits)
+        else:
+            self._drop_used(first.tenant, when, first.state, mask)
+        change(first, shares[0])
+        free, cpu_milli, memory_mib = first.free_mask, first.free_cpu_milli, first.free_memory_mib
+        for node in nodes:
+            node.free_mask, node.free_cpu_milli, node.free_memory_mib, node.tenant = free, cpu_milli, memory_mib, first.tenant
+        if first.is_idle:
+            for leaf, bits in leaves.items():
+                self._put_idle(when, leaf, bits)
+        else:
+            self._put_used(first.tenant, when, first.state, mask)
+        return True
 
     def vacant(self, ends_by: int) -> Vacancies | None:
         """Return the idle nodes for work that ends by an instant: those of all dates from then on, together."""
@@ -225,8 +267,14 @@ class Pool:
     def _put_used(self, tenant: str, date: int, state: NodeState, mask: int) -> None:
         if state.gpus == self.kind.gpus:
             self.loose += mask.bit_count()
-        states = self.used.setdefault(tenant, {}).setdefault(date, {})
-        states[state] = states.get(state, 0) | mask
+        dates = self.used.get(tenant)
+        if dates is None:
+            dates = self.used[tenant] = {}
+        states = dates.get(date)
+        if states is None:
+            dates[date] = {state: mask}
+        else:
+            states[state] = states.get(state, 0) | mask
 
     def _drop_used(self, tenant: str, date: int, state: NodeState, mask: int) -> None:
         if state.gpus == self.kind.gpus:

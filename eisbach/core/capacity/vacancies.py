@@ -1,11 +1,13 @@
 """Vacancies: the idle nodes of a pool, counted for each domain, so that a gang finds the tightest one that holds it.
 
 A count is kept for each domain of each tier, and for each count the set of domains that have it, as a bit mask: the tightest
-domain for n nodes is the lowest bit of the lowest count from n on. Nothing here walks over nodes.
+domain for n nodes is the lowest bit of the lowest count from n on. Nothing here walks over nodes. Leaves are counted at once, the
+tiers above them when somebody asks: most work takes a single node, and what comes and goes meanwhile need not be counted.
 """
 
 from collections.abc import Iterator
 
+from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.topology import Tree
 
 Pick = list[tuple[int, int]]
@@ -15,7 +17,7 @@ Pick = list[tuple[int, int]]
 class Vacancies:
     """Idle nodes of one pool: `masks` are their bits by leaf, `total` is how many they are."""
 
-    __slots__ = ("_at", "_counts", "_filled", "_tree", "masks", "total")
+    __slots__ = ("_at", "_counts", "_filled", "_tree", "_uncounted", "masks", "total")
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
@@ -25,9 +27,12 @@ class Vacancies:
         self._counts: list[dict[int, int]] = [{} for _ in tiers]
         self._at: list[dict[int, int]] = [{} for _ in tiers]
         self._filled = [0 for _ in tiers]
+        self._uncounted: dict[int, int] = {}
+        """leaf -> by how much its count changed since the tiers above were counted"""
 
     def copy(self) -> "Vacancies":
         """Return the same vacancies, to be changed on their own."""
+        self._count_above()
         other = Vacancies(self._tree)
         other.masks, other.total = dict(self.masks), self.total
         other._counts = [dict(counts) for counts in self._counts]
@@ -51,16 +56,21 @@ class Vacancies:
 
     def room(self, tier: int, domain: int) -> int:
         """Return how many idle nodes a domain has."""
+        self._count_above()
         return self._counts[tier].get(domain, 0) if tier < len(self._counts) else self.total
 
     def rooms(self, tier: int) -> Iterator[tuple[int, int]]:
         """Yield the domains of a tier that have idle nodes, with how many, in any order."""
+        self._count_above()
         return iter(self._counts[tier].items() if tier < len(self._counts) else ((0, self.total),))
 
     def tightest(self, count: int) -> int | None:
         """Return the tightest tier one of whose domains holds so many nodes; the number of tiers where only the pool does."""
         if count > self.total:
             return None
+        if self._filled[0] >> count:
+            return 0
+        self._count_above()
         for tier, filled in enumerate(self._filled):
             if filled >> count:
                 return tier
@@ -68,6 +78,8 @@ class Vacancies:
 
     def pick(self, count: int, tier: int) -> Pick:
         """Return `count` nodes of the fullest domain of a tier that holds them; there is one (see `tightest`)."""
+        if tier:
+            self._count_above()
         filled = self._filled
         if tier < len(filled):
             above = filled[tier] >> count
@@ -77,7 +89,16 @@ class Vacancies:
 
     def pick_in(self, tier: int, domain: int, count: int) -> Pick:
         """Return `count` nodes of one domain, which has so many."""
+        self._count_above()
         return self._fill(tier, domain, count) if tier < len(self._filled) else self._spread(tier - 1, -1, count)
+
+    def first(self) -> Node:
+        """Return the node that is picked where one is asked for."""
+        filled = self._filled[0]
+        domains = self._at[0][(filled & -filled).bit_length() - 1]
+        leaf = (domains & -domains).bit_length() - 1
+        mask = self.masks[leaf]
+        return self._tree.nodes[self._tree.first[leaf] + (mask & -mask).bit_length() - 1]
 
     def numbers(self) -> int:
         """Return the mask of the numbers of all idle nodes."""
@@ -126,26 +147,39 @@ class Vacancies:
 
     def _count(self, leaf: int, change: int) -> None:
         self.total += change
-        filled, of_tiers, all_at = self._filled, self._counts, self._at
-        for tier, domain in enumerate(self._tree.paths[leaf]):
-            counts, at, bit = of_tiers[tier], all_at[tier], 1 << domain
-            old = counts.get(domain, 0)
-            new = old + change
-            if old:
-                rest = at[old] ^ bit
-                if rest:
-                    at[old] = rest
-                else:
-                    del at[old]
-                    filled[tier] ^= 1 << old
-            if new:
-                counts[domain] = new
-                known = at.get(new, 0)
-                if not known:
-                    filled[tier] ^= 1 << new
-                at[new] = known | bit
+        self._change(0, leaf, change)
+        if len(self._filled) > 1:
+            self._uncounted[leaf] = self._uncounted.get(leaf, 0) + change
+
+    def _count_above(self) -> None:
+        """Count the tiers above the leaves."""
+        if self._uncounted:
+            for leaf, change in self._uncounted.items():
+                if change:
+                    for tier, domain in enumerate(self._tree.paths[leaf]):
+                        if tier:
+                            self._change(tier, domain, change)
+            self._uncounted.clear()
+
+    def _change(self, tier: int, domain: int, change: int) -> None:
+        counts, at, bit = self._counts[tier], self._at[tier], 1 << domain
+        old = counts.get(domain, 0)
+        new = old + change
+        if old:
+            rest = at[old] ^ bit
+            if rest:
+                at[old] = rest
             else:
-                del counts[domain]
+                del at[old]
+                self._filled[tier] ^= 1 << old
+        if new:
+            counts[domain] = new
+            known = at.get(new, 0)
+            if not known:
+                self._filled[tier] ^= 1 << new
+            at[new] = known | bit
+        else:
+            del counts[domain]
 
 
 def _lowest(mask: int) -> int:
