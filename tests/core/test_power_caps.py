@@ -13,6 +13,7 @@ from eisbach.core.power.draw import rating_of
 from eisbach.core.power.series import Series
 from eisbach.core.scheduling.power import PowerRoom, PowerSums, at_rest_mw, reckoned_mw
 from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS, Running, for_waiting
+from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause
 from eisbach.core.vocabulary.interval import month_start
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active
@@ -74,6 +75,22 @@ def test_what_is_left_of_the_power_is_kept_for_the_first_that_waits_for_it(state
     state.add(gpu_job("wide", 10, gpus=8, capacity_class=SPOT))
     state.add(gpu_job("small", 11, capacity_class=SPOT))
     assert starts(decide(state, NOW)) == []
+
+
+def test_power_is_kept_for_the_same_job_while_only_new_ones_are_looked_at(state):
+    """Each cycle after that took some of it for whoever had just come, and called the first one's reason another."""
+    state.power_caps["here"] = drawn(state) + 3 * GPU_MW
+    state.add(gpu_job("wide", 5, gpus=4))
+    carry_out(state, decide(state, NOW), NOW)
+    state.add(gpu_job("narrow", 6))
+    assert state.is_settled(NOW + 1)
+    plan = decide(state, NOW + 1)
+    assert (starts(plan), plan.power_head) == ([], "wide")
+    carry_out(state, plan, NOW + 1)
+    state.add(gpu_job("narrower", 7))
+    assert starts(decide(state, NOW + 2)) == []
+    state.add(gpu_job("thrown-back", 8, failures_ours=1))
+    assert starts(decide(state, NOW + 2)) == ["thrown-back"]
 
 
 def test_a_job_that_no_cap_carries_keeps_nothing_from_others(state):
@@ -331,3 +348,46 @@ def test_caps_hold_in_random_summers():
 @pytest.mark.prove
 def test_caps_hold_in_a_thousand_random_summers():
     assert sum(a_random_summer(seed) for seed in range(1000)) > 1000
+
+
+def a_promised_state():
+    """Two nodes of eight GPUs; a job that holds one of them for an hour, and one that is promised it then; the other is half taken."""
+    nodes = (a_node(name, cores=64, gpus=8, flavour="h200.8") for name in ("n1", "n2"))
+    state = a_state(a_fleet(*nodes), gpu_job("runs", 1, gpus=8), gpu_job("other", 2, gpus=4, limit_ms=10 * HOUR_MS))
+    carry_out(state, decide(state, NOW), NOW)
+    state.add(gpu_job("head", 3, gpus=8, limit_ms=4 * HOUR_MS))
+    plan = decide(state, NOW)
+    carry_out(state, plan, NOW)
+    assert [given.from_ms for given in plan.given] == [NOW + HOUR_MS]
+    return state
+
+
+def test_power_that_is_left_is_kept_for_whom_it_was_promised_to():
+    """Whoever came later took it, piece by piece, until the promise was broken."""
+    state = a_promised_state()
+    now = NOW + HOUR_MS
+    state.release(state.jobs["runs"], after=JobState.ENDED)
+    state.power_caps["here"] = drawn(state) + 6 * GPU_MW
+    state.add(gpu_job("small", 4, gpus=1, limit_ms=HOUR_MS))
+    assert starts(decide(state, now)) == []
+    state.power_caps["here"] += 6 * GPU_MW
+    assert starts(decide(state, now)) == ["head", "small"]
+
+
+@pytest.mark.parametrize("above_rest_mw", [6 * GPU_MW, 0, -(10**9)])
+def test_a_promise_that_a_cap_breaks_says_so_as_it_is_credited(above_rest_mw):
+    """It was called a late release: whose power was short was asked before anybody had been looked at."""
+    state = a_promised_state()
+    state.release(state.jobs["runs"], after=JobState.ENDED)
+    state.power_caps["here"] = drawn(state) + above_rest_mw
+    now = NOW + HOUR_MS
+    carry_out(state, decide(state, now), now)
+    plan = decide(state, now + TOLERANCE_MS + 1)
+    assert [(broken.job, broken.cause) for broken in plan.broken] == [("head", BreakCause.POWER_CAP)]
+
+
+def test_work_that_outruns_its_limit_breaks_a_promise_by_a_late_release():
+    state = a_promised_state()
+    state.power_caps["here"] = 10 * drawn(state)
+    plan = decide(state, NOW + HOUR_MS + TOLERANCE_MS + 1)
+    assert [broken.cause for broken in plan.broken] == [BreakCause.LATE_RELEASE]

@@ -27,6 +27,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
     waiting = Waiting(placing, promising, known=state.seen.heads if is_settled else None)
     candidates: Iterator[tuple[str, Request]]
     if is_settled:
+        promising.keep_power()
         candidates = state.queue.in_order(list(state.seen.fresh), state.fair_share)
     else:
         promising.begin()
@@ -53,8 +54,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
         broken=tuple(promising.broken),
         given=tuple(promising.given.values()),
         heads=waiting.heads(),
-        power_head=placing.power_head,
-        is_whole=is_whole,
+        power_head=placing.power_head, is_whole=is_whole,
         looked=tuple(promising.looked),
         again_ms=placing.again_ms, spot_lead_ms=state.spot_lead_ms,
     )

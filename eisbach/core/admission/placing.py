@@ -224,16 +224,27 @@ class Placing:
 
         A job that no cap would ever carry keeps nothing.
         """
-        if not self.state.power_caps:
-            return False
-        self.take_pending()
-        for shape in job.shapes:
-            shares = self.state.fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=self.now + job.length_ms)
-            if shares is not None and self._room.could_ever(shares):
-                self._room.close(self._room.lacks(shares))
+        for shares, lacking in self._short_of_power(job):
+            if self._room.could_ever(shares):
+                self._room.close(lacking)
                 self.power_head = self.power_head or job.job
                 return True
         return False
+
+    def is_short_of_power(self, job: ActiveJob) -> bool:
+        """Return whether a job lacks nothing but power, whether or not a cap would ever carry it."""
+        return any(True for _ in self._short_of_power(job))
+
+    def _short_of_power(self, job: ActiveJob) -> Iterator[tuple[tuple[Share, ...], frozenset[str]]]:
+        """Yield where a job would be if power were no matter, and the sites whose caps are in its way."""
+        if not self.state.power_caps:
+            return
+        self.take_pending()
+        for shape in job.shapes:
+            shares = self.state.fleet.place(shape, job.nodes, job.where, within=job.within, ends_by=self.now + job.length_ms)
+            lacking = self._room.lacks(shares) if shares is not None else frozenset()
+            if shares is not None and lacking:
+                yield shares, lacking
 
     def releases(self) -> Iterator[Release]:
         """Yield when whatever is held, and what the plan starts, will be free at the latest; in that order."""

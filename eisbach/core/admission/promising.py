@@ -31,13 +31,14 @@ class Promising:
         promises = sorted(self._state.calendar.promises.values(), key=lambda entry: (entry.from_ms, entry.id))
         for entry in promises:
             if self._is_unkept(entry):
-                self._break(entry, self._cause(entry))
+                self._break(entry)
         for entry in promises:
             job = self._state.jobs[entry.id]
             if entry.id not in self._state.calendar.promises:
                 continue
             if entry.from_ms <= self._now:
-                self.start(job)
+                if not self.start(job):
+                    self._make_room(job, entry)
             elif self._is_due(entry):
                 self._bring_nearer(job, entry)
 
@@ -85,16 +86,32 @@ class Promising:
             placing.enter(entry)
         return has_started
 
-    def preempt_for(self, job: ActiveJob) -> None:
-        """Let spot, or work above a quota, give way to a promised job too: it was promised a start by what they hold to their limits.
+    def wait(self, job: ActiveJob) -> None:
+        """A promised job cannot start yet: spot, or work above a quota, gives way to it too, unless it begins before that could be over.
 
-        What begins before anybody could have left is waited for.
+        It was promised a start by what others hold to their limits.
         """
-        placing, entry = self._placing, self._state.calendar.promises[job.job]
-        if placing.may_preempt and not self._now < entry.from_ms <= self._now + self._state.spot_lead_ms:
-            placing.strike(entry)  # its own nodes are not in its way
-            placing.preempt_for(job)
-            placing.enter(entry)
+        entry = self._state.calendar.promises[job.job]
+        if self._placing.may_preempt and entry.from_ms > self._now + self._state.spot_lead_ms:
+            self._make_room(job, entry)
+
+    def keep_power(self) -> None:
+        """Where only new jobs are looked at: what is left of power is kept for the same job as when the others were."""
+        job = self._state.jobs.get(self._state.seen.power_head or "")
+        if job is not None and job.job in self._state.queue:
+            entry = self._state.calendar.promises.get(job.job)
+            if entry is not None:
+                self._make_room(job, entry)
+            else:
+                self._placing.keep_power_for(job)
+
+    def _make_room(self, job: ActiveJob, entry: Entry) -> None:
+        placing = self._placing
+        placing.strike(entry)  # its own nodes are not in its way
+        placing.preempt_for(job)
+        if entry.from_ms <= self._now:
+            placing.keep_power_for(job)
+        placing.enter(entry)
 
     def _has_enough(self, job: ActiveJob, entry: Entry) -> bool:
         """Return whether a gang of whole nodes may fit early on its own nodes and what others leave: a count, before anything moves."""
@@ -125,9 +142,9 @@ class Promising:
         else:
             placing.enter(entry)
 
-    def _break(self, entry: Entry, cause: BreakCause) -> None:
-        self._placing.strike(entry)
-        self.broken.append(Broken(entry.id, entry.from_ms, cause))
+    def _break(self, entry: Entry) -> None:
+        self._placing.strike(entry)  # first: its own nodes are not in its way
+        self.broken.append(Broken(entry.id, entry.from_ms, self._cause(entry)))
 
     def _enter(self, job: ActiveJob, slot: Slot, earlier_than_ms: int | None) -> None:
         until_ms = slot.at_ms + job.length_ms
@@ -169,12 +186,11 @@ class Promising:
     def _cause(self, entry: Entry) -> BreakCause:
         if entry.id not in self._state.queue:
             return BreakCause.TENANT
-        if self._placing.power_head == entry.id:
-            return BreakCause.POWER_CAP
         nodes = [self._state.fleet.nodes[name] for name in entry.nodes]
         if any(not node.available or node.removed for node in nodes):
             return BreakCause.OPERATOR if any(node.drained_by for node in nodes) else BreakCause.HARDWARE
-        return BreakCause.LATE_RELEASE
+        is_short = self._placing.is_short_of_power(self._state.jobs[entry.id])
+        return BreakCause.POWER_CAP if is_short else BreakCause.LATE_RELEASE
 
     def _in_pool(self, pool: str) -> int:
         return sum(1 for entry in self._state.calendar.promises.values() if self._pool(entry.nodes) == pool)

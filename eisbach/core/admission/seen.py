@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 class Seen:
     """What the last whole cycle has looked at: what did not fit then does not fit now, unless something was freed.
 
-    `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `looked_ms`
-    when each promise was looked at, whether it can be an earlier one, `again_ms` when somebody may give way who had run too shortly.
+    `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `power_head` the
+    one that power is kept for, `looked_ms` when each promise was looked at, whether it can be an earlier one, `again_ms` when somebody may give way who had run too shortly.
     Spot has left, or was told to leave, what begins within `spot_lead_ms` of `at_ms`.
     """
 
@@ -19,6 +19,7 @@ class Seen:
     caps: dict[str, int] = field(default_factory=dict)
     fresh: dict[str, None] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
+    power_head: str | None = None
     looked_ms: dict[str, int] = field(default_factory=dict)
     again_ms: int | None = None
     spot_lead_ms: int = 0

@@ -207,7 +207,7 @@ class SchedulerState:
         """A cycle has looked at everything, and its plan has just been carried out."""
         seen = self.seen
         seen.is_whole, seen.at_ms, seen.freed, seen.heads = plan.is_whole, now, self.calendar.freed, plan.heads
-        seen.nodes = self.node_changes
+        seen.nodes, seen.power_head = self.node_changes, plan.power_head
         # A cycle that looked at new jobs alone knows nothing of the others.
         seen.again_ms = min((one for one in (plan.again_ms, seen.again_ms) if one is not None and one > now), default=None)
         seen.spot_lead_ms = plan.spot_lead_ms
@@ -226,6 +226,9 @@ class SchedulerState:
             return False
         if seen.again_ms is not None and seen.again_ms <= now:
             return False
+        head, ahead = seen.power_head, self.queue.precedes
+        if head is not None and head in self.queue and any(job != head and ahead(job, head, self.fair_share) for job in seen.fresh):
+            return False  # who comes before it may take the power that is kept for it
         if not self.calendar:
             return True
         begins, late = self.calendar.next_start(seen.at_ms), self._late_ms()

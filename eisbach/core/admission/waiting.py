@@ -63,7 +63,7 @@ class Waiting:
         if not self._lets_pass:
             return not self._heads  # who waits for drained nodes keeps nobody from starting
         if promising.has(job):
-            promising.preempt_for(job)
+            promising.wait(job)
             return True
         placing.preempt_for(job)
         if placing.keep_power_for(job):
