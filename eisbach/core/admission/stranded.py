@@ -48,21 +48,28 @@ class Stranded:
 
     def __init__(self, tasks: Mapping[NodeShape, int]) -> None:
         self._tasks = tasks
-        self._known: dict[tuple[Kind, NodeState], int] = {}
+        self._known: dict[tuple[object, ...], int] = {}
         self._asked: dict[str, tuple[list[tuple[NodeShape, int]], int]] = {}
 
     def of(self, node: Node) -> int:
         """Return the thousandths of its free GPUs that are stranded; 0 where nobody asks for such GPUs."""
+        if not node.free_mask and not node.parts:
+            return 0  # the commonest node of a full factory, told without making anything
+        parts = tuple(sorted(node.parts.values())) if node.parts else ()
+        key = (node.flavour, node.gpus, node.cpu_milli, node.memory_mib, node.free_cpu_milli, node.free_memory_mib, node.free_mask.bit_count(), parts)
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._lost(node)
+        return known
+
+    def _lost(self, node: Node) -> int:
         free_milli = node.gpus * WHOLE - node.held_gpu_milli
         if not free_milli or not self._tasks:
             return 0
-        key = (node.kind, node.state)
-        known = self._known.get(key)
-        if known is None:
-            asked, times = self._asked_of(node.flavour)
-            lost = sum(often * max(0, free_milli - _usable(*key, shape)) for shape, often in asked)
-            known = self._known[key] = lost // times if times else 0
-        return known
+        kind, state = node.kind, node.state
+        asked, times = self._asked_of(node.flavour)
+        lost = sum(often * max(0, free_milli - _usable(kind, state, shape)) for shape, often in asked)
+        return lost // times if times else 0
 
     def _asked_of(self, flavour: str) -> tuple[list[tuple[NodeShape, int]], int]:
         known = self._asked.get(flavour)

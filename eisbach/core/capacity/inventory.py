@@ -69,6 +69,8 @@ class Node:
     @property
     def held_gpu_milli(self) -> int:
         """Return how many thousandths of its GPUs are held; of one cut into MIG instances the share of memory slices."""
+        if not self.parts:
+            return (self.gpus - self.free_mask.bit_count()) * WHOLE
         left = sum(left if left >= 0 else WHOLE - -left.bit_count() * WHOLE // 8 for left in self.parts.values())
         return (self.gpus - self.free_mask.bit_count()) * WHOLE - left
 
