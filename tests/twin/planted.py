@@ -21,7 +21,10 @@ from eisbach.app.events_planning import StartPromised
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.promising import Promising
 from eisbach.core.admission.state import SchedulerState
+from eisbach.core.capacity import fleet
 from eisbach.core.capacity.fleet import Fleet
+from eisbach.core.capacity.holding import gpu_mask
+from eisbach.core.jobs.request import WHOLE
 from eisbach.core.ledger import account
 from eisbach.core.ledger.post import Ledger
 from eisbach.core.ledger.transfer import TransferKind
@@ -96,14 +99,13 @@ def _start_whatever(self, job, attempt, shape, shares, now):
 
 def share_given_back_twice(patch):
     """Whatever an attempt held comes back twice."""
-    real = Fleet.give_back
+    real = fleet.give_to
 
-    def give_back(self, shares):
-        real(self, shares)
-        for share in shares:
-            self.nodes[share.node].free_memory_mib += share.memory_mib
+    def give_to(node, share):
+        real(node, share)
+        node.free_memory_mib += share.memory_mib
 
-    patch.setattr(Fleet, "give_back", give_back)
+    patch.setattr(fleet, "give_to", give_to)
 
 
 def charge_for_our_fault(patch):
@@ -143,15 +145,22 @@ def row_not_written(patch):
 
 def gpu_held_twice(patch):
     """GPUs stay free whoever holds them."""
-    real = Fleet.take
+    take, give = fleet.take_from, fleet.give_to
 
-    def take(self, shares):
-        before = {share.node: list(self.nodes[share.node].free_gpus) for share in shares}
-        real(self, shares)
-        for node, free in before.items():
-            self.nodes[node].free_gpus = free
+    def take_from(node, share):
+        free = node.free_mask
+        take(node, share)
+        node.free_mask = free
 
-    patch.setattr(Fleet, "take", take)
+    def give_to(node, share):
+        free = node.free_mask
+        if share.gpu_milli == WHOLE and not share.mig:
+            node.free_mask &= ~gpu_mask(share.gpus)
+        give(node, share)
+        node.free_mask = free
+
+    patch.setattr(fleet, "take_from", take_from)
+    patch.setattr(fleet, "give_to", give_to)
 
 
 def forgotten_at_a_restart(patch):
