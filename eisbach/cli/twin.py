@@ -204,6 +204,7 @@ def _print_result(doc: Json) -> None:
             ("wait", f"mean {_seconds(doc['mean_wait_s'])}, half within {_seconds(doc['p50_wait_s'])}, 99 of 100 within {_seconds(doc['p99_wait_s'])}"),
             ("first to last", _seconds(doc["makespan_s"])),
             ("GPUs", f"{doc['sold']:.1%} sold, {doc['allocated']:.1%} allocated, {doc['busy']:.1%} busy; {doc['stranded_gpu_h']:,.0f} GPU-hours stranded"),
+            ("bookings short of", f"{doc['shortfall_gpu_h']:,.0f} GPU-hours"),
             ("gangs together", "" if doc["in_rack"] is None else f"{doc['in_rack']:.1%}"),
             ("preemptions", f"{doc['preemptions']:,}; {doc['moves']:,} attempts moved aside, {doc['moves_gain_gpu_h']:,.0f} GPU-hours gained"),
             ("energy", "" if doc["energy_kwh"] is None else f"{doc['energy_kwh']:,.0f} kWh modelled, PUE {doc['pue']:.2f}"),

@@ -2,15 +2,26 @@
 
 from collections.abc import Callable, Mapping
 
-from eisbach.app import book_capacity, cancel_booking, extend_booking, hold_option, quote_capacity, submit_job
+from eisbach.app import (
+    book_capacity,
+    cancel_booking,
+    extend_booking,
+    hold_option,
+    quote_capacity,
+    set_budget,
+    submit_job,
+)
 from eisbach.app.commands import SYSTEM
 from eisbach.app.quote_capacity import Wanted
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape, RetryRule
+from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.twin.story import Story
 
 NONE = "bkg_none"
+HOLDS_TRIED = 6
+"""More options than a project may have kept at a time by the rules that nobody changed."""
 
 
 def quote(story: Story) -> str:
@@ -86,6 +97,45 @@ def cancel(story: Story) -> str:
     return _said(story.perform(cancel_booking.command(SYSTEM, booking=_a_booking(story))), "booking")
 
 
+def hold_many(story: Story) -> str:
+    """Somebody has one option after the other kept, on days apart, until he may keep no more."""
+    project, kept = story.chance.choice(story.projects), 0
+    for day in range(2, 2 + HOLDS_TRIED):
+        option = _first_option(story, project, nodes=1, from_ms=story.world.now + day * DAY_MS, length_ms=20 * MINUTE_MS)
+        if option is None or isinstance(story.perform(hold_option.command(SYSTEM, project=project, option=option)), Refusal):
+            break
+        kept += 1
+    return f"{project} {kept}"
+
+
+def book_all(story: Story) -> str:
+    """Somebody books all nodes of a flavour for a while to come, asks for work that would reach into that, and his budget is cut."""
+    chance, world = story.chance, story.world
+    fleet, project = world.state.scheduler.fleet.nodes, chance.choice(story.projects)
+    node = fleet[chance.choice(sorted(fleet))]
+    alike = sum(one.flavour == node.flavour for one in fleet.values())
+    option = _first_option(story, project, node.flavour, nodes=alike, from_ms=world.now + HOUR_MS, length_ms=12 * HOUR_MS)
+    booked = story.perform(book_capacity.command(SYSTEM, world.application.sites, project=project, option=option or "quote_none.1"))
+    shape = NodeShape(cpu_milli=500, memory_mib=512, gpus=min(1, node.gpus), flavour=node.flavour)
+    spec = JobSpec(name="long", nodes=1, shapes=(shape,), run="sleep 600", time_limit_ms=2 * DAY_MS, checkpoint=CheckpointRule(grace_ms=0))
+    waits = story.perform(submit_job.command(SYSTEM, project=chance.choice(story.projects), spec=spec))
+    cut = story.perform(set_budget.command(SYSTEM, project=project, budget_micro_eur=chance.choice([0, EURO])))
+    return f"{_said(booked, 'booking')}; {_said(waits, 'job')}; {_said(cut, 'project')}"
+
+
+def _first_option(
+    story: Story, project: str, flavour: str = "", *, nodes: int, from_ms: int, length_ms: int
+) -> str | None:
+    """Return the first option that is quoted for a window, None where there is none."""
+    world = story.world
+    fleet = world.state.scheduler.fleet.nodes
+    wanted = Wanted(flavour=flavour or fleet[min(fleet)].flavour, nodes=nodes, length_ms=length_ms, from_ms=from_ms)
+    quoted = story.perform(quote_capacity.command(SYSTEM, world.application.sites, project=project, wanted=wanted))
+    if isinstance(quoted, Refusal) or not quoted["options"]:
+        return None
+    return str(quoted["options"][0]["option"])
+
+
 def _an_option(story: Story) -> tuple[str, str]:
     """Return a project and one of its options; now and then somebody else's, mostly of the newest quote."""
     quotes = list(story.world.state.booking.quotes.values())
@@ -108,4 +158,13 @@ def _said(answer: object, what: str) -> str:
     return str(answer.get(what, "")) if isinstance(answer, dict) else ""
 
 
-ACTS: Mapping[Callable[[Story], str], int] = {quote: 10, hold: 4, book: 9, run_inside: 4, extend: 3, cancel: 2}
+ACTS: Mapping[Callable[[Story], str], int] = {
+    quote: 10,
+    hold: 4,
+    book: 9,
+    run_inside: 4,
+    extend: 3,
+    cancel: 2,
+    hold_many: 2,
+    book_all: 2,
+}

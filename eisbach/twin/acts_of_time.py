@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from eisbach.app import cancel_job
+from eisbach.app.commands import SYSTEM
 from eisbach.core.vocabulary.interval import month_end
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.twin.story import POINTS, Story
@@ -43,7 +45,15 @@ def crash(story: Story) -> str:
     elif point.startswith("settle"):  # else the hour is seldom full while it is armed
         story.pass_ms(2 * HOUR_MS)
         story.run_rounds()
+    elif "stop" in point:  # else nobody is stopped while it is armed
+        _stop_somebody(story)
     return point
+
+
+def _stop_somebody(story: Story) -> None:
+    holding = sorted(job.job for job in story.world.state.scheduler.holding.values())
+    if holding:
+        story.perform(cancel_job.command(SYSTEM, job=story.chance.choice(holding)))
 
 
 ACTS: Mapping[Callable[[Story], str], int] = {pass_time: 30, turn_month: 4, rounds: 12, restart: 2, crash: 14}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from eisbach.app.cancel_booking import CANCELLED, LOST
 from eisbach.app.event_body import Body
 from eisbach.app.events_booking import BookingEnded, BookingExtended, BookingMade, BookingMoved, BookingReduced
 
@@ -16,6 +17,8 @@ class BookedTime:
         """node -> [from, until] of each booking"""
         self._open: dict[str, dict[str, list[int]]] = {}
         """booking -> node -> its window"""
+        self._short: list[tuple[str, str, list[int]]] = []
+        """booking, node and the time for which it was booked and not there"""
 
     def take(self, now: int, body: Body) -> None:
         """Take an event about a booking."""
@@ -29,8 +32,14 @@ class BookedTime:
         elif isinstance(body, BookingMoved | BookingReduced):
             self._moved(now, body)
         elif isinstance(body, BookingEnded):
-            for window in self._open.pop(body.booking).values():
+            for node, window in self._open.pop(body.booking).items():
+                if body.cause == LOST:
+                    self._short.append((body.booking, node, [max(now, window[0]), window[1]]))
                 window[1] = min(window[1], now)
+            if body.cause == CANCELLED:
+                for booking, _, missing in self._short:
+                    if booking == body.booking:
+                        missing[1] = min(missing[1], now)
 
     def _moved(self, now: int, body: BookingMoved | BookingReduced) -> None:
         known = self._open[body.booking]
@@ -42,6 +51,8 @@ class BookedTime:
                 known[node][1] = until_ms
         for node in left:
             window = known.pop(node)
+            if isinstance(body, BookingReduced):
+                self._short.append((body.booking, node, [max(now, window[0]), window[1]]))
             window[1] = min(window[1], max(window[0], now))
         for node in body.nodes:
             if node not in known:
@@ -65,6 +76,10 @@ class BookedTime:
             for begins, ends in windows:
                 if begins < min(ends, until_ms):
                     yield node, begins, min(ends, until_ms)
+
+    def shortfall_gpu_ms(self, gpus_of: Mapping[str, int], until_ms: int) -> int:
+        """Return the GPU-milliseconds that bookings were short of up to an instant: of nodes that failed and were not replaced."""
+        return sum(gpus_of[node] * max(0, min(missing[1], until_ms) - missing[0]) for _, node, missing in self._short)
 
     def gpu_ms(self, gpus_of: Mapping[str, int], until_ms: int) -> int:
         """Return the GPU-milliseconds that were booked up to an instant."""

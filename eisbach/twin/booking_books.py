@@ -14,6 +14,8 @@ class Booked:
     nodes: tuple[str, ...]
     from_ms: int
     until_ms: int
+    lost: tuple[str, ...] = ()
+    """nodes that failed and were not replaced: the shortfall that is recorded"""
 
 
 class BookingBooks:
@@ -34,6 +36,9 @@ class BookingBooks:
             yield from self._alone(body.booking)
         elif isinstance(body, BookingMoved | BookingReduced):
             self.open[body.booking].nodes = tuple(body.nodes)
+            if isinstance(body, BookingReduced):
+                self.open[body.booking].lost = tuple(body.lost)
+                self.open[body.booking].until_ms = body.until_ms or self.open[body.booking].until_ms
             if isinstance(body, BookingReduced) and body.until_ms:
                 self.open[body.booking].until_ms = body.until_ms
             yield from self._alone(body.booking)

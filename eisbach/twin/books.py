@@ -46,12 +46,14 @@ class NodeBook:
     """A node as its events say it, and what of it is held: milli-cores, MiB, thousandths of each GPU."""
 
     site: str
+    pool: str
     cpu_milli: int
     memory_mib: int
     gpus: int
     from_ms: int
     is_drained: bool = False
     is_healthy: bool = True
+    is_lost: bool = False
     closures: set[str] = field(default_factory=set)
     """those that have begun"""
     held_cpu_milli: int = 0
@@ -87,6 +89,8 @@ class Books:
         self.jobs: dict[str, JobBook] = {}
         self.held: dict[str, tuple[tuple[str, int, int, tuple[int, ...], int], ...]] = {}
         """attempt -> of each task node, milli-cores, MiB, GPUs and thousandths of each"""
+        self.job_of: dict[str, str] = {}
+        """attempt that holds -> its job"""
         self.ended_attempts: set[str] = set()
         self.policy_version = -1
         """where the newest rule, or fact of a site, stands in the log"""
@@ -133,18 +137,19 @@ class Books:
 
     def _node(self, body: Body) -> None:
         if isinstance(body, NodeDeclared):
-            self.nodes[body.node] = NodeBook(body.site, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms)
+            self.nodes[body.node] = NodeBook(body.site, body.pool, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms)
         elif isinstance(body, NodeChanged):
             site = body.site or self.nodes[body.node].site
             before = self.nodes[body.node]
             self.nodes[body.node] = NodeBook(
-                site, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms,
-                is_drained=body.drained, is_healthy=before.is_healthy, closures=before.closures,
+                site, body.pool, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms,
+                is_drained=body.drained, is_healthy=before.is_healthy, is_lost=before.is_lost, closures=before.closures,
             )  # fmt: skip
         elif isinstance(body, NodeDrained):
             self.nodes[body.node].is_drained = body.drained or body.removed
         elif isinstance(body, NodeMarked):
             self.nodes[body.node].is_healthy = Health(body.health) is Health.HEALTHY
+            self.nodes[body.node].is_lost = Health(body.health) is Health.LOST
         elif isinstance(body, ClosureAnnounced):
             self.closures[body.closure] = body.nodes
         elif isinstance(body, ClosureBegun):
@@ -191,7 +196,7 @@ class Books:
             if (task_cpu, task_memory, len(task_gpus)) != (cpu, memory, gpus):
                 yield f"3: {body.attempt} holds on {node} what it did not ask for"
             yield from self._take(at_ms, body.attempt, node, task_cpu, task_memory, task_gpus, milli)
-        self.held[body.attempt] = tasks
+        self.held[body.attempt], self.job_of[body.attempt] = tasks, body.job
 
     def _take(
         self, at_ms: int, attempt: str, name: str, cpu: int, memory: int, gpus: tuple[int, ...], milli: int
@@ -216,6 +221,7 @@ class Books:
             yield f"2: {body.attempt} ends, and holds nothing"
             return
         self.ended_attempts.add(body.attempt)
+        self.job_of.pop(body.attempt, None)
         for name, cpu, memory, gpus, milli in tasks:
             node = self.nodes[name]
             node.held_cpu_milli -= cpu

@@ -5,15 +5,19 @@ Two accounts are held against each other: the state that decisions read, and boo
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from eisbach.app.check_store import check_store
 from eisbach.app.draft import Draft
 from eisbach.app.event_codec import open_event
+from eisbach.app.fold import apply
 from eisbach.app.recover_state import recover
 from eisbach.app.snapshot import decode_state, encode_state, fingerprint
+from eisbach.app.state import FactoryState
 from eisbach.core.vocabulary.reasons import Reason
 from eisbach.twin import invariants
 from eisbach.twin.books import Books
+from eisbach.twin.capacity_books import of_capacity
 from eisbach.twin.world import World
 
 FULL_EVERY = 1_000
@@ -43,6 +47,8 @@ class Checks:
         self._full_every, self._is_thorough = full_every, is_thorough
         self._full_at = full_every
         self._reads_log = world.store.keeps.snapshots
+        self._kept: bytes | None = None
+        """the state at the last look, as bytes"""
         self.attend()
 
     def attend(self) -> None:
@@ -67,8 +73,15 @@ class Checks:
         self.catch_up()
         self._note(world.now, invariants.of_state(world.state))
         self._note(world.now, invariants.against_books(world.state, self.books))
+        self._note(world.now, of_capacity(self.books, world.now))
         self._note(world.now, self.books.promises.overdue(world.now))
         self._note(world.now, invariants.at_rest(world.state.scheduler, world.now))
+
+    def look_often(self) -> None:
+        """Check what costs little, and that the state follows from what it was at the last such look and the events since."""
+        self.look()
+        self.full_checks += 1
+        self._note(self.world.now, self._followed())
 
     def look_at_all(self) -> None:
         """Check everything: what each job says, the state as the store gives it, every row, the log."""
@@ -94,6 +107,20 @@ class Checks:
             return False
         self._full_at = self.events + self._full_every
         return True
+
+    def _followed(self) -> Iterator[str]:
+        """Yield where the state and the one that was kept, with the events since, differ; each look proves one more part of the log."""
+        data = encode_state(self.world.state)
+        live = sha256(data).digest()
+        kept = decode_state(self._kept) if self._kept is not None else FactoryState()
+        while self._reads_log and (page := self.world.store.events(after_seq=kept.next_seq - 1, limit=1000)):
+            for sealed in page:
+                apply(kept, sealed.seq, sealed.at_ms, open_event(sealed.data).body)
+        if self._reads_log and sha256(encode_state(kept)).digest() != live:
+            yield "9: the state is not what the last one that was looked at and the events since give"
+        if sha256(encode_state(decode_state(data))).digest() != live:
+            yield "9: the state is another one after it was written and read"
+        self._kept = data
 
     def _rebuilt(self) -> Iterator[str]:
         world, state = self.world, self.world.state

@@ -21,6 +21,7 @@ BETTER = {
     "allocated": NEITHER,
     "busy": HIGHER,
     "stranded_gpu_h": LOWER,
+    "shortfall_gpu_h": LOWER,
     "preemptions": LOWER,
     "moves": NEITHER,
     "moves_gain_gpu_h": HIGHER,

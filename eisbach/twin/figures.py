@@ -187,6 +187,7 @@ class Figures:
             allocated=self.allocated / capacity,
             busy=self.busy / capacity,
             stranded_gpu_h=0.0,
+            shortfall_gpu_h=self._booked.shortfall_gpu_ms(self._gpus_of, max(self.last_ms, int(world.now))) / HOUR_MS,
             preemptions=self.preemptions,
             moves=self.moves,
             moves_gain_gpu_h=self.moves_gain / (WHOLE * HOUR_MS),

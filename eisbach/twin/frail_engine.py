@@ -2,13 +2,17 @@
 
 import heapq
 from collections import Counter
+from collections.abc import Mapping
 from random import Random
 
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.engines.simulated.engine import NO_COURSE, SimulatedEngine
 from eisbach.engines.simulated.journal import SimulatedAttempt
 from eisbach.ports.clock import Clock
 from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
 
+SAVES_EACH = 0.5
+"""The chance that an engine knows of a checkpoint when it is asked."""
 REFUSED_EACH = 0.02
 """The chance that an engine finds something wrong with an attempt that nobody saw before."""
 
@@ -55,6 +59,15 @@ class FrailEngine(SimulatedEngine):
     def going(self) -> set[str]:
         """Return the attempts that run or will, as this engine knows it."""
         return {name for name, attempt in self._attempts.items() if attempt.ended_ms is None and attempt.ranks}
+
+    def saved_at(self, running: Mapping[str, str]) -> dict[str, int]:
+        """Return when some of the running attempts last saved (ports/engine.CanCheckpoint): some never did, one may say so of an instant before it ran."""
+        self._or_no_answer()
+        now, found = self._clock.now(), {}
+        for name in sorted(running):
+            if self.chance.random() < SAVES_EACH:
+                found[name] = now - self.chance.choice([0, MINUTE_MS, HOUR_MS, DAY_MS])
+        return found
 
     def _or_no_answer(self) -> None:
         if self.chance.random() < self.trouble:

@@ -12,12 +12,16 @@ OPERATOR = "Example Operator"
 
 
 def random_sites(chance: Random, start_ms: int) -> tuple[SiteFacts, ...]:
-    """Return one site, now and then two; their nodes stand in racks, and one may come only later."""
-    names = ["here", "there"] if chance.random() < 0.25 else ["here"]
-    return tuple(_site(chance, name, start_ms) for name in names)
+    """Return one site, now and then two, of which the first may be a real one; their nodes stand in racks, and one may come only later.
+
+    Nothing is executed anywhere here; a site that is real is one that work goes to unasked.
+    """
+    names = ["here", "there"] if chance.random() < 0.3 else ["here"]
+    is_real = len(names) > 1 and chance.random() < 0.5
+    return tuple(_site(chance, name, start_ms, is_simulated=not is_real or name != "here") for name in names)
 
 
-def _site(chance: Random, name: str, start_ms: int) -> SiteFacts:
+def _site(chance: Random, name: str, start_ms: int, *, is_simulated: bool) -> SiteFacts:
     flavours = chance.sample(FLAVOURS, chance.choice([1, 1, 2]))
     per_rack = chance.choice([1, 2, 4])
     nodes = [_node(chance, name, nth, chance.choice(flavours), per_rack, start_ms) for nth in range(chance.randint(1, NODES_MAX))]
@@ -27,7 +31,7 @@ def _site(chance: Random, name: str, start_ms: int) -> SiteFacts:
         operator=OPERATOR,
         operator_country="DE",
         nodes=tuple(nodes),
-        is_simulated=True,
+        is_simulated=is_simulated,
     )
 
 

@@ -24,6 +24,7 @@ FIGURES = (
     ("busy", "busy", "{:.1%}"),
     ("in_rack", "gangs in the domain they asked for", "{:.1%}"),
     ("stranded_gpu_h", "stranded GPU-hours", "{:,.1f}"),
+    ("shortfall_gpu_h", "GPU-hours that bookings were short of", "{:,.1f}"),
     ("preemptions", "preemptions", "{:,}"),
     ("moves", "attempts moved aside", "{:,}"),
     ("moves_gain_gpu_h", "GPU-hours gained by that", "{:,.1f}"),

@@ -13,7 +13,8 @@ class Result:
 
     Waits go from the submission to the first instant at which all tasks ran, `p50` and `p99` by nearest rank; `makespan_s`
     from the first submission to the last end. `sold` (charged), `allocated` (held) and `busy` (running) are fractions of all
-    GPU time between these, a part of a GPU as its thousandths. `moves` attempts moved aside for gangs, which was reckoned to bring
+    GPU time between these, a part of a GPU as its thousandths. `shortfall_gpu_h` is what bookings were short of: nodes that failed and
+    were not replaced, for the rest of their windows. `moves` attempts moved aside for gangs, which was reckoned to bring
     `moves_gain_gpu_h`. `energy_kwh` is what the sites drew by the model, losses and cooling with it, and `pue` that over what the racks
     drew (ISO/IEC 30134-2); None where nothing was metered. `in_rack` is the share of gangs that stand in one
     domain of the level they asked for (in one rack where they asked for none), None where there was no gang.
@@ -30,6 +31,7 @@ class Result:
     allocated: float
     busy: float
     stranded_gpu_h: float
+    shortfall_gpu_h: float
     preemptions: int
     moves: int
     moves_gain_gpu_h: float

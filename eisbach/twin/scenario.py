@@ -17,7 +17,7 @@ from eisbach.ports.store import Store
 from eisbach.stores.memory import MemoryStore
 from eisbach.stores.totals import TotalsStore
 from eisbach.twin.assumed import CHECKPOINT_MS, assumptions
-from eisbach.twin.checks import FULL_EVERY, Checks
+from eisbach.twin.checks import Checks
 from eisbach.twin.result import Result
 from eisbach.twin.rounds import ROUNDS, Every
 from eisbach.twin.run import Act, run, unfit
@@ -27,14 +27,13 @@ from eisbach.twin.world import ORIGIN, PRICES, START_MS, World
 
 DOCUMENT = "eisbach.twin-result/1"
 SIMULATED = "simulated"
-FULL_CHECKS = 1
-"""In a long checked run everything is derived anew after as many events as there are jobs: some five times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """`days` ends it after so many virtual days, None when all work is over. `has_log` hashes every event into the log's tree;
-    `is_checked` keeps that log, holds the invariants against every event, and derives everything from it now and then."""
+    `is_checked` keeps that log, holds the invariants against every event, derives the state from the last look on every thousand events, and
+    everything from the whole log at the end."""
 
     sites: tuple[SiteFacts, ...]
     workload: Workload
@@ -74,14 +73,14 @@ class Scenario:
         """Play it in a world of its own and return what came of it; `look` may look at the world after each instant."""
         until_ms = None if self.days is None else int(world.now) + self.days * DAY_MS
         counted = stranded if stranded is not None else Stranded(world)
-        checks = Checks(world, full_every=max(FULL_EVERY, len(self.workload) // FULL_CHECKS)) if self.is_checked else None
+        checks = Checks(world) if self.is_checked else None
 
         def after_instant(world: World) -> None:
             counted.look(world)
             if look is not None:
                 look(world)
             if checks is not None and checks.is_full_due():
-                checks.look_at_all()
+                checks.look_often()
 
         result = run(world, self._works(), acts=self.acts, rounds=self.rounds, until_ms=until_ms, after_instant=after_instant, refuse=self.refuse)
         if checks is not None:

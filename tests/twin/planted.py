@@ -10,10 +10,12 @@ from eisbach.app import (
     draft,
     fold_policy,
     money,
+    move_bookings,
     projections,
     reconcile_engine,
     record_observation,
     recover_state,
+    settle_usage,
     writer,
 )
 from eisbach.app.events import AttemptPlanned, AttemptRunning
@@ -201,11 +203,26 @@ def booking_overlapped(patch):
     patch.setattr(book_capacity, "conflict", lambda *asked: "")
 
 
+def booking_on_a_lost_node(patch):
+    """Nobody moves a booking off a node that cannot be used, or records what it is short of."""
+    patch.setattr(move_bookings, "_events", lambda state, now: [])
+
+
+def saved_more_than_held(patch):
+    """What is said to be saved is not held to what an attempt has held."""
+    real = settle_usage.settle_together
+
+    def settle_together(project, period, settled, gpu_milli_ms, move):
+        return real(project, period, [(*one[:-1], one[2] + 1) for one in settled], gpu_milli_ms, move)
+
+    patch.setattr(settle_usage, "settle_together", settle_together)
+
+
 PLANTED: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
         no_version_check, lost_outbox, double_post, late_eviction, gang_in_part, share_given_back_twice, charge_for_our_fault,
         budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, forgotten_at_a_restart,
-        promise_moved_later, promise_forgotten, booking_overlapped,
+        promise_moved_later, promise_forgotten, booking_overlapped, booking_on_a_lost_node, saved_more_than_held,
     )
 }  # fmt: skip
