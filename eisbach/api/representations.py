@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from eisbach.app.commands import Actor
+from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.ports.store import Page, Row
 
@@ -149,6 +150,7 @@ def job(row: Row) -> Json:
         "started_at": instant_text(row["started_ms"]),
         "running_at": instant_text(row["running_ms"]),
         "ended_at": instant_text(row["ended_ms"]),
+        "signal_at": instant_text(row["signal_ms"]) if row["state"] == JobState.STOPPING.value else None,
     }
 
 

@@ -203,6 +203,7 @@ class Job(Told):
     started_at: At | None
     running_at: At | None
     ended_at: At | None
+    signal_at: At | None = Field(description="When it is asked to stop; null where it is not stopping.")
 
 
 class AcceptedJob(Told):

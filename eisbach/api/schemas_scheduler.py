@@ -3,10 +3,12 @@
 from pydantic import Field
 
 from eisbach.api.schemas import Asked, Told
+from eisbach.core.scheduling.policy import NOTICE_MS
 
 
 class NewPolicy(Asked):
     policy: str = Field(description="fifo, easy or default.", examples=["default"], max_length=64)
+    notice_ms: int = Field(default=NOTICE_MS, description="How long before its signal work is told that it is preempted.")
 
 
 class Policy(Told):
@@ -19,6 +21,7 @@ class Policy(Told):
     promised_nodes: int = Field(description="From how many nodes on a job gets one; 0: only the first of its class.")
     again_ms: int = Field(description="How often a promise is looked at, whether it can be an earlier one.")
     runtime_weight_permille: int = Field(description="Which part of its predicted runtime a job is served later.")
+    notice_ms: int = Field(description="How long before its signal work is told that it is preempted.")
 
 
 class Scheduler(Policy):

@@ -81,7 +81,12 @@ def _promised(given: Given) -> StartPromised:
 
 def _stopping(job: ActiveJob, stop: Stop) -> JobStopping:
     return JobStopping(
-        job=job.job, attempt=str(job.attempt), cause=stop.cause.value, grace_ms=job.grace_ms, by=SYSTEM.token
+        job=job.job,
+        attempt=str(job.attempt),
+        cause=stop.cause.value,
+        grace_ms=job.grace_ms,
+        by=SYSTEM.token,
+        notice_ms=stop.notice_ms,
     )
 
 

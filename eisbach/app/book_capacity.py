@@ -109,7 +109,7 @@ def conflict(state: FactoryState, chosen: Option, names: Collection[str], now: i
     `names` is what it is held or booked by: its own entries are in nobody's way.
     """
     calendar = state.scheduler.calendar
-    ready = outlook.ready_minutes(state, now, 0)
+    ready = outlook.ready_minutes(state, now)
     for node in chosen.nodes:
         if is_bad(state, node):
             return f"the node {node} takes no work"

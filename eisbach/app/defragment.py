@@ -80,7 +80,7 @@ def _moves_for(state: FactoryState, job: ActiveJob, now: int, allowance: int) ->
     best = max((one for one in found if one is not None), key=lambda one: one.gain_gpu_milli_ms, default=None)
     if best is None:
         return None
-    stops = [_stop(scheduler.jobs[name]) for name in best.moved]
+    stops = [_stop(scheduler.jobs[name], scheduler.policy.notice_ms) for name in best.moved]
     return Decision(events=(best, *stops), reply={"moved": len(stops), "job": job.job})
 
 
@@ -99,7 +99,7 @@ def _planned(
     moves = find_moves(scheduler.fleet, gang, movable, allowance)
     if moves is None:
         return None
-    earlier_ms = otherwise_ms - now - max(jobs[name].grace_ms for name in moves.jobs)
+    earlier_ms = otherwise_ms - now - scheduler.policy.notice_ms - max(jobs[name].grace_ms for name in moves.jobs)
     gain = gain_gpu_milli_ms(gang, earlier_ms, moves.lost)
     if gain <= 0:
         return None
@@ -128,6 +128,9 @@ def _gain_micro_eur(state: FactoryState, job: ActiveJob, shape: int, earlier_ms:
     return (gained - lost) // HOUR_MS
 
 
-def _stop(job: ActiveJob) -> JobStopping:
+def _stop(job: ActiveJob, notice_ms: int) -> JobStopping:
     cause = StopCause.PREEMPTION.value
-    return JobStopping(job=job.job, attempt=str(job.attempt), cause=cause, grace_ms=job.grace_ms, by=SYSTEM.token)
+    notice = notice_ms if job.running_ms is not None else 0
+    return JobStopping(
+        job=job.job, attempt=str(job.attempt), cause=cause, grace_ms=job.grace_ms, by=SYSTEM.token, notice_ms=notice
+    )

@@ -249,6 +249,8 @@ class JobStopping(Body, frozen=True):
     cause: str
     grace_ms: int
     by: str
+    notice_ms: int = 0
+    """how long after this event it is asked to stop"""
 
 
 class JobEnded(Body, frozen=True):

@@ -1,6 +1,7 @@
 """Events about promised starts and the scheduler's policy."""
 
 from eisbach.app.event_body import Body
+from eisbach.core.scheduling.policy import NOTICE_MS
 
 
 class StartPromised(Body, frozen=True):
@@ -36,6 +37,7 @@ class SchedulerSet(Body, frozen=True):
     again_ms: int
     runtime_weight_permille: int
     by: str
+    notice_ms: int = NOTICE_MS
 
 
 KINDS: dict[str, type[Body]] = {

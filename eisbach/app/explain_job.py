@@ -48,6 +48,9 @@ def _under_way(job: ActiveJob, now: int) -> Answer:
         return _said(Reason.STARTING.value, Said(why_texts.STARTING, {"attempt": job.attempts, "nodes": _places(job)}))
     if job.state is JobState.STOPPING and job.stop_cause is not None:
         values = {"attempt": job.attempts, "cause": job.stop_cause.value, "grace_ms": job.stop_grace_ms}
+        if job.signal_ms is not None and now < job.signal_ms:
+            soon = Said(why_texts.NOTICE, {**values, "notice_ms": job.signal_ms - now, "signal_at": job.signal_ms})
+            return _said(job.stop_cause.reason.value, soon)
         return _said(job.stop_cause.reason.value, Said(why_texts.STOPPING, values))
     held_ms = now - (job.running_ms or now)
     times = {"held_ms": _seconds(held_ms), "left_ms": _seconds(max(0, job.remaining_ms - held_ms))}

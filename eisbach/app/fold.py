@@ -262,7 +262,7 @@ def _reservation_moved(state: FactoryState, seq: int, at_ms: int, body: e.Reserv
 
 def _job_stopping(state: FactoryState, seq: int, at_ms: int, body: e.JobStopping) -> None:
     job = state.scheduler.jobs[body.job]
-    state.scheduler.stop(job, StopCause(body.cause), body.grace_ms, at_ms)
+    state.scheduler.stop(job, StopCause(body.cause), body.grace_ms, at_ms, body.notice_ms)
 
 
 def _job_ended(state: FactoryState, seq: int, at_ms: int, body: e.JobEnded) -> None:

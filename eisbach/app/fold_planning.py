@@ -44,6 +44,7 @@ def _scheduler_set(state: FactoryState, seq: int, at_ms: int, body: e.SchedulerS
         promised_nodes=body.promised_nodes,
         again_ms=body.again_ms,
         runtime_weight_permille=body.runtime_weight_permille,
+        notice_ms=body.notice_ms,
     )
     state.scheduler.set_policy(policy)
 

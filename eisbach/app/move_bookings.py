@@ -133,7 +133,7 @@ def _step(state: FactoryState, booking: Booking, bad: frozenset[str], taken: set
             booking.nodes,
             bad,
             (start // MINUTE_MS, -(-booking.until_ms // MINUTE_MS)),
-            outlook.ready_minutes(state, now, 0),
+            outlook.ready_but_for_spot(state, now) if is_begun else outlook.ready_minutes(state, now),
             outlook.closed_nodes(state, stand) | taken,
             booking.level,
             is_begun=is_begun,

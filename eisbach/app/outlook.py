@@ -87,18 +87,28 @@ def pue_permille(state: FactoryState, facts: SiteFacts | None, now: int) -> int:
     return -(-operate(facts.plant, busy, now).total_mw * 1000 // busy) if busy else NO_PLANT_PERMILLE
 
 
-def ready_minutes(state: FactoryState, now: int, notice_ms: int) -> dict[str, int]:
+def ready_minutes(state: FactoryState, now: int) -> dict[str, int]:
     """Return from which minute nodes are free of the work that runs on them: its limit, or for spot its notice and grace.
 
     Work inside a booking ends with it, so that the booking's own entry says all.
     """
+    ready = ready_but_for_spot(state, now)
+    notice_ms = state.scheduler.policy.notice_ms
+    for job in state.scheduler.spot.values():
+        minute = -(-min(job.releases_ms, now + notice_ms + job.grace_ms) // MINUTE_MS)
+        for share in job.shares:
+            if minute > ready.get(share.node, 0):
+                ready[share.node] = minute
+    return ready
+
+
+def ready_but_for_spot(state: FactoryState, now: int) -> dict[str, int]:
+    """Return the same where spot is in nobody's way: inside a booking it stays until the owner's work comes."""
     ready: dict[str, int] = {}
     for job in state.scheduler.holding.values():
-        if job.capacity_class is CapacityClass.RESERVED:
+        if job.capacity_class in (CapacityClass.RESERVED, CapacityClass.SPOT):
             continue
         until = job.releases_ms
-        if job.capacity_class is CapacityClass.SPOT:
-            until = min(until, now + notice_ms + job.grace_ms)
         minute = -(-until // MINUTE_MS)
         for share in job.shares:
             if minute > ready.get(share.node, 0):

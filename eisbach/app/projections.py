@@ -258,6 +258,7 @@ def _job(seq: int, at_ms: int, body: e.JobSubmitted, texts: Mapping[str, str]) -
         "site": "",
         "simulated": False,
         "booking": body.booking,
+        "signal_ms": None,
     }
     return [Insert("jobs", row)]
 
@@ -271,7 +272,7 @@ def _reservation_moved(seq: int, at_ms: int, body: e.ReservationMoved, texts: Ma
 
 
 def _job_stopping(seq: int, at_ms: int, body: e.JobStopping, texts: Mapping[str, str]) -> list[Op]:
-    return [Update("jobs", body.job, {"state": "stopping", "reason": StopCause(body.cause).reason.value})]
+    return [Update("jobs", body.job, {"state": "stopping", "reason": StopCause(body.cause).reason.value, "signal_ms": at_ms + body.notice_ms})]
 
 
 def _job_ended(seq: int, at_ms: int, body: e.JobEnded, texts: Mapping[str, str]) -> list[Op]:

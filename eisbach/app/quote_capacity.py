@@ -23,8 +23,6 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 SEARCHED_MS = 92 * DAY_MS
 """How far ahead a quote looks where nobody says until when."""
-SPOT_NOTICE_MS = 30_000
-"""How long spot is told before its grace begins when a booking's owner wants the nodes."""
 PAST_MS = MINUTE_MS
 """A start that lies back no further than this is meant as now."""
 
@@ -101,7 +99,7 @@ def search(
             Reason.NO_PRICE, f"No site where this project may be has {flavour} at a price", "Look at `eisbach offers`", "flavour"
         )
     closed = frozenset().union(*(outlook.closed_nodes(state, offer.stand) for offer in offers))
-    ready = outlook.ready_minutes(state, now, SPOT_NOTICE_MS)
+    ready = outlook.ready_minutes(state, now)
     found = options(offers, ask, ready, closed)
     return found or _too_tight(ask, flavour, offers) or _no_power(ask, flavour, offers, ready, closed) or _no_window(ask, flavour)
 
@@ -269,7 +267,7 @@ def told(state: FactoryState, event: QuoteGiven) -> dict[str, Any]:
         "tariff": event.tariff,
         "rules": dict(event.rules),
         "extends": event.extends,
-        "notice_ms": SPOT_NOTICE_MS,
+        "notice_ms": state.scheduler.policy.notice_ms,
         "options": [_option(state, event, nth, said) for nth, said in enumerate(event.options, 1)],
     }
 

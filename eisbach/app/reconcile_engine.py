@@ -63,7 +63,7 @@ def _facts(application: "Application") -> Facts:
 
     def ask(state: FactoryState, now: int) -> Facts:
         return {
-            attempt: (job.state, order_facts(state, job, epoch), stop_order(job, epoch))
+            attempt: (job.state, order_facts(state, job, epoch), stop_order(job, epoch, now))
             for attempt, job in state.scheduler.holding.items()
         }
 

@@ -12,6 +12,7 @@ PRIMARY_KEYS: dict[str, str] = {"start_promises": "promise", "scheduler_policies
 TEXT_COLUMNS: dict[str, str] = {}
 _POLICY = (
     "policy", "order", "backfill", "promises_max", "promised_nodes", "again_ms", "runtime_weight_permille",
+    "notice_ms",
 )  # fmt: skip
 
 

@@ -1,17 +1,21 @@
 """The policy of the scheduler: which holds, and that the operator sets another one; replays know from the log which held when."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_planning import SchedulerSet
 from eisbach.app.state import FactoryState
-from eisbach.core.scheduling.policy import POLICIES, Policy
+from eisbach.core.scheduling.policy import NOTICE_MS, POLICIES, Policy
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
+NOTICE_MS_MAX = HOUR_MS
 
-def command(actor: Actor, *, policy: str) -> Command:
-    """Return the command that lets the scheduler decide by the policy of that name from now on."""
+
+def command(actor: Actor, *, policy: str, notice_ms: int = NOTICE_MS) -> Command:
+    """Return the command that lets the scheduler decide by the policy of that name from now on, with this notice before it preempts."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         wanted = POLICIES.get(policy)
@@ -23,6 +27,15 @@ def command(actor: Actor, *, policy: str) -> Command:
                 "policy",
                 {"policy": policy, "known": list(POLICIES)},
             )
+        if not 0 <= notice_ms <= NOTICE_MS_MAX:
+            return Refusal(
+                Reason.INVALID_ARGUMENT,
+                f"A notice of {notice_ms} ms is not possible",
+                f"Give from 0 to {NOTICE_MS_MAX // MINUTE_MS} minutes",
+                "notice_ms",
+                {"notice_ms": notice_ms},
+            )
+        wanted = replace(wanted, notice_ms=notice_ms)
         if state.scheduler.policy == wanted:
             return Decision(reply={**described(wanted), "changed": False})
         event = SchedulerSet(
@@ -34,6 +47,7 @@ def command(actor: Actor, *, policy: str) -> Command:
             again_ms=wanted.again_ms,
             runtime_weight_permille=wanted.runtime_weight_permille,
             by=actor.token,
+            notice_ms=wanted.notice_ms,
         )
         return Decision(events=(event,), reply={**described(wanted), "changed": True})
 
@@ -60,4 +74,5 @@ def described(policy: Policy) -> dict[str, Any]:
         "promised_nodes": policy.promised_nodes,
         "again_ms": policy.again_ms,
         "runtime_weight_permille": policy.runtime_weight_permille,
+        "notice_ms": policy.notice_ms,
     }

@@ -56,11 +56,17 @@ def order_facts(state: FactoryState, job: ActiveJob, epoch: int) -> StartOrder:
     )
 
 
-def stop_order(job: ActiveJob, epoch: int) -> StopOrder | None:
-    """Return the order that stops an attempt, or None where it is not to be stopped."""
-    if job.stop_cause is None or job.attempt is None:
+def stop_order(job: ActiveJob, epoch: int, now: int) -> StopOrder | None:
+    """Return the order that stops an attempt after what is left of its notice, or None where it is not to be stopped."""
+    if job.stop_cause is None or job.attempt is None or job.signal_ms is None:
         return None
-    return StopOrder(attempt_id=job.attempt, epoch=epoch, cause=job.stop_cause, grace_ms=job.stop_grace_ms)
+    return StopOrder(
+        attempt_id=job.attempt,
+        epoch=epoch,
+        cause=job.stop_cause,
+        grace_ms=job.stop_grace_ms,
+        notice_ms=max(0, job.signal_ms - now),
+    )
 
 
 def complete(sources: AttemptSources, facts: StartOrder) -> StartOrder | Observation:

@@ -81,7 +81,7 @@ class EngineTeller:
                     self._orders.put(order_facts(draft.state, job, draft.context.epoch))
             elif isinstance(body, JobStopping):
                 stopping = draft.state.scheduler.holding.get(body.attempt)
-                order = stop_order(stopping, draft.context.epoch) if stopping is not None else None
+                order = stop_order(stopping, draft.context.epoch, draft.context.now) if stopping is not None else None
                 if order is not None:
                     self._orders.put(order)
             elif isinstance(body, AttemptEnded):

@@ -12,6 +12,9 @@ from eisbach.ports.translator import N_
 
 STARTING = N_("Attempt {attempt} is starting on {nodes}")
 STOPPING = N_("Attempt {attempt} is being stopped ({cause}); it has {grace_ms} to save")
+NOTICE = N_(
+    "Attempt {attempt} will be asked to stop at {signal_at}, in {notice_ms} ({cause}); from then on it has {grace_ms} to save"
+)
 RUNNING = N_("Attempt {attempt} has run for {held_ms} on {nodes}; its limit is reached in {left_ms}")
 RETRY = N_("Attempt {attempt} failed; the next one starts in {pause_ms}")
 UNFUNDED = N_(

@@ -77,6 +77,14 @@ def state_words(job: Json) -> str:
     return outcome.replace("_", " ") if outcome else str(job.get("state") or "")
 
 
+def _state_with_notice(job: Json) -> str:
+    """Return the same, and of a job that was given notice when it will be asked to stop."""
+    signal_at = job.get("signal_at")
+    if not signal_at or datetime.fromisoformat(signal_at) <= datetime.now(UTC):
+        return state_words(job)
+    return f"stops at {figures.instant(signal_at)}"
+
+
 def site_words(job: Json) -> str:
     """Return where a job or an attempt is or was; at a simulated site, that nothing was executed."""
     site = str(job.get("site") or "")
@@ -118,7 +126,7 @@ def _print_jobs(jobs: Sequence[Json], place: Json, is_wide: bool) -> None:
 
 
 def _state_cell(job: Json) -> str:
-    words = ": ".join(part for part in (state_words(job), short_reason(job)) if part)
+    words = ": ".join(part for part in (_state_with_notice(job), short_reason(job)) if part)
     return f"{words} (simulated)" if job.get("simulated") else words
 
 

@@ -79,12 +79,16 @@ class StartOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StopOrder:
-    """Ask an attempt to stop: checkpoint signal, then SIGTERM, then after `grace_ms` SIGKILL for all it started."""
+    """Ask an attempt to stop, `notice_ms` from now: checkpoint signal, then SIGTERM, then after `grace_ms` SIGKILL for all it started.
+
+    It may be given again; the earliest signal holds.
+    """
 
     attempt_id: str
     epoch: int
     cause: StopCause
     grace_ms: int
+    notice_ms: int = 0
 
 
 class Ending(ClosedEnum):

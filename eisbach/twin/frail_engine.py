@@ -52,7 +52,7 @@ class FrailEngine(SimulatedEngine):
             super().stop(order)
             return
         self._check(order.epoch)
-        attempt.ends_ms = min(attempt.ends_ms, self._clock.now() + order.grace_ms)
+        attempt.ends_ms = min(attempt.ends_ms, self._clock.now() + order.notice_ms + order.grace_ms)
         attempt.ending, attempt.exit_code = Ending.STOPPED, 143
         heapq.heappush(self._due, (attempt.ends_ms, order.attempt_id))
 

@@ -10,6 +10,7 @@ from eisbach.app.record_observation import OWN_FAULT_TRIES_MAX
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.scheduling.policy import NOTICE_MS
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -340,6 +341,10 @@ def test_spot_makes_room_for_on_demand_and_comes_back(factory):
     spot = factory.submit(a_job("sleep 900", cpus=8, grace_s=20, capacity_class=CapacityClass.SPOT))
     factory.pass_time(660 * SECOND_MS)
     on_demand = factory.submit(a_job("sleep 600", cpus=1))
+    assert (factory.job(spot)["state"], factory.job(spot)["reason"]) == ("stopping", "PREEMPTED")
+    factory.pass_time(NOTICE_MS - 1)
+    assert (factory.job(spot)["state"], factory.job(on_demand)["state"]) == ("stopping", "waiting")
+    factory.pass_time(1)
     assert factory.job(on_demand)["state"] == "running"
     assert (factory.job(spot)["state"], factory.job(spot)["reason"]) == ("waiting", "PREEMPTED")
     assert [one["fault"] for one in factory.attempts(spot)] == ["preemption"]

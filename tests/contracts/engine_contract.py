@@ -23,9 +23,9 @@ def an_order(attempt: str = "att_1", *, tasks: int = 1, memory_mib: int = 256, r
     return StartOrder(attempt_id=attempt, run=run, **{"tasks": gang, **values, **other})
 
 
-def a_stop(attempt: str = "att_1", *, grace_ms: int = 1_000, epoch: int = 1) -> StopOrder:
+def a_stop(attempt: str = "att_1", *, grace_ms: int = 1_000, epoch: int = 1, notice_ms: int = 0) -> StopOrder:
     """Return an order to stop an attempt."""
-    return StopOrder(attempt_id=attempt, epoch=epoch, cause=StopCause.CANCEL, grace_ms=grace_ms)
+    return StopOrder(attempt_id=attempt, epoch=epoch, cause=StopCause.CANCEL, grace_ms=grace_ms, notice_ms=notice_ms)
 
 
 @dataclass

@@ -109,6 +109,43 @@ def test_a_stop_ends_a_running_attempt(harness: Harness) -> None:
     assert harness.wait_ended().ending is Ending.STOPPED
 
 
+def test_a_stop_waits_for_its_notice(harness: Harness) -> None:
+    harness.engine.start(an_order(run="sleep 30"))
+    harness.wait_running()
+    harness.engine.stop(a_stop(notice_ms=700))
+    assert harness.is_running()
+    seen = harness.wait_ended()
+    assert seen.ending is Ending.STOPPED
+    assert seen.held_ms >= 700
+
+
+def test_what_ends_within_its_notice_was_not_stopped(harness: Harness) -> None:
+    harness.engine.start(an_order(run="sleep 0.3"))
+    harness.wait_running()
+    harness.engine.stop(a_stop(notice_ms=25_000))
+    assert harness.wait_ended().ending is Ending.EXITED
+
+
+def test_the_earliest_signal_holds(harness: Harness) -> None:
+    harness.engine.start(an_order(run="sleep 30"))
+    harness.wait_running()
+    for notice_ms in (29_000, 200, 28_000):
+        harness.engine.stop(a_stop(notice_ms=notice_ms))
+    seen = harness.wait_ended()
+    assert seen.ending is Ending.STOPPED
+    assert 200 <= seen.held_ms < 28_000
+
+
+def test_a_stop_without_notice_ends_one_with_it(harness: Harness) -> None:
+    harness.engine.start(an_order(run="sleep 30"))
+    harness.wait_running()
+    harness.engine.stop(a_stop(notice_ms=29_000))
+    harness.engine.stop(a_stop())
+    seen = harness.wait_ended()
+    assert seen.ending is Ending.STOPPED
+    assert seen.held_ms < 28_000
+
+
 def test_a_stop_before_the_start_makes_the_late_start_do_nothing(harness: Harness) -> None:
     harness.engine.stop(a_stop())
     harness.engine.start(an_order())

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from eisbach.core.admission.cycle import STARTS_MAX, decide
+from eisbach.core.admission.plan import Stop
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.policy import DEFAULT, EASY, POLICIES
+from eisbach.core.scheduling.policy import DEFAULT, EASY, NOTICE_MS, POLICIES
 from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active, fleets, free_of, shapes
@@ -175,11 +176,27 @@ def test_spot_ignores_a_booking_to_come_and_leaves_before_it_begins():
     plan = decide(state, NOW)
     assert starts(plan) == ["spot"]
     carry_out(state, plan, NOW)
-    leaves_ms = NOW + HOUR_MS - MINUTE_MS
+    leaves_ms = NOW + HOUR_MS - MINUTE_MS - NOTICE_MS
     assert state.next_instant() == leaves_ms
     assert decide(state, leaves_ms - 1).stops == ()
     plan = decide(state, leaves_ms)
-    assert [(stop.job, stop.cause) for stop in plan.stops] == [("spot", StopCause.PREEMPTION)]
+    assert plan.stops == (Stop("spot", StopCause.PREEMPTION, NOTICE_MS),), "with all of its notice, and then its grace"
+    late = decide(state, leaves_ms + 20_000)
+    assert [stop.notice_ms for stop in late.stops] == [NOTICE_MS - 20_000], "grace comes before notice, and the window before both"
+    assert [stop.notice_ms for stop in decide(state, NOW + HOUR_MS - 1).stops] == [0]
+    state.set_policy(replace(DEFAULT, notice_ms=0))
+    assert decide(state, leaves_ms).stops == ()
+    assert decide(state, leaves_ms + NOTICE_MS).stops == (Stop("spot", StopCause.PREEMPTION, 0),)
+
+
+def test_who_has_not_begun_needs_no_notice():
+    state = a_state(a_fleet(a_node("n1")), an_active("spot", 1, capacity_class=CapacityClass.SPOT, grace_ms=MINUTE_MS))
+    (start,) = decide(state, NOW).starts
+    state.start(state.jobs["spot"], "att", start.shape, start.shares, NOW)
+    a_booking(state, NOW + MINUTE_MS + NOTICE_MS, NOW + HOUR_MS, "n1")
+    assert decide(state, NOW).stops == (Stop("spot", StopCause.PREEMPTION, 0),)
+    state.run(state.jobs["spot"], NOW, NOW)
+    assert decide(state, NOW).stops == (Stop("spot", StopCause.PREEMPTION, NOTICE_MS),)
 
 
 def test_inside_a_booking_its_owner_starts_and_idle_nodes_carry_spot_that_gives_way():

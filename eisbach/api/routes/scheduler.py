@@ -22,4 +22,4 @@ async def scheduler(call: CallNow) -> Response:
 @allow("scheduler:set", FACTORY)
 async def set_policy(call: CallNow, new: schemas_scheduler.NewPolicy) -> Response:
     """Let the scheduler decide by another policy from now on; promises that were given stay."""
-    return await perform(call, set_scheduler.command(call.actor, policy=new.policy))
+    return await perform(call, set_scheduler.command(call.actor, policy=new.policy, notice_ms=new.notice_ms))

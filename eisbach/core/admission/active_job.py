@@ -52,6 +52,7 @@ class ActiveJob:
     stop_cause: StopCause | None = None
     stop_grace_ms: int = 0
     stop_ms: int | None = None
+    stop_notice_ms: int = 0
     predicted_ms: int = 0
     booking: str = ""
     submitter: str = ""
@@ -87,8 +88,13 @@ class ActiveJob:
         return order_key(self.failures_ours + self.preemptions > 0, self.capacity_class, self.seq)
 
     @property
+    def signal_ms(self) -> int | None:
+        """Return when its attempt is asked to stop; None for one that goes on."""
+        return None if self.stop_ms is None else self.stop_ms + self.stop_notice_ms
+
+    @property
     def releases_ms(self) -> int:
         """Return when its attempt lets go of its shares at the latest."""
         since = self.running_ms if self.running_ms is not None else self.planned_ms
         at_limit = since + self.remaining_ms + self.grace_ms
-        return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_grace_ms)
+        return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_notice_ms + self.stop_grace_ms)

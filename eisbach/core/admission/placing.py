@@ -14,12 +14,11 @@ from eisbach.core.admission.plan import Start, Stop
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
-from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.order import Request
-from eisbach.core.scheduling.preempt import Running, above_caps, for_waiting
+from eisbach.core.scheduling.preempt import above_caps, for_waiting
 
 PREEMPTION_TRIES_MAX = 8
 """Kinds of waiting jobs for which one cycle looks whether spot could make room; the first for which it can gets it."""
@@ -59,7 +58,8 @@ class Placing:
     def give_way_to_caps(self) -> None:
         """Choose who stops where a site draws more than its cap allows."""
         if self._room.is_capped and (over := self._room.over()):
-            self._stop(above_caps(self.state.fleet, all_running(self.state, self.now, self._stops), over), StopCause.POWER_CAP)
+            for one in above_caps(self.state.fleet, all_running(self.state, self.now, self._stops), over):
+                self._stops.setdefault(one.job, Stop(one.job, StopCause.POWER_CAP))
 
     def give_way_to_entries(self) -> None:
         """Spot leaves nodes that a booking or a promise needs soon: so early that all its grace is over by then."""
@@ -69,17 +69,28 @@ class Placing:
         soon = self.now + state.spot_lead_ms
         if not state.calendar.starts(self.now, soon + 1):
             return
-        nodes = state.fleet.nodes
         for job in state.spot.values():
-            if job.state is not JobState.STOPPING and any(self._begins(nodes[share.node], soon) for share in job.shares):
-                self._stops.setdefault(job.job, Stop(job.job, StopCause.PREEMPTION))
+            if job.state is not JobState.STOPPING and self._begins_ms(job, soon) is not None:
+                self._preempt(job)
 
-    def _begins(self, node: Node, soon: int) -> bool:
-        """Return whether an entry that dates a node begins after now and by an instant; one may be going on there already."""
-        if node.dated_ms is None or node.dated_ms > soon:
-            return False
-        met = self.state.calendar.meeting(node.node, self.now + 1, soon + 1)
-        return any(entry.from_ms > self.now and not entry.is_shared for entry in met)
+    def _begins_ms(self, job: ActiveJob, soon: int) -> int | None:
+        """Return when the first entry that dates a node of a job begins after now and by an instant; one may be going on there already."""
+        nodes, found = self.state.fleet.nodes, list[int]()
+        for share in job.shares:
+            dated_ms = nodes[share.node].dated_ms
+            if dated_ms is not None and dated_ms <= soon:
+                met = self.state.calendar.meeting(share.node, self.now + 1, soon + 1)
+                found += [entry.from_ms for entry in met if entry.from_ms > self.now and not entry.is_shared]
+        return min(found, default=None)
+
+    def _preempt(self, job: ActiveJob) -> None:
+        """Have a job give way: after its notice, or a shorter one where its nodes are to be free before notice and grace are over."""
+        notice_ms = self.state.policy.notice_ms if job.running_ms is not None else 0
+        if notice_ms:
+            begins_ms = self._begins_ms(job, self.now + notice_ms + job.grace_ms)
+            if begins_ms is not None:
+                notice_ms = max(0, begins_ms - self.now - job.grace_ms)
+        self._stops.setdefault(job.job, Stop(job.job, StopCause.PREEMPTION, notice_ms))
 
     def preempt_for(self, job: ActiveJob) -> None:
         """Choose which spot, or work above a quota, stops so that a job fits: for the first one that waits and that this helps."""
@@ -98,15 +109,12 @@ class Placing:
         chosen = for_waiting(state.fleet, self._room, running, right, lambda: self.place(job) is not None, asks)
         if chosen is not None:
             self._preemptions_left = 0
-            self._stop(chosen, StopCause.PREEMPTION)
+            for one in chosen:
+                self._preempt(state.jobs[one.job])
             return
         again_ms = first_eligible_ms(state, now, right)
         if again_ms is not None and (self.again_ms is None or again_ms < self.again_ms):
             self.again_ms = again_ms
-
-    def _stop(self, chosen: list[Running], cause: StopCause) -> None:
-        for one in chosen:
-            self._stops.setdefault(one.job, Stop(one.job, cause))
 
     # What fits.
 
@@ -122,7 +130,7 @@ class Placing:
             return self._place(job, self.now + job.length_ms, booked) if booked else None
         if job.capacity_class is not CapacityClass.SPOT:
             return self._place(job, self.now + job.length_ms)
-        soonest = self.now + max(self.state.spot_lead_ms, job.grace_ms) + SPOT_AT_LEAST_MS
+        soonest = self.now + max(self.state.spot_lead_ms, job.grace_ms + self.state.policy.notice_ms) + SPOT_AT_LEAST_MS
         placed = self._place(job, soonest)
         if placed is None and (idle := self.state.calendar.booked_now(self.now, soonest)):
             placed = self._place(job, soonest, idle)
@@ -254,7 +262,8 @@ class Placing:
             held: Iterator[Release] = ((at_ms, job.shares) for at_ms, _, job in state.releases)
             return heapq.merge(held, sorted(planned, key=_instant), key=_instant) if planned else held
         planned += [
-            (min(at_ms, now + job.grace_ms) if job.job in stops else at_ms, job.shares) for at_ms, _, job in state.releases
+            (min(at_ms, now + stops[job.job].notice_ms + job.grace_ms) if job.job in stops else at_ms, job.shares)
+            for at_ms, _, job in state.releases
         ]
         return iter(sorted(planned, key=_instant))
 

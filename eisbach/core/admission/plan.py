@@ -16,10 +16,11 @@ class Start(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """A job that gives way: it gets its signal and its grace, and is tried again at our cost."""
+    """A job that gives way: after its notice it gets its signal and its grace, and is tried again at our cost."""
 
     job: str
     cause: StopCause
+    notice_ms: int = 0
 
 
 class Plan(NamedTuple):

@@ -54,8 +54,8 @@ class SchedulerState:
     _expected: dict[str, int] = field(default_factory=dict)  # attempt -> its instant in `releases`
     spot: dict[str, ActiveJob] = field(default_factory=dict)
     """job id -> job, for spot that holds shares"""
-    spot_lead_ms: int = 0
-    """the longest grace of spot so far: so long before an entry of the calendar it has to leave"""
+    spot_grace_ms: int = 0
+    """the longest grace of spot so far"""
     node_changes: int = 0
     """how often nodes came, went, or changed whether they take work"""
     seen: Seen = field(default_factory=Seen)
@@ -64,6 +64,11 @@ class SchedulerState:
     def __post_init__(self) -> None:
         self.calendar = Calendar(self.fleet)
         self.power = PowerSums(self.fleet)
+
+    @property
+    def spot_lead_ms(self) -> int:
+        """Return how long before an entry of the calendar spot is told to leave: its notice, and the longest grace so far."""
+        return self.spot_grace_ms + self.policy.notice_ms if self.spot_grace_ms or self.spot else 0
 
     def note_submitted(self, job: ActiveJob) -> None:
         """A job is new: what it asks for first is part of the usual workload."""
@@ -132,12 +137,12 @@ class SchedulerState:
             job.state = JobState.RUNNING
         self._expect(job)
 
-    def stop(self, job: ActiveJob, cause: StopCause, grace_ms: int, now: int) -> None:
-        """The attempt is asked to stop: it lets go of its shares within its grace."""
+    def stop(self, job: ActiveJob, cause: StopCause, grace_ms: int, now: int, notice_ms: int = 0) -> None:
+        """The attempt is to stop: after its notice it is asked to, and lets go of its shares within its grace."""
         if job.state is not JobState.STOPPING:
             check_transition(job.state, JobState.STOPPING)
             job.state = JobState.STOPPING
-        job.stop_cause, job.stop_grace_ms, job.stop_ms = cause, grace_ms, now
+        job.stop_cause, job.stop_grace_ms, job.stop_ms, job.stop_notice_ms = cause, grace_ms, now, notice_ms
         self._expect(job)
 
     def release(self, job: ActiveJob, *, after: JobState) -> None:
@@ -307,7 +312,7 @@ class SchedulerState:
         self.fair_share.hold(job.project, job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
         if job.capacity_class is CapacityClass.SPOT:
             self.spot[job.job] = job
-            self.spot_lead_ms = max(self.spot_lead_ms, job.grace_ms)
+            self.spot_grace_ms = max(self.spot_grace_ms, job.grace_ms)
         self._expect(job)
 
     def _expect(self, job: ActiveJob) -> None:

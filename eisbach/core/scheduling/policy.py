@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
+
+NOTICE_MS = 30 * SECOND_MS
+"""How long before its signal work is told that it is preempted, where nothing else is set: as Google Cloud and Azure tell spot machines."""
 
 
 class Order(Enum):
@@ -32,6 +35,7 @@ class Policy:
     At most `promises_max` jobs of a pool have a promised start: the head of a capacity class, and whoever needs
     `promised_nodes` nodes or more (0: nobody). Every `again_ms` a promise is looked at again, whether it can be an earlier one.
     A job is served as if it had been submitted `runtime_weight_permille` thousandths of its predicted runtime later.
+    Who is preempted gets his signal, and with it his grace, `notice_ms` after that is decided and told (0: at once).
     """
 
     name: str
@@ -41,6 +45,7 @@ class Policy:
     promised_nodes: int = 0
     again_ms: int = 0
     runtime_weight_permille: int = 0
+    notice_ms: int = NOTICE_MS
 
 
 FIFO = Policy(name="fifo", order=Order.FIRST_COME, backfill=Backfill.NONE)

@@ -48,6 +48,8 @@ class Gang:
                 self._captures[fd] = StreamCapture(book, task.plan.rank, stream)
                 self._poll.register(fd, select.POLLIN)
         self._has_children = True
+        self._stop_at: int | None = None
+        self._stop_grace_ms = 0
         self._term_at: int | None = None
         self._kill_at: int | None = None
         self._flush_at: int | None = None
@@ -67,6 +69,9 @@ class Gang:
             now = processes.boottime_ms()
             if self.cause is None and now >= limit_at:
                 self.begin_stop(Ending.TIMED_OUT, grace_ms)
+            if self._stop_at is not None and now >= self._stop_at:
+                self._stop_at = None
+                self.begin_stop(Ending.STOPPED, self._stop_grace_ms)
             if self._term_at is not None and now >= self._term_at:
                 self._term_at = None
                 self._signal_all(signal.SIGTERM)
@@ -74,7 +79,7 @@ class Gang:
                 self._flush()
             if self._is_over(now, grace_ms):
                 return
-            due = [at for at in (self._term_at, self._kill_at, self._flush_at) if at is not None]
+            due = [at for at in (self._stop_at, self._term_at, self._kill_at, self._flush_at) if at is not None]
             if self.cause is None:
                 due.append(limit_at)
             wait_ms = min(_WAIT_MS_MAX, *(at - now for at in due))
@@ -109,10 +114,17 @@ class Gang:
             self._term_at = now + grace_ms // 2
 
     def look_for_stop(self) -> None:
-        """Obey the stop order if there is one."""
+        """Obey the stop order if there is one, when its notice is over; a later order can only bring that nearer."""
         order = self._read_stop()
-        if order is not None:
-            self.begin_stop(Ending.STOPPED, order.grace_ms)
+        if order is None:
+            return
+        at = processes.boottime_ms() + order.notice_ms
+        if order.notice_ms and self.cause is None:
+            if self._stop_at is None or at < self._stop_at:
+                self._stop_at, self._stop_grace_ms = at, order.grace_ms
+            return
+        self._stop_at = None
+        self.begin_stop(Ending.STOPPED, order.grace_ms)
 
     def end(self) -> None:
         """Leave nothing that any task started, then take what is left of the output."""

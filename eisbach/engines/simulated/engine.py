@@ -79,7 +79,7 @@ class SimulatedEngine:
         self.advance()
 
     def stop(self, order: StopOrder) -> None:
-        """End an attempt now: a simulated task saves at once and never needs its grace."""
+        """End an attempt when its notice is over: a simulated task saves at once and never needs its grace."""
         with self._lock:
             self._check(order.epoch)
             now = self._clock.now()
@@ -91,8 +91,8 @@ class SimulatedEngine:
                 )  # fmt: skip
                 self._keep(order.attempt_id, never)
                 self._tell(order.attempt_id)
-            elif attempt.ended_ms is None and attempt.ends_ms > now:
-                self._end_now(order.attempt_id, attempt, Ending.STOPPED, 143)
+            elif attempt.ended_ms is None and attempt.ends_ms > now + order.notice_ms:
+                self._end_at(now + order.notice_ms, order.attempt_id, attempt, Ending.STOPPED, 143)
         self.advance()
 
     def lose(self, attempt_id: str, node: str = "") -> None:
@@ -211,9 +211,11 @@ class SimulatedEngine:
         self._attempts[attempt_id] = attempt
 
     def _end_now(self, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
-        now = self._clock.now()
-        self._keep(attempt_id, replace(attempt, ends_ms=now, ending=ending, exit_code=exit_code))
-        heapq.heappush(self._due, (now, attempt_id))
+        self._end_at(self._clock.now(), attempt_id, attempt, ending, exit_code)
+
+    def _end_at(self, at_ms: int, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
+        self._keep(attempt_id, replace(attempt, ends_ms=at_ms, ending=ending, exit_code=exit_code))
+        heapq.heappush(self._due, (at_ms, attempt_id))
 
     def _check(self, epoch: int) -> None:
         if epoch < self._epoch:

@@ -175,6 +175,7 @@ jobs = Table(
     text_column("site"),
     flag_column("simulated"),
     text_column("booking"),
+    int_column("signal_ms", null=True),
     Index("jobs_by_project", "project", "job"),
     Index("jobs_by_name", "project", "name", "job"),
     Index("jobs_by_state", "state", "job"),

@@ -26,6 +26,7 @@ scheduler_policies = Table(
     int_column("promised_nodes"),
     int_column("again_ms"),
     int_column("runtime_weight_permille"),
+    int_column("notice_ms"),
     text_column("set_by"),
     int_column("at_ms"),
 )

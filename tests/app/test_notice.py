@@ -1,0 +1,132 @@
+"""Who is preempted is told before: a notice, then the signal, then the grace; and his nodes are free by the instant that was promised."""
+
+import pytest
+
+from eisbach.app import cancel_job, explain_job, quote_capacity, set_scheduler
+from eisbach.app.commands import SYSTEM
+from eisbach.app.quote_capacity import Wanted
+from eisbach.app.site_facts import NodeFacts
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.policy import NOTICE_MS
+from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
+from eisbach.core.vocabulary.reasons import Reason
+from tests.app.factory import a_job, a_site, new_factory
+from tests.app.invariants import check_all, events_of
+from tests.app.test_bookings import book, quoted
+
+GRACE_MS = 20 * SECOND_MS
+
+
+@pytest.fixture
+def factory(tmp_path):
+    """One node full of spot that has run for long enough."""
+    site = a_site(NodeFacts(node="n1", pool="p", flavour="cpu", cpu_milli=8000, memory_mib=16384))
+    return new_factory(tmp_path, site=site, budget_eur=10_000)
+
+
+def spot_on(factory, hours=5):
+    spot = factory.submit(
+        a_job(f"sleep {hours * 3600}", cpus=8, grace_s=20, limit_s=hours * 3600 + 60, capacity_class=CapacityClass.SPOT)
+    )
+    factory.pass_time(MINIMUM_RUN_MS + MINUTE_MS)
+    return spot
+
+
+def why(factory, job):
+    return factory.ask(explain_job.question(job=job))
+
+
+def test_who_gives_way_says_when_and_why_and_leaves_by_then(factory):
+    spot = spot_on(factory)
+    waits = factory.submit(a_job("sleep 60", cpus=8))
+    told_ms = factory.clock.now()
+    row = factory.job(spot)
+    assert (row["state"], row["reason"], row["signal_ms"]) == ("stopping", "PREEMPTED", told_ms + NOTICE_MS)
+    said = why(factory, spot)
+    assert (said["reason"], said["said"].values["signal_at"]) == ("PREEMPTED", told_ms + NOTICE_MS)
+    assert "will be asked to stop at" in said["text"]
+    assert "in 30 s" in said["text"]
+    estimated = why(factory, waits)["start_estimated_ms"]
+    assert estimated is None or estimated <= told_ms + NOTICE_MS + GRACE_MS
+    factory.pass_time(NOTICE_MS)
+    assert factory.job(waits)["state"] == "running"
+    assert factory.attempts(spot)[0]["held_ms"] == MINIMUM_RUN_MS + MINUTE_MS + NOTICE_MS, "it worked through its notice"
+    assert factory.job(spot)["charged"] == 0
+    check_all(factory)
+
+
+def test_a_restart_within_the_notice_changes_nothing(factory):
+    spot = spot_on(factory)
+    factory.submit(a_job("sleep 60", cpus=8))
+    signal_ms = factory.job(spot)["signal_ms"]
+    factory.pass_time(NOTICE_MS // 3)
+    factory = factory.restart()
+    factory.run_rounds()
+    assert factory.job(spot)["state"] == "stopping"
+    factory.pass_time(signal_ms - 1 - factory.clock.now())
+    factory.run_rounds()
+    assert factory.job(spot)["state"] == "stopping"
+    factory.pass_time(1)
+    assert factory.job(spot)["state"] == "waiting"
+    assert factory.attempts(spot)[0]["ended_ms"] == signal_ms
+    check_all(factory)
+
+
+def test_what_is_cancelled_within_its_notice_stops_at_once(factory):
+    spot = spot_on(factory)
+    waits = factory.submit(a_job("sleep 60", cpus=8))
+    factory.perform(cancel_job.command(SYSTEM, job=spot))
+    assert factory.job(spot)["outcome"] == "cancelled"
+    assert factory.job(waits)["state"] == "running"
+    check_all(factory)
+
+
+def test_what_ends_within_its_notice_has_succeeded(factory):
+    spot = factory.submit(a_job("sleep 720", cpus=8, limit_s=900, capacity_class=CapacityClass.SPOT))
+    factory.pass_time(710 * SECOND_MS)
+    factory.submit(a_job("sleep 60", cpus=8))
+    assert factory.job(spot)["state"] == "stopping"
+    factory.pass_time(10 * SECOND_MS)
+    assert (factory.job(spot)["outcome"], factory.job(spot)["charged_ms"]) == ("succeeded", 720_000)
+
+
+def test_an_operator_sets_the_notice_and_none_at_all(factory):
+    refused = factory.perform(set_scheduler.command(SYSTEM, policy="default", notice_ms=2 * HOUR_MS))
+    assert refused.reason is Reason.INVALID_ARGUMENT
+    factory.perform(set_scheduler.command(SYSTEM, policy="default", notice_ms=0))
+    factory = factory.restart()
+    spot = spot_on(factory)
+    waits = factory.submit(a_job("sleep 60", cpus=8))
+    assert (factory.job(spot)["state"], factory.job(waits)["state"]) == ("waiting", "running")
+    check_all(factory)
+
+
+@pytest.mark.parametrize("notice_ms", [0, NOTICE_MS, 3 * MINUTE_MS])
+def test_the_window_of_a_booking_is_free_at_its_first_instant(factory, notice_ms):
+    factory.perform(set_scheduler.command(SYSTEM, policy="default", notice_ms=notice_ms))
+    spot = spot_on(factory)
+    quote = factory.perform(
+        quote_capacity.command(SYSTEM, {}, project=factory.project, wanted=Wanted(flavour="cpu", nodes=1, length_ms=HOUR_MS))
+    )
+    assert quote["notice_ms"] == notice_ms
+    option = quote["options"][0]
+    booking = book(factory, option["option"])["booking"]
+    own = factory.submit(a_job("sleep 60", cpus=8, booking=booking, capacity_class=CapacityClass.RESERVED))
+    factory.pass_time(option["from_ms"] - factory.clock.now() - 1)
+    told = [one for one in events_of(factory) if one.kind == "job.stopping"]
+    assert [one.at_ms for one in told] == [option["from_ms"] - GRACE_MS - notice_ms]
+    assert factory.job(spot)["state"] == "waiting", "a simulated task needs none of its grace"
+    factory.pass_time(1)
+    assert factory.job(own)["state"] == "running"
+    check_all(factory)
+
+
+def test_an_option_is_not_booked_where_spot_could_not_leave_in_time(factory):
+    factory.perform(set_scheduler.command(SYSTEM, policy="default", notice_ms=10 * MINUTE_MS))
+    first = quoted(factory, flavour="cpu", length_ms=HOUR_MS)["options"][0]
+    spot_on(factory)
+    refused = book(factory, first["option"])
+    assert refused.reason is Reason.OPTION_TAKEN
+    later = refused.values["quote"]["options"][0]
+    assert later["from_ms"] >= factory.clock.now() + 10 * MINUTE_MS + GRACE_MS
