@@ -5,11 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from eisbach.cli import figures
-from eisbach.cli.client import segment
 from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.output import Format, Output, document, pairs, show, table
-from eisbach.cli.resolve import find_organisation, find_project
+from eisbach.cli.resolve import find_owner
 from eisbach.cli.session import Session
 from eisbach.cli.terminal import clean
 
@@ -43,7 +42,7 @@ def set_rule(
     if body and remove:
         raise usage_error("--remove and limits exclude each other")
     session = Session()
-    path, name = _owner(session, org, project)
+    path, name = find_owner(session, org, project)
     changed = session.client.put(f"{path}/rules", body)
     position = changed["position"]
     verb = ("removed" if remove else "set") if changed["changed"] else "unchanged"
@@ -59,7 +58,7 @@ def set_rule(
 def show_rules(org: Org = None, project: Project = None, output_format: Output = Format.TABLE) -> None:
     """Show the rules of an organisation or a project, and the sites they leave."""
     session = Session()
-    path, name = _owner(session, org, project)
+    path, name = find_owner(session, org, project)
     found = session.client.get(f"{path}/rules")
 
     def as_text(is_wide: bool) -> None:
@@ -84,7 +83,7 @@ def check(
     Exit code 1 where they forbid it.
     """
     session = Session()
-    path, name = _owner(session, org, project)
+    path, name = find_owner(session, org, project)
     found = session.client.get(f"{path}/rules")
     answer = next((one for one in found["sites"] if one["site"] == site), None)
     if answer is None:
@@ -147,17 +146,6 @@ def clear(
     done = Session().client.post("/v1/targets/clear", {"use": use, "site": site})
     words = f"It is on record (log position {done['position']}) that no {use} is kept at {clean(site)} any more."
     show(document("target", target=done), output_format, lambda is_wide: print(words))
-
-
-def _owner(session: Session, org: str | None, project: str | None) -> tuple[str, str]:
-    """Return the API's path of whose rules are meant, and its name: the organisation if one was named, else a project."""
-    if org is not None and project is not None:
-        raise usage_error("--org and --project exclude each other")
-    if org is not None:
-        found = find_organisation(session, org)
-        return f"/v1/organisations/{segment(found['organisation'])}", str(found["name"])
-    found = find_project(session, project)
-    return f"/v1/projects/{segment(found['project'])}", str(found["name"])
 
 
 def _parts(values: list[str]) -> list[str]:

@@ -53,6 +53,17 @@ def find_project(session: Session, wanted: str | None) -> Json:
     )
 
 
+def find_owner(session: Session, org: str | None, project: str | None) -> tuple[str, str]:
+    """Return the API's path of whose rule or figure is meant, and its name: the organisation if one was named, else a project."""
+    if org is not None and project is not None:
+        raise usage_error("--org and --project exclude each other")
+    if org is not None:
+        found = find_organisation(session, org)
+        return f"/v1/organisations/{segment(found['organisation'])}", str(found["name"])
+    found = find_project(session, project)
+    return f"/v1/projects/{segment(found['project'])}", str(found["name"])
+
+
 def find_job(session: Session, wanted: str, project: str | None = None) -> Json:
     """Return the job with this id, the only one whose id starts so, or the newest with this name (and say which)."""
     if is_whole_id(wanted, JobId):

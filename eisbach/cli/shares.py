@@ -7,7 +7,7 @@ import typer
 from eisbach.cli.client import segment
 from eisbach.cli.errors import usage_error
 from eisbach.cli.output import Format, Output, document, show, table
-from eisbach.cli.resolve import find_organisation, find_project
+from eisbach.cli.resolve import find_organisation, find_owner
 from eisbach.cli.session import Session
 from eisbach.cli.terminal import clean
 
@@ -61,7 +61,7 @@ def set_share(
             raise usage_error("--segment, --org and --project exclude each other")
         path, name = f"/v1/segments/{segment(of_segment)}", of_segment
     else:
-        path, name = _owner(session, org, project)
+        path, name = find_owner(session, org, project)
     changed = session.client.put(f"{path}/share", body)
     words = f"{clean(name)} has a weight of {changed['weight']} among its siblings."
     show(document("share", share=changed), output_format, lambda is_wide: print(words))
@@ -112,7 +112,7 @@ def set_quota(
     """
     amount = None if gpus == "none" else _gpu_milli(gpus)
     session = Session()
-    path, name = _owner(session, org, project)
+    path, name = find_owner(session, org, project)
     changed = session.client.put(f"{path}/quota", {"gpu_milli": amount})
     words = f"{clean(name)} has no quota." if amount is None else f"{clean(name)} may hold {_gpus(amount)} GPUs at once."
     show(document("quota", quota=changed), output_format, lambda is_wide: print(words))
@@ -139,17 +139,6 @@ def set_agreement(
     changed = session.client.put(f"/v1/organisations/{segment(found['organisation'])}/agreement", body)
     words = f"{clean(found['name'])} has agreed to {_gpus(changed['gpu_milli'])} GPUs at {changed['price_permille'] / 10:g} % of the list price."
     show(document("agreement", agreement=changed), output_format, lambda is_wide: print(words))
-
-
-def _owner(session: Session, org: str | None, project: str | None) -> tuple[str, str]:
-    """Return the API's path of whose figure is meant, and its name: the organisation if one was named, else a project."""
-    if org is not None and project is not None:
-        raise usage_error("--org and --project exclude each other")
-    if org is not None:
-        found = find_organisation(session, org)
-        return f"/v1/organisations/{segment(found['organisation'])}", str(found["name"])
-    found = find_project(session, project)
-    return f"/v1/projects/{segment(found['project'])}", str(found["name"])
 
 
 def _whole(text: str, what: str) -> int:

@@ -329,6 +329,7 @@ class SchedulerState:
     def _let_go(self, job: ActiveJob) -> None:
         attempt = str(job.attempt)
         self.holding.pop(attempt)
+        self.agenda.let_go(attempt)
         self.power.give_back(job.shares)
         self.fair_share.hold(job.project, -job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
         self.spot.pop(job.job, None)

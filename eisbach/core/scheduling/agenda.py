@@ -7,6 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
 
+SLACK = 1_000
+"""Attempts that are over and still kept in the heap, beyond as many as are to leave: of a closure that is announced for next
+month millions may come and go until then."""
+
 
 class Agenda:
     """Instants at which something is due, and for each node the closures to come. Rebuilt from the state, never saved.
@@ -15,11 +19,12 @@ class Agenda:
     whoever asks (`due`).
     """
 
-    __slots__ = ("_closing", "_instants", "_leaving", "are_bookings_shaken", "has_lost_nodes", "is_shaken", "stranded")
+    __slots__ = ("_closing", "_instants", "_leaves", "_leaving", "are_bookings_shaken", "has_lost_nodes", "is_shaken", "stranded")
 
     def __init__(self) -> None:
         self._instants: list[int] = []
         self._leaving: list[tuple[int, str]] = []
+        self._leaves: dict[str, int] = {}  # attempt -> when it has to leave; what else is in the heap is over
         self._closing: dict[str, list[int]] = {}
         self.has_lost_nodes = True
         """whether a node was lost since somebody looked who holds a share of it"""
@@ -73,7 +78,16 @@ class Agenda:
         if self._closing:
             closes_ms = self.closes_ms(shares)
             if closes_ms is not None:
+                self._leaves[attempt] = closes_ms - grace_ms
                 heapq.heappush(self._leaving, (closes_ms - grace_ms, attempt))
+                if len(self._leaving) > 2 * len(self._leaves) + SLACK:
+                    self._leaving = [(at_ms, one) for one, at_ms in self._leaves.items()]
+                    heapq.heapify(self._leaving)
+
+    def let_go(self, attempt: str) -> None:
+        """An attempt holds nothing any more."""
+        if self._leaves:
+            self._leaves.pop(attempt, None)
 
     def is_due(self, now: int) -> bool:
         """Return whether anything is."""
@@ -86,7 +100,10 @@ class Agenda:
             heapq.heappop(self._instants)
         attempts: list[str] = []
         while self._leaving and self._leaving[0][0] <= now:
-            attempts.append(heapq.heappop(self._leaving)[1])
+            at_ms, attempt = heapq.heappop(self._leaving)
+            if self._leaves.get(attempt) == at_ms:
+                del self._leaves[attempt]
+                attempts.append(attempt)
         return attempts
 
     def next_instant(self) -> int | None:
