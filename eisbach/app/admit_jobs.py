@@ -45,7 +45,7 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], Pl
     events: list[Body] = [StartUnpromised(job=one.job, from_ms=one.from_ms, cause=one.cause.value) for one in plan.broken]
     for start in plan.starts:
         job = state.scheduler.jobs[start.job]
-        tasks = tuple((s.rank, s.node, s.cpu_milli, s.memory_mib, s.gpus) for s in start.shares)
+        tasks = tuple([share[:5] for share in start.shares])  # rank, node, cpu_milli, memory_mib, gpus
         site = state.sites[state.scheduler.fleet.nodes[start.shares[0].node].site]
         events.append(
             AttemptPlanned(

@@ -30,11 +30,6 @@ class Draft:
         self._replies: dict[tuple[str, str], Reply] = {}
 
     @property
-    def is_empty(self) -> bool:
-        """Return whether there is nothing to write."""
-        return not self.bodies and self.has_empty_batch
-
-    @property
     def has_empty_batch(self) -> bool:
         """Return whether nothing of it is to be written: a store that keeps nothing gets the same batch again."""
         batch = self.batch

@@ -46,17 +46,14 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     state.next_seq = seq + 1
     if at_ms > state.last_ms:
         state.last_ms = at_ms
-    kind = type(body)
-    if kind in _WITH_TRANSFERS and body.transfers:  # type: ignore[attr-defined]
+    change, has_transfers, is_priced_anew = _FOLDS[type(body)]
+    if has_transfers and body.transfers:  # type: ignore[attr-defined]
         state.ledger.post(body.transfers)  # type: ignore[attr-defined]
-    change = _CHANGES.get(kind)
     if change is not None:
         change(state, seq, at_ms, body)
-        if kind in _PRICES_FOLLOW:
-            state.priced.clear()
-            state.outlook = None
-    elif kind is e.RecordImported:
-        _apply_told(state, seq, at_ms, body)
+    if is_priced_anew:
+        state.priced.clear()
+        state.outlook = None
 
 
 def _apply_told(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
@@ -384,8 +381,16 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     **fold_shares.CHANGES,
     **fold_usage.CHANGES,
 }
-_WITH_TRANSFERS = frozenset(body for body in e.KIND_OF if "transfers" in body.__struct_fields__)
 _CONTINUED = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if after is After.CONTINUED)
 """Bodies that change the state also when an imported record tells of them; of all others only history is left."""
 _PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
 """Kinds after which the same task may get another price or another refusal."""
+_FOLDS = {
+    body: (
+        _apply_told if body is e.RecordImported else _CHANGES.get(body),
+        "transfers" in body.__struct_fields__,
+        body in _PRICES_FOLLOW,
+    )
+    for body in e.KIND_OF
+}
+"""kind -> what it changes, whether it may move money, and whether prices follow from it"""

@@ -61,11 +61,11 @@ def still_possible(money: JobAccount) -> int:
 def release(state: FactoryState, project: str, period: str, amount: int) -> list[Transfer]:
     """Return the transfers that give a reservation back; what the budget no longer covers leaves the account."""
     transfers = [transfer.void(project, period, amount)]
-    balance = state.ledger.balance
+    balance = state.ledger.balances.get
     granted = (
-        balance(account.available(project, period))
-        + balance(account.reserved(project, period))
-        + balance(account.charged(project, period))
+        balance(account.available(project, period), 0)
+        + balance(account.reserved(project, period), 0)
+        + balance(account.charged(project, period), 0)
     )
     excess = min(amount, granted - state.projects[project].budget)
     if excess > 0:

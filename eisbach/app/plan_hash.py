@@ -25,7 +25,8 @@ class PlanHash:
         for body in bodies:
             kind = type(body)
             if kind is AttemptPlanned:
-                nodes = " ".join([task[1] for task in body.tasks])  # type: ignore[attr-defined]
+                tasks = body.tasks  # type: ignore[attr-defined]
+                nodes = " ".join([task[1] for task in tasks]) if len(tasks) > 1 else tasks[0][1]
                 self._hash.update(f"start {numbers[body.job]} {nodes}\n".encode())  # type: ignore[attr-defined]
             elif kind is JobSubmitted:
                 numbers[body.job] = self._submitted  # type: ignore[attr-defined]

@@ -112,7 +112,7 @@ def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observat
     is_over, after_word = after is JobState.ENDED, _STATES[after]
     settled = money.settle(state, job, held_ms, is_charged=not verdict.is_ours, is_over=is_over)
     said = seen.detail[:DETAIL_LENGTH_MAX]
-    commitment, texts = commit_where_kept(context, f"{attempt}/detail", lambda: said) if said else ("", ())
+    commitment, texts = commit_where_kept(context, attempt, "detail", lambda: said) if said else ("", ())
     event = AttemptEnded(
         attempt=attempt,
         job=job.job,

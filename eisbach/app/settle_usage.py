@@ -1,6 +1,6 @@
 """Running attempts settle at each full hour, so at the month's end too; what no longer has money is stopped."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from eisbach.app import money
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from eisbach.app.application import Application
 
 SETTLE_EVERY_MS = HOUR_MS
+Running = tuple[str, ActiveJob, JobAccount, int]
+"""An attempt, its job, the money of that, and the milliseconds that it held."""
+Due = tuple[int, list[Running]]
+"""Attempts that are due, and the position of the log up to which they are: behind it somebody has to look again."""
+NOT_LOOKED: Due = (-1, [])
 AT_ONCE = 500
 """Attempts, or jobs whose month turns, that one batch settles."""
 
@@ -27,10 +32,10 @@ AT_ONCE = 500
 def settle_running(application: "Application") -> int:
     """Settle every attempt that held capacity over a full hour or a month's end since it was settled; return how many."""
     held = _held(application)
-    saved = _saved(application, held)
+    saved, due = _saved(application, held)
     settled = 0
     while True:
-        answer = application.perform(lambda state, context: _decide(state, context, held, saved)).result()
+        answer = application.perform(lambda state, context: _decide(state, context, held, saved, due)).result()
         if isinstance(answer, Refusal):
             return settled
         settled += int(answer["settled"])
@@ -45,34 +50,34 @@ def _held(application: "Application") -> Mapping[str, int]:
     return {one.attempt_id: one.held_ms for one in engine.observe() if one.ending is None}
 
 
-def _saved(application: "Application", held: Mapping[str, int]) -> Mapping[str, int]:
-    """Return attempt -> when its job last saved, of those that are due to be settled; asked before anything is decided."""
+def _saved(application: "Application", held: Mapping[str, int]) -> tuple[Mapping[str, int], Due]:
+    """Return attempt -> when its job last saved, of those that are due to be settled, and these; asked before anything is
+    decided."""
     engine = application.engine
     if not isinstance(engine, CanCheckpoint):
-        return {}
+        return {}, NOT_LOOKED
     due = application.ask(lambda state, now: _due(state, held)).result()
-    return engine.saved_at(due) if due else {}
+    return engine.saved_at({one[0]: one[1].job for one in due[1]}) if due[1] else {}, due
 
 
-def _due(state: FactoryState, held: Mapping[str, int]) -> dict[str, str]:
-    """Return the attempts of which an hour became full, with their jobs."""
-    return {attempt: job.job for attempt, job, _, _ in _hour_became_full(state, held)}
-
-
-def _hour_became_full(state: FactoryState, held: Mapping[str, int]) -> Iterator[tuple[str, ActiveJob, JobAccount, int]]:
-    """Yield attempts with their jobs, the money of these, and the milliseconds that they held."""
+def _due(state: FactoryState, held: Mapping[str, int]) -> Due:
+    """Return the attempts of which an hour became full since they were settled."""
     accounts = state.accounts
-    for attempt, job in state.scheduler.holding.items():
-        held_ms, running_ms = held.get(attempt), job.running_ms
-        if held_ms is not None and running_ms is not None:
-            account = accounts[job.job]
-            since_ms = held_ms - account.attempt_settled_ms
-            if since_ms >= SETTLE_EVERY_MS or since_ms > (running_ms + held_ms) % HOUR_MS:
-                yield attempt, job, account, held_ms
+    found = [
+        (attempt, job, account, held_ms)
+        for attempt, job in state.scheduler.holding.items()
+        if (running_ms := job.running_ms) is not None
+        and (held_ms := held.get(attempt)) is not None
+        and (
+            (since_ms := held_ms - (account := accounts[job.job]).attempt_settled_ms) >= SETTLE_EVERY_MS
+            or since_ms > (running_ms + held_ms) % HOUR_MS
+        )
+    ]
+    return state.next_seq, found
 
 
 def _decide(
-    state: FactoryState, context: Context, held: Mapping[str, int], saved: Mapping[str, int]
+    state: FactoryState, context: Context, held: Mapping[str, int], saved: Mapping[str, int], due: Due = NOT_LOOKED
 ) -> Decision | Refusal:
     """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch."""
     period = month_of(context.now)
@@ -88,7 +93,7 @@ def _decide(
                 return _decided(moved, count)
         else:
             state.turned_to = period  # whoever comes later comes into this month or a later one
-    settled = _settle(state, period, held, saved)
+    settled = _settle(state, period, saved, due[1] if due[0] == state.next_seq else _due(state, held)[1])
     if settled:
         count = sum(len(one.jobs) for one in settled)
         return _decided(settled, count, is_done=count < AT_ONCE and not _overspent(state))
@@ -143,13 +148,13 @@ def _turned(state: FactoryState, job: ActiveJob, now: int, held: Mapping[str, in
 
 
 def _settle(
-    state: FactoryState, period: str, held: Mapping[str, int], saved: Mapping[str, int]
+    state: FactoryState, period: str, saved: Mapping[str, int], due: Sequence[Running]
 ) -> list[UsageSettledTogether]:
-    """Return a settlement for each project of its attempts that held capacity over a full hour since the last one."""
+    """Return a settlement for each project of its attempts that are due."""
     by_project: dict[str, list[SettledTuple]] = {}
     used: dict[str, int] = {}
     count = 0
-    for attempt, job, account, held_ms in _hour_became_full(state, held):
+    for attempt, job, account, held_ms in due:
         if account.period != period:
             continue  # its month turns first
         charged_ms, most_ms = held_ms, job.limit_ms - job.used_ms + job.grace_ms

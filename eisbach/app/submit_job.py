@@ -21,7 +21,7 @@ from eisbach.core.billing.tariff import Tariff
 from eisbach.core.capacity.resolve import resolve_shapes
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.frozen_spec import spec_to_mapping
-from eisbach.core.jobs.placement import limits_of
+from eisbach.core.jobs.placement import NO_RULE, limits_of
 from eisbach.core.jobs.request import WHOLE, CapacityClass, JobSpec, NodeShape
 from eisbach.core.jobs.within import Level
 from eisbach.core.vocabulary.money import euro_text
@@ -73,7 +73,7 @@ def price_in_project(state: FactoryState, project: str, spec: JobSpec, now: int)
 
 
 def _price_where_allowed(state: FactoryState, project: str, spec: JobSpec, now: int) -> Priced | Refusal | Forbidden:
-    data = data_sets_of(spec)
+    data = data_sets_of(spec) if spec.data else ()
     where = where_for(state, project, spec.placement, data)
     permille = price_permille(state, project)
     if where.sites is None:
@@ -172,7 +172,7 @@ def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if project not in state.projects:
             return Refusal(Reason.NOT_FOUND, f"There is no project {project!r}", "Look at `eisbach project list`")
-        absent = missing_data(state, project, spec)
+        absent = missing_data(state, project, spec) if spec.data else None
         if absent is not None:
             return absent
         priced = price_in_project(state, project, spec, context.now)
@@ -198,7 +198,7 @@ def _accept(
     job = context.ids.new("job", now)
     is_funded = project not in state.scheduler.unfunded and cap <= money.available(state, project)
     period, transfers = money.reserve(state, project, cap)
-    commitment, texts = commit_where_kept(context, f"{job}/spec", lambda: frozen_text(spec))
+    commitment, texts = commit_where_kept(context, job, "spec", lambda: frozen_text(spec))
     event = JobSubmitted(
         job=job,
         project=project,
@@ -215,8 +215,8 @@ def _accept(
         funded=is_funded,
         period=period,
         by=actor.token,
-        data=data_sets_of(spec),
-        placement=limits_of(spec.placement),
+        data=data_sets_of(spec) if spec.data else (),
+        placement=limits_of(spec.placement) if spec.placement is not NO_RULE else (),
         parts=told.parts,
         within=_LEVELS[within.level] if within is not None else "",
         within_required=within is not None and within.is_required,

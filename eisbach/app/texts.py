@@ -10,13 +10,19 @@ from eisbach.ports.store import Text
 
 def commit_to(ids: Ids, text_id: str, content: str) -> tuple[str, Text]:
     """Return the commitment (SHA-256 of salt and content, in hex) that stands in the log, and the text to store."""
-    text = Text(text_id, ids.salt(), content.encode())
-    return sha256(text.salt + text.content).hexdigest(), text
+    salt, kept = ids.salt(), content.encode()
+    return _commitment(salt, kept), Text(text_id, salt, kept)
 
 
-def commit_where_kept(context: Context, text_id: str, write: Callable[[], str]) -> tuple[str, tuple[Text, ...]]:
-    """Return what `commit_to` does for the text that `write` gives; nothing is written where no log and no text is kept."""
-    if not (context.keeps.leaves or context.keeps.texts):
+def commit_where_kept(context: Context, owner: str, what: str, write: Callable[[], str]) -> tuple[str, tuple[Text, ...]]:
+    """Return what `commit_to` does for the text `owner/what` that `write` gives; nothing is written where no log and no text is
+    kept."""
+    keeps = context.keeps
+    if not (keeps.leaves or keeps.texts):
         return "", ()
-    commitment, text = commit_to(context.ids, text_id, write())
-    return commitment, (text,) if context.keeps.texts else ()
+    salt, content = context.ids.salt(), write().encode()
+    return _commitment(salt, content), (Text(f"{owner}/{what}", salt, content),) if keeps.texts else ()
+
+
+def _commitment(salt: bytes, content: bytes) -> str:
+    return sha256(salt + content).hexdigest()

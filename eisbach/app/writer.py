@@ -78,7 +78,8 @@ class Writer:
 
     def now(self) -> Instant:
         """Return the instant of the next batch."""
-        return Instant(max(self._clock.now(), self.state.last_ms))
+        now, last_ms = self._clock.now(), self.state.last_ms
+        return now if now >= last_ms else Instant(last_ms)
 
     def write(self, asked: Sequence[Asked], *, snapshot: bool = False) -> tuple[list[Any], bool]:
         """Decide, commit, and return the answers that may be given now, in order, and whether more is due."""
@@ -124,18 +125,18 @@ class Writer:
             known = draft.reply(key) or self._store.reply(key.scope, key.key)
             if known is not None:
                 return _replay(known, key)
+        state, context = self.state, draft.context
         try:
-            decision = command(self.state, draft.context)
             for _ in range(AGAIN_MAX):
+                decision = command(state, context)
                 if isinstance(decision, Refusal):
                     return decision
-                position = self.state.next_seq
+                position = state.next_seq
                 draft.take(decision)
                 if decision.refusal is not None:
                     return logged_at(decision.refusal, position)
                 if not decision.again:
                     return self._replied(draft, decision, key)
-                decision = command(self.state, draft.context)
         except Exception as error:
             if draft.is_broken:
                 raise
@@ -168,23 +169,24 @@ class Writer:
         return not plan.is_whole
 
     def _commit(self, draft: Draft, snapshot: bool) -> None:
-        now = draft.context.now
+        now, batch = draft.context.now, draft.batch
         if draft.context.keeps.snapshots:
             self._sign_and_save(draft, now, snapshot)
-        if draft.is_empty:
+        has_empty_batch = draft.has_empty_batch
+        if has_empty_batch and not draft.bodies:
             return
         is_armed = armed()
         if is_armed:
             _reached(draft, "before_commit")
-        self._store.commit(draft.batch, self.epoch)
+        self._store.commit(batch, self.epoch)
         if is_armed:
             _reached(draft, "after_commit")
-        if draft.batch.head is not None:
-            self._head_ms, self._head_size, self.is_head_due = now, draft.batch.head[0], False
-        if draft.batch.snapshot is not None:
-            self._snapshot_seq = draft.batch.snapshot[0]
-        if draft.has_empty_batch:
-            self._spare = draft.batch
+        if has_empty_batch:
+            self._spare = batch
+        if batch.head is not None:
+            self._head_ms, self._head_size, self.is_head_due = now, batch.head[0], False
+        if batch.snapshot is not None:
+            self._snapshot_seq = batch.snapshot[0]
         self.failure = ""
         try:
             self.on_commit(draft)

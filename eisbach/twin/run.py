@@ -85,7 +85,7 @@ def _run(
     refuse: Callable[[Work, Refusal], object],
 ) -> Result:
     figures = Figures(world)
-    begin_ms = int(world.now)
+    begin_ms = now = int(world.now)
     arrivals, happenings = _Next(iter(workload), lambda work: begin_ms + work.submit_ms), _Next(iter(acts), lambda act: act.at_ms)
     due = {one: begin_ms - begin_ms % one.period_ms + one.period_ms for one in rounds}
     round_ms = min(due.values(), default=NEVER)
@@ -94,7 +94,7 @@ def _run(
         at_ms = min(arrivals.at_ms, happenings.at_ms, NEVER if next_ms is None else next_ms)
         if at_ms == NEVER:
             break
-        now = max(world.now, at_ms)
+        now = max(now, at_ms)
         if round_ms < now:
             now = min([now, *(due_ms for one, due_ms in due.items() if due_ms < now and one.applies(world))])
         if until_ms is not None and now > until_ms:

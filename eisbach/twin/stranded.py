@@ -35,7 +35,7 @@ class Stranded:
         _, tasks = tasks_asked(world.state.scheduler, JOBS_LOOKED_AT)
         stranded = StrandedFor(tasks)
         for node in world.state.scheduler.fleet.nodes.values() if tasks else ():
-            if node.available and not node.removed:
+            if (node.free_mask or node.parts) and node.available and not node.removed:
                 milli = stranded.of(node)
                 if milli:
                     self.gpu_milli_ms[node.flavour] += milli * LOOK_EVERY_MS * looks

@@ -21,14 +21,15 @@ class Ledger:
     def post(self, transfers: Iterable[tuple[str, str, int, object]]) -> None:
         """Post transfers (debit, credit, amount, kind) in order; raise BrokenInvariant before anything would be overspent."""
         balances = self.balances
+        get = balances.get
         for debit, credit, amount, _ in transfers:
             if amount <= 0:
                 raise BrokenInvariant("a transfer moves more than nothing")
-            left = balances.get(debit, 0) - amount
+            left = get(debit, 0) - amount
             if left < 0 and not account.may_be_negative(debit):
                 raise BrokenInvariant(f"no budget is ever overspent: {debit} would fall to {left}")
             balances[debit] = left
-            balances[credit] = balances.get(credit, 0) + amount
+            balances[credit] = get(credit, 0) + amount
 
     def total(self) -> int:
         """Return the sum of all balances: zero, or the ledger is broken."""

@@ -52,11 +52,13 @@ class Standing(IntEnum):
 @cache
 def _factors(half_life_hours: int) -> tuple[int, ...]:
     """Return 2^(h / half-life) in fixed point, for each hour of one half-life."""
-    # The half-life-th root of two with 96 binary places, bit by bit: floats would be rounded by each machine's own library.
-    root, goal = 0, 1 << (1 + 96 * half_life_hours)
-    for bit in range(97, -1, -1):
-        if (root | 1 << bit) ** half_life_hours <= goal:
-            root |= 1 << bit
+    # The half-life-th root of two with 96 binary places, by Newton's method from above (2^(1/n) is at most 1 + 1/n): floats would be
+    # rounded by each machine's own library.
+    goal, lower = 1 << (1 + 96 * half_life_hours), (1 << 96) + (1 << 96) // half_life_hours + 1
+    root = lower + 1
+    while lower < root:
+        root = lower
+        lower = ((half_life_hours - 1) * root + goal // root ** (half_life_hours - 1)) // half_life_hours
     found, power = [], 1 << 96
     for _ in range(half_life_hours):
         found.append(power >> (96 - _FRACTION))
