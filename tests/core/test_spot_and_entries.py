@@ -10,7 +10,7 @@ from eisbach.core.admission.cycle import decide
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
-from eisbach.core.scheduling.policy import DEFAULT
+from eisbach.core.scheduling.policy import DEFAULT, NOTICE_MS
 from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS
 from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
@@ -95,7 +95,7 @@ def test_spot_inside_a_booking_leaves_before_the_next_one_begins():
     book(state, "b2", NOW + 2 * HOUR_MS, NOW + 4 * HOUR_MS, "n1")
     state.add(an_active("spot", 1, shapes=ALL, limit_ms=10 * HOUR_MS, grace_ms=MINUTE_MS, capacity_class=SPOT))
     assert starts(decided(state, NOW + 1)) == ["spot"]
-    leaves_ms = NOW + 2 * HOUR_MS - MINUTE_MS
+    leaves_ms = NOW + 2 * HOUR_MS - MINUTE_MS - NOTICE_MS
     assert go_to(state, leaves_ms) == leaves_ms
     assert [(stop.job, stop.cause) for stop in decide(state, leaves_ms).stops] == [("spot", StopCause.PREEMPTION)]
 
@@ -207,12 +207,12 @@ def test_random_days_with_spot_keep_every_promise_and_free_every_booking(booking
         assert not [one for one in plan.broken if one.cause is BreakCause.LATE_RELEASE]
         for stop in plan.stops:
             job = state.jobs[stop.job]
-            state.stop(job, stop.cause, job.grace_ms, now)
+            state.stop(job, stop.cause, job.grace_ms, now, NOTICE_MS)
     else:
         raise AssertionError("it comes to an end")
 
 
 def _ends(job, runs):
-    """When an attempt ends: by itself, at its limit, or once its whole grace is over."""
+    """When an attempt ends: by itself, at its limit, or once its notice and its whole grace are over."""
     own_ms = job.planned_ms + min(runs[job.job], job.limit_ms)
-    return own_ms if job.stop_ms is None else min(own_ms, job.stop_ms + job.stop_grace_ms)
+    return own_ms if job.stop_ms is None else min(own_ms, job.stop_ms + job.stop_notice_ms + job.stop_grace_ms)
