@@ -105,6 +105,7 @@ class Books:
 
     def take(self, seq: int, at_ms: int, body: Body) -> Iterator[str]:
         """Take an event and where it stands in the log; yield every invariant that it breaks."""
+        yield from self.bookings.first_instants(at_ms)
         yield from self._transfers(body)
         yield from self.promises.take(at_ms, body)
         yield from self.bookings.take(body)
@@ -120,6 +121,7 @@ class Books:
             yield from self._step(body.job, JobState.STOPPING if body.is_stopping else JobState.RUNNING)
         elif isinstance(body, JobStopping):
             yield from self._step(body.job, JobState.STOPPING)
+            self.bookings.stopping(at_ms, body)
             if StopCause(body.cause) is StopCause.BUDGET:
                 self.jobs[body.job].is_clipped = True
         elif isinstance(body, JobEnded):
@@ -188,6 +190,8 @@ class Books:
             ends_ms = at_ms + body.limit_ms + job.submitted.grace_ms
             for name in self.bookings.against((task[1] for task in body.tasks), at_ms, ends_ms, job.submitted.booking):
                 yield f"1: {body.attempt} starts where {name} is booked before it ends"
+        else:
+            self.bookings.spot_planned(at_ms, body.attempt, (task[1] for task in body.tasks))
         job.attempt, job.shape = body.attempt, body.shape
         cpu, memory, gpus, _ = job.submitted.shapes[body.shape]
         milli = job.submitted.parts[body.shape][0] if job.submitted.parts else WHOLE_GPU
@@ -222,6 +226,7 @@ class Books:
             return
         self.ended_attempts.add(body.attempt)
         self.job_of.pop(body.attempt, None)
+        self.bookings.stays.pop(body.attempt, None)
         for name, cpu, memory, gpus, milli in tasks:
             node = self.nodes[name]
             node.held_cpu_milli -= cpu

@@ -218,11 +218,29 @@ def saved_more_than_held(patch):
     patch.setattr(settle_usage, "settle_together", settle_together)
 
 
+def spot_stays_in_a_window(patch):
+    """Spot is not told to leave before a booking begins."""
+    patch.setattr(Placing, "give_way_to_entries", lambda self: None)
+
+
+def notice_not_reckoned_with(patch):
+    """Spot is told to leave when its grace would be enough, and has its notice as well."""
+    patch.setattr(SchedulerState, "spot_lead_ms", property(lambda self: self.spot_grace_ms))
+    patch.setattr(Placing, "_begins_ms", _first_of_soon)
+
+
+def _first_of_soon(self, job, soon):
+    met = [self.state.calendar.meeting(share.node, self.now + 1, self.now + self.state.spot_grace_ms + 1) for share in job.shares]
+    begins = [entry.from_ms for entries in met for entry in entries if entry.from_ms > self.now and not entry.is_shared]
+    return None if not begins else soon if soon == self.now + self.state.spot_lead_ms else None
+
+
 PLANTED: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
         no_version_check, lost_outbox, double_post, late_eviction, gang_in_part, share_given_back_twice, charge_for_our_fault,
         budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, forgotten_at_a_restart,
         promise_moved_later, promise_forgotten, booking_overlapped, booking_on_a_lost_node, saved_more_than_held,
+        spot_stays_in_a_window, notice_not_reckoned_with,
     )
 }  # fmt: skip
