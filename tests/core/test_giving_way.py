@@ -102,3 +102,28 @@ def test_rights_follow_class_and_quota():
     assert right_of(state, a_job_of("alpha", 50, 1, SPOT)) is Right.SPOT
     assert right_of(state, a_job_of("beta", 50, 1)) is Right.ON_DEMAND
     assert right_of(state, a_job_of("alpha", 50, 1, CapacityClass.RESERVED)) is Right.RESERVED
+
+
+def test_who_is_thrown_back_above_a_quota_stands_back_whoever_rebuilds_the_queue():
+    """Where it stood followed from what its owner held as the queue was made: after a restart it came first."""
+
+    def a_quiet_state():
+        state = a_state(a_fleet(a_node("n1", cores=64, gpus=4)))
+        state.fair_share.add("alpha")
+        state.fair_share.set_quota("alpha", 2000)
+        return state
+
+    state = a_quiet_state()
+    back, newer = a_job_of("alpha", 1, 2), a_job_of("alpha", 9, 1)
+    for job in (back, newer):
+        state.add(job)
+        state.start(job, f"a{job.seq}", 0, state.fleet.place(job.shapes[0], 1), job.seq)
+    back.failures_ours += 1
+    state.release(back, after=JobState.WAITING)
+    state.add(a_job_of("alpha", 0, 1))
+    order = [job for job, _ in state.queue.walk({}, state.fair_share)]
+    assert order == ["alpha-00", "alpha-01"]
+    rebuilt = a_quiet_state()
+    for job in sorted(state.jobs.values(), key=lambda job: job.seq):
+        rebuilt.add(job)
+    assert [job for job, _ in rebuilt.queue.walk({}, rebuilt.fair_share)] == order

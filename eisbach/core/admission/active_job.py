@@ -20,7 +20,8 @@ class ActiveJob:
     one at which the first attempt did. `placement` is its own rule, `where` what all rules that hold for it leave.
     `predicted_ms` is how long it is expected to run (0: as long as its limit says), `booking` the one that it runs inside,
     `submitter` the token that asked for it. `within` is how near to one another its nodes shall be,
-    `saved_ms` how much of what its attempt has run the last checkpoint holds that is known of.
+    `saved_ms` how much of what its attempt has run the last checkpoint holds that is known of. `stands_back` says that it was thrown
+    back while its owner was above a quota: first in line it would take again what it has just given back.
     """
 
     job: str
@@ -58,6 +59,7 @@ class ActiveJob:
     submitter: str = ""
     within: Within | None = None
     saved_ms: int = 0
+    stands_back: bool = False
 
     @property
     def remaining_ms(self) -> int:
@@ -85,7 +87,8 @@ class ActiveJob:
     @property
     def key(self) -> OrderKey:
         """Return the job's place in the order of the queue."""
-        return order_key(self.failures_ours + self.preemptions > 0, self.capacity_class, self.seq)
+        is_first = self.failures_ours + self.preemptions > 0 and not self.stands_back
+        return order_key(is_first, self.capacity_class, self.seq)
 
     @property
     def signal_ms(self) -> int | None:

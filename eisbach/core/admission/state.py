@@ -155,6 +155,9 @@ class SchedulerState:
         job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.state = after
         if after is JobState.WAITING:
+            # Noted now: whoever rebuilds the queue later must not ask what others hold by then.
+            is_above = self.fair_share.standing(job.project, job.gpu_milli) is Standing.ABOVE_QUOTA
+            job.stands_back = is_above and job.capacity_class is CapacityClass.ON_DEMAND
             self._enqueue(job)
         else:
             self.jobs.pop(job.job)
@@ -289,10 +292,7 @@ class SchedulerState:
     def _push(self, job: ActiveJob) -> None:
         length = job.length_ms
         served_ms = served_as_of(self.policy, job.submitted_ms, job.predicted_ms or length)
-        key, is_on_demand = job.key, job.capacity_class is CapacityClass.ON_DEMAND
-        if key[1] == 0 and is_on_demand and self.fair_share.standing(job.project, job.gpu_milli) is Standing.ABOVE_QUOTA:
-            key = (key[0], 1, key[2])  # first in line it would take again what it has just given back
-        self.queue.push(job.job, key, job.request, job.project, served_ms, length)
+        self.queue.push(job.job, job.key, job.request, job.project, served_ms, length)
         self.seen.fresh[job.job] = None
 
     def _leave_queue(self, job: ActiveJob) -> None:
