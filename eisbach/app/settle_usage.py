@@ -1,5 +1,6 @@
 """Running attempts settle at each full hour, so at the month's end too; what no longer has money is stopped."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ from eisbach.core.ledger import transfer
 from eisbach.core.vocabulary.interval import month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.ports.engine import CanCheckpoint, TellsHeldTimes
+from eisbach.ports.engine import CanCheckpoint, EngineUnavailable, TellsHeldTimes
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
+
+log = logging.getLogger("eisbach.rounds")
 
 SETTLE_EVERY_MS = HOUR_MS
 Running = tuple[str, ActiveJob, JobAccount, int]
@@ -52,12 +55,18 @@ def _held(application: "Application") -> Mapping[str, int]:
 
 def _saved(application: "Application", held: Mapping[str, int]) -> tuple[Mapping[str, int], Due]:
     """Return attempt -> when its job last saved, of those that are due to be settled, and these; asked before anything is
-    decided."""
+    decided. An engine that does not answer knows of none now: what is charged waits for nobody."""
     engine = application.engine
     if not isinstance(engine, CanCheckpoint):
         return {}, NOT_LOOKED
     due = application.ask(lambda state, now: _due(state, held)).result()
-    return engine.saved_at({one[0]: one[1].job for one in due[1]}) if due[1] else {}, due
+    if not due[1]:
+        return {}, due
+    try:
+        return engine.saved_at({one[0]: one[1].job for one in due[1]}), due
+    except EngineUnavailable as error:
+        log.warning("the engine tells of no checkpoints now: %s", error)
+        return {}, due
 
 
 def _due(state: FactoryState, held: Mapping[str, int]) -> Due:

@@ -107,7 +107,7 @@ def check_bookings(factory: Factory) -> None:
     for name, booking in state.booking.bookings.items():
         assert booking.charged == due_by(booking.stretches, booking.settled_ms)
         assert booking.charged + sum(booking.reserved.values()) == price_of(booking.stretches)
-        assert 0 <= booking.credited <= booking.resold
+        assert booking.credited >= 0  # spot that is thrown back later takes back what it paid; that is set off against later credits
         assert (booking.stretches[0].from_ms, booking.stretches[-1].until_ms) == (booking.from_ms, booking.until_ms)
         entry = entries.pop(name)
         assert (entry.from_ms, entry.until_ms, entry.nodes) == (booking.from_ms, booking.until_ms, booking.nodes)

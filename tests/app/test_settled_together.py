@@ -7,6 +7,8 @@ from eisbach.app.event_codec import open_event
 from eisbach.app.events_usage import UsageSettledTogether
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.engines.simulated import SimulatedEngine
+from eisbach.ports.engine import EngineUnavailable
 from tests.app.factory import a_job, new_factory
 from tests.app.invariants import check_all, events_of
 from tests.app.leaving import exported, imported, key_of, organisation_of
@@ -65,3 +67,19 @@ def test_an_organisation_leaves_without_what_a_settlement_says_of_work_that_goes
     charged = sum(b for name, b in second.app.applier.state.ledger.balances.items() if name.endswith("/charged"))
     assert charged == first.job(ends)["charged"]
     assert check_store(second.store) == []
+
+
+class SilentEngine(SimulatedEngine):
+    """It does its work, and tells nobody of checkpoints."""
+
+    def saved_at(self, running):
+        raise EngineUnavailable("no answer")
+
+
+def test_what_is_charged_does_not_wait_for_an_engine_that_knows_of_no_checkpoint_now(tmp_path):
+    """The round ended there, and nothing was settled for as long as the engine did not answer."""
+    factory = new_factory(tmp_path, engine_type=SilentEngine)
+    job = factory.submit(a_job(LONG, limit_s=30_000))
+    (settled,) = an_hour_of(factory)
+    assert (list(settled.jobs), factory.job(job)["charged_ms"]) == ([job], HOUR_MS)
+    check_all(factory)
