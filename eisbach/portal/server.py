@@ -20,6 +20,7 @@ from eisbach.portal.pages import (
     energy,
     enter,
     files,
+    fragmentation,
     home,
     jobs,
     offers,
@@ -49,6 +50,7 @@ AREAS: Sequence[ModuleType] = (
     package,
     enter,
     files,
+    fragmentation,
     energy,
 )
 """The modules of pages. Each has PAGES, and may have NAVIGATION and NOTICES; docs/portal.md says more."""

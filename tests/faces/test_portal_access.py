@@ -75,6 +75,7 @@ CASES = {
     "GET /portal/invoices/{invoice}/file": Case(by="admin", viewer=404),
     "POST /portal/invoices/{invoice}/credit": Case(by="operator", status=422, viewer=404),
     "GET /portal/shares": Case(stranger=None),
+    "GET /portal/fragmentation": Case(by="auditor", stranger=None, viewer=403),
     "GET /portal/calendar": Case(stranger=None),
     "POST /portal/calendar/quote": Case(status=422, viewer=403),
     "POST /portal/calendar/hold": Case(viewer=403),
