@@ -10,7 +10,7 @@ from eisbach.app.events_health import ClosureAnnounced, ClosureBegun, ClosureEnd
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.calendar import Entry, EntryKind
-from eisbach.core.capacity.health import Closure, ClosureKind, Health, HealthCause, HealthMark, failed_node
+from eisbach.core.capacity.health import NEVER_MS, Closure, ClosureKind, Health, HealthCause, HealthMark, failed_node
 from eisbach.core.jobs.lifecycle import Fault
 from eisbach.ports.engine import Ending
 
@@ -122,7 +122,8 @@ def _enter(state: FactoryState, closure: Closure) -> None:
     state.scheduler.calendar.add(entry)
     if not closure.has_begun:
         state.scheduler.agenda.close(closure.nodes, closure.from_ms)
-    state.scheduler.agenda.note(closure.until_ms)
+    if closure.until_ms != NEVER_MS:  # of a drain: a run until all is over would wait for it
+        state.scheduler.agenda.note(closure.until_ms)
 
 
 def _begun(state: FactoryState, seq: int, at_ms: int, body: ClosureBegun) -> None:

@@ -86,7 +86,7 @@ def refuse_too_late(faults: Faults, days: int) -> None:
             what = f"{one.happening.value} at {one.targets}"
             raise NeverHappens(
                 f"The event {what} comes {one.at_ms / DAY_MS:g} days after the beginning, and the run ends after {days}. "
-                "Say more --days, or an earlier at"
+                "Play more days, or say an earlier at"
             )
 
 

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from eisbach.app.draft import Draft
@@ -10,6 +10,7 @@ from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Bod
 from eisbach.app.events_booking import BookingMade
 from eisbach.app.events_health import ClosureAnnounced
 from eisbach.app.events_planning import StartPromised
+from eisbach.core.capacity.health import NEVER_MS
 from eisbach.core.jobs.request import WHOLE, CapacityClass
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.twin.booked_time import BookedTime
@@ -99,8 +100,11 @@ class Recorder:
             self.waiting.add(since_ms, self.last_ms, self._asked[job][2][0])
 
     def entries(self) -> list[Entry]:
-        """Return what stood in the calendar: bookings, the last promise of each job, maintenance."""
-        return list(self._entries.values())
+        """Return what stood in the calendar: bookings, the last promise of each job, maintenance; a drain up to the end of the run."""
+        return [
+            replace(one, until_ms=max(one.from_ms, self.last_ms)) if one.until_ms == NEVER_MS else one
+            for one in self._entries.values()
+        ]
 
     @property
     def promises(self) -> list[Promised]:

@@ -57,6 +57,15 @@ def test_a_window_begins_and_ends_by_itself_and_nothing_is_placed_over_it(two):
     check_all(again)
 
 
+def test_nothing_is_due_at_the_end_of_a_drain_that_has_none(two):
+    """A replay that runs until all is over would run for 140,000 years."""
+    close(two, "n1", after_ms=HOUR_MS)
+    two.pass_time(HOUR_MS)
+    assert available(two) == ["n2"]
+    for factory in (two, two.restart()):
+        assert factory.app.applier.state.scheduler.next_instant() is None
+
+
 def test_what_ends_before_stays_and_what_would_not_gets_its_signal_in_time(two):
     stays = two.submit(a_job("sleep 600", cpus=4, limit_s=600, grace_s=30))
     leaves = two.submit(a_job("sleep 7200", cpus=4, limit_s=86_400, grace_s=300))

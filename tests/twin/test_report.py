@@ -5,18 +5,26 @@ import re
 
 import pytest
 
+from eisbach.app import close_nodes
+from eisbach.app.commands import SYSTEM
 from eisbach.app.events import AttemptPlanned, JobEnded
 from eisbach.app.events_planning import StartPromised, StartUnpromised
-from eisbach.core.vocabulary.quantities import MINUTE_MS
+from eisbach.core.capacity.targets import Targets
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.twin import report_plots
 from eisbach.twin.curve import Curve
 from eisbach.twin.promise_record import PromiseRecord
 from eisbach.twin.recorder import Entry, size_of
 from eisbach.twin.report import page_of
 from eisbach.twin.report_promises import promises
+from eisbach.twin.reported import play_reported
+from eisbach.twin.run import Act
+from eisbach.twin.scenario import Scenario
+from eisbach.twin.trace_workload import TraceWorkload
+from eisbach.twin.world import START_MS
 from tests.faces.chromium import chromium_path
 from tests.faces.cli_tools import run_cli
-from tests.twin.traces import WEEK, written
+from tests.twin.traces import WEEK, a_site, written
 
 ROWS = f"{WEEK}a,0,2,9000,20000\nb,10,3,5000,10000\nc,20,1,6000,8000\n"
 EVIL = '</script><script>alert("x")</script>'
@@ -86,6 +94,17 @@ def test_what_became_of_each_promise():
     assert [row[0] for row in plot.rows] == ["broken", "late", "never"]
     assert "1 of 4 promised starts were kept" in plot.about
     assert promises([]).rows == []
+
+
+def test_a_drain_by_a_deadline_is_drawn_to_the_end_of_a_run_that_ends_with_its_work(tmp_path):
+    drain = close_nodes.command(SYSTEM, targets=Targets(names=("n0",)), from_ms=START_MS + HOUR_MS)
+    workload = TraceWorkload(written(tmp_path, ROWS), a_site())
+    scenario = Scenario(sites=(a_site(),), workload=workload, acts=[Act(START_MS, lambda world: world.perform(drain))])
+    document, page = play_reported(scenario, tmp_path / "out")
+    assert document["finished"] == 3
+    assert document["events"] < 100, "and no hour beyond"
+    (entry,) = [row for row in re.findall(r"<tr>(.*?)</tr>", page.read_text(), re.DOTALL) if ">maintenance<" in row]
+    assert [end[11:16] for end in re.findall(r"[0-9]{4}-[0-9-]+T[0-9:]+", entry)] == ["01:00", "03:53"], "when the last work ends"
 
 
 def test_the_page_fetches_nothing(reported):
