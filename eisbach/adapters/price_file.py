@@ -117,6 +117,8 @@ def _rules(path: Path, said: Mapping[str, Any]) -> BookingRules:
         field, scale, low, high = BOOKING_KEYS[key]
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise HomeFileError(f"{path}: [booking] {key} is {value!r}, but must be a number from {low} to {high}")
+        if scale == 1 and value != int(value):
+            raise HomeFileError(f"{path}: [booking] {key} is {value!r}, but must be a whole number")
         found[field] = round(value * scale)
     return BookingRules(**found)
 

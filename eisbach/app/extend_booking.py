@@ -29,7 +29,7 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, booking: str, lengt
         if length < 1 or until_ms - known.from_ms > rules.longest_ms or until_ms > context.now + rules.horizon_ms:
             return Refusal(
                 Reason.INVALID_ARGUMENT,
-                f"A booking cannot be made {length_ms / MINUTE_MS:g} minutes longer",
+                f"A booking cannot be made {quote_capacity.length_text(length_ms)} longer",
                 f"Give from 1 minute; in all it may last {rules.longest_ms // DAY_MS} days",
                 "length",
             )

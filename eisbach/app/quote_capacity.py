@@ -14,6 +14,7 @@ from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.tariff import Tariff
 from eisbach.core.booking.quote import Offer, Option, options
 from eisbach.core.booking.timetable import LEVELS, Ask
+from eisbach.core.capacity.health import Closure, ClosureKind
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.capacity.resolve import flavours_of
 from eisbach.core.power.draw import power_text
@@ -23,6 +24,8 @@ from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 SEARCHED_MS = 92 * DAY_MS
 """How far ahead a quote looks where nobody says until when."""
+CLOSURES_NAMED = 3
+"""So many closures a refusal names."""
 PAST_MS = MINUTE_MS
 """A start that lies back no further than this is meant as now."""
 
@@ -101,7 +104,10 @@ def search(
     closed = frozenset().union(*(outlook.closed_nodes(state, offer.stand) for offer in offers))
     ready = outlook.ready_minutes(state, now)
     found = options(offers, ask, ready, closed)
-    return found or _too_tight(ask, flavour, offers) or _no_power(ask, flavour, offers, ready, closed) or _no_window(ask, flavour)
+    if found:
+        return found
+    no_power = _no_power(ask, flavour, offers, ready, closed)
+    return _too_tight(ask, flavour, offers) or no_power or _no_window(ask, flavour, _closures(state, offers, ask))
 
 
 def _too_tight(ask: Ask, flavour: str, offers: list[Offer]) -> Refusal | None:
@@ -148,17 +154,45 @@ def _days(ask: Ask) -> int:
     return max(1, (ask.last + ask.length - ask.first) // 1440)
 
 
-def _no_window(ask: Ask, flavour: str) -> Refusal:
+def _closures(state: FactoryState, offers: list[Offer], ask: Ask) -> list[Closure]:
+    """Return the maintenance windows and drains that close nodes of these offers within the span, by their start."""
+    nodes = {name for offer in offers for name in offer.stand.nodes}
+    first_ms, last_ms = ask.first * MINUTE_MS, (ask.last + ask.length) * MINUTE_MS
+    known = state.health.closures.values()
+    met = [one for one in known if one.meets(first_ms, last_ms) and not nodes.isdisjoint(one.nodes)]
+    return sorted(met, key=lambda one: (one.from_ms, one.closure))
+
+
+def _no_window(ask: Ask, flavour: str, closures: list[Closure]) -> Refusal:
     place = f" in one {ask.within}" if ask.within else ""
     days = _days(ask)
     return Refusal(
         Reason.NO_WINDOW,
         f"{ask.nodes} nodes of {flavour}{place} are not free together for {ask.length} minutes within the {days} days that were "
-        "searched: bookings, promised starts, maintenance and running work up to its limit count",
+        f"searched: bookings, promised starts, maintenance and running work up to its limit count{_named(closures)}",
         "Ask for a later --until, a shorter time, fewer nodes, or leave --within out",
         "until",
-        {"nodes": ask.nodes, "minutes": ask.length, "within": ask.within, "flavour": flavour},
+        {
+            "nodes": ask.nodes,
+            "minutes": ask.length,
+            "within": ask.within,
+            "flavour": flavour,
+            "closures": [one.closure for one in closures],
+        },
     )
+
+
+def _named(closures: list[Closure]) -> str:
+    """Return in words which closures lie in the span: the first ones by name."""
+    if not closures:
+        return ""
+    words = [
+        f"{one.closure} closes {len(one.nodes)} nodes from {minute_text(one.from_ms)}"
+        + (f" until {minute_text(one.until_ms)}" if one.kind is ClosureKind.MAINTENANCE else " for good")
+        for one in closures[:CLOSURES_NAMED]
+    ]
+    more = f", and {len(closures) - CLOSURES_NAMED} more" if len(closures) > CLOSURES_NAMED else ""
+    return f"; {', '.join(words)}{more}"
 
 
 def _ask(state: FactoryState, wanted: Wanted, rules: BookingRules, now: int) -> Ask | Refusal:
@@ -174,8 +208,8 @@ def _ask(state: FactoryState, wanted: Wanted, rules: BookingRules, now: int) -> 
     if last < first:
         return _wrong(
             "until",
-            "the window is shorter than the time that is wanted, or begins before the earliest possible start "
-            f"({rules.lead_ms // MINUTE_MS} minutes from now)",
+            f"{length_text(wanted.length_ms)} do not fit between {minute_text(first * MINUTE_MS)}, the earliest start that is possible, "
+            f"and {minute_text(until_ms)}",
             "Give a later --until or a shorter --for",
         )
     return Ask(nodes=wanted.nodes, length=length, first=first, last=last, within=wanted.within)
@@ -212,16 +246,25 @@ def _wrong_span(wanted: Wanted, rules: BookingRules, now: int) -> Refusal | None
     if not shortest <= wanted.length_ms <= longest:
         return _wrong(
             "length",
-            f"A booking of {wanted.length_ms / MINUTE_MS:g} minutes is not possible",
+            f"A booking of {length_text(wanted.length_ms)} is not possible",
             f"Give from {shortest // MINUTE_MS} minutes to {longest // DAY_MS} days",
         )
     if wanted.from_ms is not None and wanted.from_ms < now - PAST_MS:
-        return _wrong("from", "The window begins in the past", "Give a later --from, or leave it out")
+        what = f"The window begins at {minute_text(wanted.from_ms)}, which is past: it is {minute_text(now)}"
+        return _wrong("from", what, "Give a later --from, or leave it out")
     if wanted.until_ms is not None and wanted.until_ms > now + rules.horizon_ms:
-        return _wrong("until", f"The window ends more than {rules.horizon_ms // DAY_MS} days ahead", "Give an earlier --until")
+        what = f"The window ends at {minute_text(wanted.until_ms)}, more than {rules.horizon_ms // DAY_MS} days ahead"
+        return _wrong("until", what, "Give an earlier --until")
     if wanted.from_ms is not None and wanted.from_ms + wanted.length_ms > now + rules.horizon_ms:
-        return _wrong("from", f"The window ends more than {rules.horizon_ms // DAY_MS} days ahead", "Give an earlier --from")
+        what = f"The window ends at {minute_text(wanted.from_ms + wanted.length_ms)}, more than {rules.horizon_ms // DAY_MS} days ahead"
+        return _wrong("from", what, "Give an earlier --from")
     return None
+
+
+def length_text(length_ms: int) -> str:
+    """Return a length as whole minutes, or where it is no such thing to the millisecond."""
+    minutes, rest = divmod(length_ms, MINUTE_MS)
+    return f"{length_ms:,} ms" if rest else f"{minutes:,} minute" if minutes == 1 else f"{minutes:,} minutes"
 
 
 def _wrong(where: str, what: str, do: str) -> Refusal:

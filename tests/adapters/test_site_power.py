@@ -125,3 +125,64 @@ def test_absurd_stream_data_refuse_the_file_by_line(read, recorded, said):
 def test_missing_stream_data_leave_the_monthly_mean(read):
     series = read(recorded="").stream.temperature
     assert series.at(JULY) == 12_500
+
+
+HOURS = """
+[site.price]
+share = [1, 1, 1, 1, 0.8, 0.8, 0.8, 1, 1, 1, 1, 1.25]
+share_daily = [0, 0, 0, 0, 0, 0, 0, 0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0, 0, 0, 0, 0, 0]
+share_csv = "prices.csv"
+
+[site.grid_carbon]
+g_per_kwh = 350
+g_per_kwh_daily = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, -100, -100, -100, -100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+g_per_kwh_csv = "carbon.csv"
+
+[[node]]"""
+
+
+@pytest.fixture
+def read_hours(tmp_path, read):
+    def read_hours(text=HOURS, prices="instant,value\n2026-07-01T05:00:00Z,2\n", carbon="instant,value\n"):
+        (tmp_path / "prices.csv").write_text(prices)
+        (tmp_path / "carbon.csv").write_text(carbon)
+        return read(GOOD.replace("[[node]]", text, 1))
+
+    return read_hours
+
+
+def test_prices_and_carbon_by_the_hour_are_read(read_hours):
+    site, hour = read_hours(), 3_600_000
+    assert [site.price.at(JULY + hours * hour) for hours in (0, 5, 9)] == [800, 2_000, 1_300], "by month, as recorded, by hour of the day"
+    assert [site.grid_carbon.at(JULY + hours * hour) for hours in (0, 12)] == [350, 250]
+    plain = read_hours("[site.price]\n\n[[node]]")
+    assert (plain.price.at(JULY), plain.grid_carbon) == (1_000, None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("share = [1, 1, 1, 1, 0.8, 0.8, 0.8, 1, 1, 1, 1, 1.25]", "share = -1", "[price] share is -1"),
+        ("share = [1, 1, 1, 1, 0.8, 0.8, 0.8, 1, 1, 1, 1, 1.25]", "share = [1, 2]", "but must be one number or 12 of them"),
+        ("share = [1, 1, 1, 1, 0.8, 0.8, 0.8, 1, 1, 1, 1, 1.25]", "share = nan", "share is nan"),
+        ("share = [1, 1, 1, 1, 0.8, 0.8, 0.8, 1, 1, 1, 1, 1.25]", 'share = "dear"', "share is 'dear'"),
+        ("share = [1, 1, 1, 1, 0.8, 0.8, 0.8, 1, 1, 1, 1, 1.25]", "shares = 1", "'shares' is not known"),
+        ("share_daily = [0, 0,", "share_daily = [0,", "24"),
+        ("g_per_kwh = 350\n", "g_per_kwh = 100_000\n", "[grid_carbon] g_per_kwh is 100000"),
+        ("g_per_kwh = 350\n", "", "g_per_kwh is None"),
+        ("g_per_kwh_csv", "g_csv", "'g_csv' is not known"),
+        ('"carbon.csv"', '"nowhere.csv"', "nowhere.csv"),
+        ("[site.price]", "[site.prices]", "'prices'"),
+    ],
+)
+def test_prices_and_carbon_that_cannot_be_are_refused(read_hours, before, after, said):
+    assert before in HOURS
+    with pytest.raises(HomeFileError) as refused:
+        read_hours(HOURS.replace(before, after, 1))
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("value", ["nan", "-1", "1e9", "dear"])
+def test_recorded_prices_that_cannot_be_are_refused_by_line(read_hours, value):
+    with pytest.raises(HomeFileError, match=r"prices\.csv:2"):
+        read_hours(prices=f"instant,value\n2026-07-01T05:00:00Z,{value}\n")

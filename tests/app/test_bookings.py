@@ -7,6 +7,7 @@ import pytest
 from eisbach.app import (
     book_capacity,
     cancel_booking,
+    close_nodes,
     create_project,
     drain_node,
     extend_booking,
@@ -23,6 +24,7 @@ from eisbach.app.commands import SYSTEM
 from eisbach.app.quote_capacity import Wanted
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.billing.booking_rules import BookingRules, OnFault
+from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.ledger import account
 from eisbach.core.vocabulary.interval import month_end, month_of
@@ -394,15 +396,99 @@ def test_what_cannot_be_booked_is_refused_by_the_field(factory, wanted, reason, 
     assert factory.app.applier.state.next_seq == before, "nothing half done"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ({"length_ms": -1}, "A booking of -1 ms is not possible"),
+        ({"length_ms": 90_001}, "A booking of 90,001 ms is not possible"),
+        ({"length_ms": MINUTE_MS}, "A booking of 1 minute is not possible"),
+        ({"from_ms": 1_779_000_000_000}, "The window begins at 2026-05-17 06:40 UTC, which is past: it is 2026-05-28 20:26 UTC"),
+        ({"until_ms": 1_900_000_000_000}, "The window ends at 2030-03-17 17:46 UTC, more than 731 days ahead"),
+        ({"from_ms": 1_900_000_000_000}, "The window ends at 2030-03-17 19:46 UTC, more than 731 days ahead"),
+        ({"until_ms": 1_780_000_900_000}, "120 minutes do not fit between 2026-05-28 20:32 UTC"),
+    ],
+)
+def test_a_refusal_says_which_value_was_wrong(factory, wanted, words):
+    assert words in refused(quoted(factory, **wanted), Reason.INVALID_ARGUMENT).what
+
+
+def test_an_extension_of_no_length_is_refused_in_plain_words(factory):
+    booking, _ = booked(factory)
+    for length, words in ((-1, "-1 ms longer"), (0, "0 minutes longer"), (1000 * DAY_MS, "1,440,000 minutes longer")):
+        answer = factory.perform(extend_booking.command(SYSTEM, factory.app.sites, booking=booking, length_ms=length))
+        assert words in refused(answer, Reason.INVALID_ARGUMENT).what
+
+
+def test_a_quote_inside_a_maintenance_window_names_it(factory):
+    now, targets = factory.clock.now(), Targets(names=("n0", "n1", "n2", "n3"))
+    closed = close_nodes.command(SYSTEM, targets=targets, from_ms=now + HOUR_MS, length_ms=10 * HOUR_MS)
+    closure = factory.perform(closed)["closure"]
+    answer = refused(quoted(factory, from_ms=now + 2 * HOUR_MS, until_ms=now + 8 * HOUR_MS), Reason.NO_WINDOW)
+    assert answer.values["closures"] == [closure]
+    assert f"{closure} closes 4 nodes from 2026-05-28 21:26 UTC until 2026-05-29 07:26 UTC" in answer.what
+    booked(factory, nodes=4, from_ms=now + 12 * HOUR_MS, length_ms=4 * HOUR_MS)
+    answer = refused(quoted(factory, from_ms=now + 12 * HOUR_MS, until_ms=now + 15 * HOUR_MS), Reason.NO_WINDOW)
+    assert answer.values["closures"] == [], "it is over by then"
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+@pytest.mark.parametrize("jump_ms", [-40 * DAY_MS, 40 * DAY_MS])
+def test_a_quote_after_the_clock_was_set(factory, is_held, jump_ms):
+    """The clock never runs back: what was given keeps its time, and after a leap forward it is over."""
+    option = quoted(factory, from_ms=factory.clock.now() + 5 * HOUR_MS)["options"][0]["option"]
+    if is_held:
+        factory.perform(hold_option.command(SYSTEM, project=factory.project, option=option))
+    factory.clock.set_wall(factory.clock.now() + jump_ms)
+    factory = factory.restart()
+    factory.run_rounds()
+    if jump_ms > 0:
+        refused(book(factory, option), Reason.QUOTE_EXPIRED)
+        assert not factory.app.applier.state.booking.holds
+    else:
+        assert bool(factory.app.applier.state.booking.holds) is is_held
+        factory.pass_time(4 * MINUTE_MS)
+        made = book(factory, option)
+        assert made["again"] is False
+        factory.pass_time(15 * MINUTE_MS)
+        refused(book(factory, quoted(factory)["options"][0]["option"].replace("quo_", "quo_0")), Reason.QUOTE_EXPIRED)
+        assert book(factory, option)["booking"] == made["booking"]
+    check_step(factory)
+
+
+@pytest.mark.parametrize("is_held", [False, True])
+def test_a_quote_expires_to_the_millisecond(factory, is_held):
+    option = quoted(factory, from_ms=factory.clock.now() + 5 * HOUR_MS)["options"][0]["option"]
+    if is_held:
+        factory.pass_time(5 * MINUTE_MS)
+        factory.perform(hold_option.command(SYSTEM, project=factory.project, option=option))
+        factory.pass_time(10 * MINUTE_MS)
+    else:
+        factory.pass_time(15 * MINUTE_MS)
+    refused(book(factory, option), Reason.QUOTE_EXPIRED)
+    refused(factory.perform(hold_option.command(SYSTEM, project=factory.project, option=option)), Reason.QUOTE_EXPIRED)
+
+
 def test_a_project_that_is_not_there_gets_no_quote(factory):
     refused(quoted(factory, project="prj_none"), Reason.NOT_FOUND)
 
 
 def test_a_task_that_its_booking_cannot_hold_is_refused(factory):
     booking, _ = booked(factory)
-    for more in ({"limit_s": 3 * 3600}, {"nodes": 9, "limit_s": 60}):
+    for more, where in (
+        ({"limit_s": 3 * 3600}, "time_limit"),
+        ({"nodes": 9, "limit_s": 60}, "booking"),
+        ({"nodes": 2, "gpus": 4, "flavour": "h200", "limit_s": 60}, "booking"),
+        ({"gpus": 5, "flavour": "h200", "limit_s": 60}, None),
+        ({"cpus": 9, "limit_s": 60}, None),
+        ({"gpus": 1, "flavour": "b200", "limit_s": 60}, None),
+    ):
         spec = a_job(booking=booking, capacity_class=CapacityClass.RESERVED, **more)
-        refused(factory.perform(submit_job.command(SYSTEM, project=factory.project, spec=spec)), Reason.BOOKING_TOO_SMALL)
+        answer = factory.perform(submit_job.command(SYSTEM, project=factory.project, spec=spec))
+        assert isinstance(answer, Refusal), more
+        if where is not None:
+            assert refused(answer, Reason.BOOKING_TOO_SMALL).where == where
+    fits = a_job("sleep 1", booking=booking, capacity_class=CapacityClass.RESERVED, gpus=4, flavour="h200", limit_s=60)
+    assert factory.submit(fits)
 
 
 def test_a_clock_that_jumps_forward_ends_what_is_over_once(factory):

@@ -8,9 +8,10 @@ from eisbach.adapters.home_files import HomeFileError
 from eisbach.adapters.price_file import read_price_file, write_price_file
 from eisbach.app import list_prices, submit_job
 from eisbach.app.commands import SYSTEM
+from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.price_book import PriceBook
 from eisbach.core.billing.tariff import Tariff
-from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.factory import TARIFF, a_job, new_factory
 
@@ -71,6 +72,56 @@ def test_lists_that_are_refused(tmp_path, versions, words):
     path.write_text(a_list(*versions))
     with pytest.raises(HomeFileError, match=words) as refused:
         read_price_file(path)
+    assert str(path) in str(refused.value)
+
+
+BOOKING = """
+[booking]
+quote_minutes = 30
+lead_minutes = 0
+holds_max = 5
+cancel_share = 0.25
+no_show_hours = 0
+resale_share = 1
+extension_share = 0.5
+"""
+
+
+def test_the_rules_of_bookings_are_read_and_what_is_left_out_is_the_default(tmp_path):
+    path = tmp_path / "prices.toml"
+    path.write_text(a_list(("a", "", "0.04")).replace("[[version]]", "") + BOOKING)
+    (only,) = read_price_file(path)
+    assert only.booking == BookingRules(
+        quote_ms=30 * MINUTE_MS, lead_ms=0, holds_max=5, cancel_permille=250, no_show_ms=0, resale_permille=1000, extension_permille=500
+    )
+    path.write_text(a_list(("a", "", "0.04")))
+    assert read_price_file(path)[0].booking == BookingRules()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("quote_minutes = 0", "quote_minutes is 0, but must be a number from 1 to 1440"),
+        ("quote_minutes = -5", "quote_minutes is -5"),
+        ("cancel_share = 1.5", "cancel_share is 1.5, but must be a number from 0 to 1"),
+        ("cancel_share = nan", "cancel_share is nan"),
+        ("no_show_hours = inf", "no_show_hours is inf"),
+        ('holds_max = "3"', "holds_max is '3'"),
+        ("holds_max = true", "holds_max is True"),
+        ("holds_max = 2.5", "holds_max is 2.5, but must be a whole number"),
+        ("longest_days = 10_000", "longest_days is 10000"),
+        ("extension_share = -1", "extension_share is -1"),
+        ("resale_shares = 0.5", "'resale_shares' is not known"),
+        ('booking = "cheap"', "not known"),
+    ],
+)
+def test_rules_of_bookings_that_are_refused(tmp_path, line, words):
+    path = tmp_path / "prices.toml"
+    path.write_text(a_list(("a", "", "0.04")).replace("[[version]]", "") + f"[booking]\n{line}\n")
+    with pytest.raises(HomeFileError) as refused:
+        read_price_file(path)
+    assert words in str(refused.value)
+    assert "[booking]" in str(refused.value)
     assert str(path) in str(refused.value)
 
 

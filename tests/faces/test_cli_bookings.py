@@ -1,0 +1,70 @@
+"""Bookings at the command line: quoted, held, booked with a choice for faults, used, extended, cancelled; what is too large says so."""
+
+import json
+
+import pytest
+
+from eisbach.cli.exit_codes import ExitCode
+from tests.faces.cli_tools import listening, run_cli
+
+
+@pytest.fixture
+def member(world, monkeypatch):
+    """A factory that listens; the command line is a member's of our project."""
+    with listening(world, monkeypatch, world.ours.tokens["member"]):
+        yield world
+
+
+def quoted(*more):
+    """Ask for half an hour of a node; return the quote."""
+    return run_cli("quote", "--flavour", "cpu", "--for", "30m", "--from", "2026-09-01T08:00", *more, "-o", "json").document()
+
+
+def test_a_booking_from_quote_to_cancelling(member):
+    said = run_cli("quote", "--flavour", "cpu", "--for", "30m", "--from", "2026-09-01T08:00")
+    for words in ("nothing is held", "A node that fails is replaced by an equal one", "at most 100 % of what was left", "--on-fault credit"):
+        assert words in said.out
+    first, second = (one["option"] for one in quoted()["options"][:2])
+    assert "Held until" in run_cli("quote", "hold", second).out
+    booking = run_cli("book", first, "--on-fault", "credit", "-o", "json").document()["booking"]
+    refused = run_cli("book", second)
+    assert refused.code != ExitCode.OK
+    assert booking in refused.err
+    assert "Booked before" in run_cli("book", first).out
+    shown = run_cli("booking", "show", booking)
+    assert "on fault" in shown.out
+    assert "credit" in shown.out
+    before = member.application.reader.row("bookings", booking)["until_ms"]
+    assert run_cli("booking", "extend", booking, "--for", "10m", "--yes").code == ExitCode.OK
+    assert member.application.reader.row("bookings", booking)["until_ms"] == before + 600_000
+    assert "Cancelled." in run_cli("booking", "cancel", booking, "--yes").out
+
+
+def test_a_job_larger_than_its_booking_is_refused_with_both_numbers(member):
+    booking = run_cli("book", quoted()["options"][0]["option"], "-o", "json").document()["booking"]
+    assert run_cli("booking", "show", booking, "-o", "json").document()["on_fault"] == "extend"
+    long = run_cli("run", "-y", "-d", "--booking", booking, "--time-limit", "1h", "--", "true")
+    assert long.code != ExitCode.OK
+    assert "1800 s are left of the booking's window" in long.err
+    wide = run_cli("run", "-y", "-d", "--booking", booking, "--time-limit", "5m", "--num-nodes", "4000", "--", "true")
+    assert wide.code != ExitCode.OK
+    assert "4000 nodes" in wide.err
+    fits = run_cli("run", "-y", "-d", "--booking", booking, "--time-limit", "5m", "-o", "json", "--", "true")
+    assert fits.code == ExitCode.OK, fits.err
+    assert json.loads(fits.out)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("quote", "--flavour", "cpu", "--for", "soon"), "--for is 'soon'"),
+        (("quote", "--flavour", "cpu", "--for", "30m", "--from", "2001-01-01"), "The window begins at 2001-01-01 00:00 UTC, which is past"),
+        (("book", "quo_none.1"), "it has expired, or there was none"),
+        (("book", "quo_none.1", "--on-fault", "dance"), "dance"),
+        (("booking", "show", "bkg_none"), "There is nothing here of that name"),
+    ],
+)
+def test_what_is_wrong_is_said(member, arguments, words):
+    ran = run_cli(*arguments)
+    assert ran.code != ExitCode.OK
+    assert words in ran.err, ran.err
