@@ -162,28 +162,29 @@ def _settle(
     """Return a settlement for each project of its attempts that are due."""
     by_project: dict[str, list[SettledTuple]] = {}
     used: dict[str, int] = {}
-    count = 0
+    saved_of, count = saved.get, 0
     for attempt, job, account, held_ms in due:
         if account.period != period:
             continue  # its month turns first
-        charged_ms, most_ms = held_ms, job.limit_ms - job.used_ms + job.grace_ms
-        if charged_ms > most_ms:
-            charged_ms = max(most_ms, job.grace_ms)
-        earlier, before, project = account.earlier_charged, account.attempt_charged, job.project
+        charged_ms = held_ms
+        if charged_ms > job.limit_ms - job.used_ms:
+            charged_ms = min(charged_ms, max(job.limit_ms - job.used_ms, 0) + job.grace_ms)
+        earlier, before, reserved = account.earlier_charged, account.attempt_charged, account.reserved
         amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - earlier - before
-        if amount > account.reserved:
-            amount = account.reserved
+        if amount > reserved:
+            amount = reserved
         charged = before + amount
-        saved_ms = job.saved_ms
-        if attempt in saved:
-            saved_ms = max(saved_ms, saved[attempt] - (job.running_ms or 0))
-        entries = by_project.get(project)
-        if entries is None:
-            entries, used[project] = by_project.setdefault(project, []), 0
-        entries.append((
-            attempt, job.job, held_ms, charged_ms, charged, earlier + charged, account.earlier_ms + charged_ms, amount,
-            saved_ms if saved_ms < held_ms else held_ms,
-        ))  # fmt: skip
+        saved_ms = saved_of(attempt, 0) - (job.running_ms or 0)
+        if saved_ms < job.saved_ms:
+            saved_ms = job.saved_ms
+        if saved_ms > held_ms:
+            saved_ms = held_ms
+        project = job.project
+        if project not in used:
+            by_project[project], used[project] = [], 0
+        by_project[project].append(
+            (attempt, job.job, held_ms, charged_ms, charged, earlier + charged, account.earlier_ms + charged_ms, amount, saved_ms)
+        )
         used[project] += job.gpu_milli * (held_ms - account.attempt_settled_ms)
         count += 1
         if count >= AT_ONCE:

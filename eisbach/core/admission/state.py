@@ -217,7 +217,8 @@ class SchedulerState:
         seen.is_whole, seen.at_ms, seen.freed, seen.heads = plan.is_whole, now, self.calendar.freed, plan.heads
         seen.nodes, seen.power_head = self.node_changes, plan.power_head
         # A cycle that looked at new jobs alone knows nothing of the others.
-        seen.again_ms = min((one for one in (plan.again_ms, seen.again_ms) if one is not None and one > now), default=None)
+        if plan.again_ms is not None or seen.again_ms is not None:
+            seen.again_ms = min((one for one in (plan.again_ms, seen.again_ms) if one is not None and one > now), default=None)
         seen.spot_lead_ms = plan.spot_lead_ms
         if plan.looked or plan.given:
             looked = dict.fromkeys((*plan.looked, *(given.job for given in plan.given)), now)
@@ -264,11 +265,10 @@ class SchedulerState:
 
     def next_instant(self) -> int | None:
         """Return when something is due without any event, or None: a delay is over, an entry begins or was not kept."""
-        due, seen, calendar = list[int | None](), self.seen, self.calendar
+        seen, calendar = self.seen, self.calendar
+        due: list[int | None] = [self.agenda.next_instant(), seen.again_ms]
         if self.delayed:
             due.append(self.delayed[0][0])
-        due.append(self.agenda.next_instant())
-        due.append(seen.again_ms)
         if calendar:
             due.append(calendar.next_start(seen.at_ms))
             due.append(self._late_ms())

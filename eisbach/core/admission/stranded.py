@@ -36,10 +36,17 @@ def tasks_asked(state: SchedulerState, jobs_max: int | None = None) -> tuple[str
 
 
 def _tasks(asked: Iterable[tuple[NodeShape, int]]) -> Counter[NodeShape]:
-    tasks: Counter[NodeShape] = Counter()
+    # Equal shapes of the state are one object nearly always: a shape is hashed once, not for each of thousands of jobs.
+    met: dict[int, NodeShape] = {}
+    times_of: dict[int, int] = {}
     for shape, times in asked:
         if shape.gpus:
-            tasks[shape] += times
+            name = id(shape)
+            met[name] = shape
+            times_of[name] = times_of.get(name, 0) + times
+    tasks: Counter[NodeShape] = Counter()
+    for name, shape in met.items():
+        tasks[shape] += times_of[name]
     return tasks
 
 
