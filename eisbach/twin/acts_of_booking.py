@@ -123,6 +123,22 @@ def book_all(story: Story) -> str:
     return f"{_said(booked, 'booking')}; {_said(waits, 'job')}; {_said(cut, 'project')}"
 
 
+def lose_booked(story: Story) -> str:
+    """A node fails inside the window of a booking, at its beginning where it has not begun."""
+    known = story.world.state.booking.bookings.get(_a_booking(story))
+    if known is None:
+        return "nothing"
+    story.pass_ms(max(0, known.from_ms - story.world.now))
+    now = story.world.state.booking.bookings.get(known.booking)
+    if now is None or not now.nodes:
+        return "nothing"
+    node = story.chance.choice(now.nodes)
+    story.engine.lose_node(node)
+    story.world.rest()
+    story.run_rounds()
+    return node
+
+
 def _first_option(
     story: Story, project: str, flavour: str = "", *, nodes: int, from_ms: int, length_ms: int
 ) -> str | None:
@@ -167,4 +183,5 @@ ACTS: Mapping[Callable[[Story], str], int] = {
     cancel: 2,
     hold_many: 2,
     book_all: 2,
+    lose_booked: 2,
 }
