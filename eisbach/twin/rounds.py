@@ -37,8 +37,12 @@ def _has_bookings(world: World) -> bool:
 
 
 def _could_move(world: World) -> bool:
-    """Spot runs and somebody waits."""
-    return bool(world.state.scheduler.spot and world.state.scheduler.queue)
+    """Spot runs, and a gang stands first in a line or has a promise: what the round would look at."""
+    scheduler = world.state.scheduler
+    if not scheduler.spot or not scheduler.queue:
+        return False
+    first = (scheduler.jobs.get(name) for name in scheduler.seen.heads)
+    return bool(scheduler.calendar.promises) or any(job is not None and job.nodes > 1 for job in first)
 
 
 def _is_metered(world: World) -> bool:

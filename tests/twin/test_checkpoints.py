@@ -3,12 +3,18 @@
 import msgspec
 import pytest
 
+from eisbach.adapters.clocks import VirtualClock
 from eisbach.adapters.signing import signer_from
 from eisbach.app.check_store import check_store
 from eisbach.app.event_codec import open_event
 from eisbach.app.events_usage import UsageSettledTogether, entries_of, only
+from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
+from eisbach.core.scheduling.policy import DEFAULT
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
+from eisbach.engines.simulated.courses import SavingEngine
+from eisbach.engines.simulated.script import Course
+from eisbach.ports.engine import StopOrder
 from eisbach.stores.memory import MemoryStore
 from eisbach.twin.faults import acts_of
 from eisbach.twin.faults_file import read_faults
@@ -49,12 +55,12 @@ def test_lost_work_is_done_again_from_the_last_checkpoint(tmp_path, checkpoint_m
     assert any(("starts again from the beginning" in one) is (checkpoint_ms is None) for one in document["assumptions"] if "sav" in one)
 
 
-@pytest.mark.parametrize(("checkpoint_ms", "again_min"), [(30 * MINUTE_MS, 0), (None, 20)])
-def test_who_is_told_to_stop_saves_then(checkpoint_ms, again_min):
+@pytest.mark.parametrize(("checkpoint_ms", "again_s"), [(30 * MINUTE_MS, 0), (None, 20 * 60 + DEFAULT.notice_ms // SECOND_MS)])
+def test_who_is_told_to_stop_saves_when_his_notice_is_over(checkpoint_ms, again_s):
     world = a_world(checkpoint_ms, nodes=1)
     result = run(world, [work("spot", 0, 60, SPOT), work("first", 20, 30, ON_DEMAND)])
     assert (result.preemptions, result.finished) == (1, 2)
-    assert result.makespan_s == (60 + 30 + again_min) * 60
+    assert result.makespan_s == (60 + 30) * 60 + again_s
     assert world.courses == {}
 
 
@@ -94,3 +100,19 @@ def test_a_settlement_of_an_older_log_knows_of_no_checkpoint():
     del said["saved_ms"]
     assert msgspec.convert(said, UsageSettledTogether) == settled
     assert [entry[-1] for entry in entries_of(settled)] == [0]
+
+
+def test_who_is_lost_before_his_notice_is_over_goes_on_from_his_last_checkpoint():
+    clock, courses = VirtualClock(START_MS), {"job_1": Course(HOUR_MS, 0)}
+    engine = SavingEngine(clock, courses, checkpoint_every_ms=30 * MINUTE_MS)
+    engine.begin("att_1", "job_1", 1, 2 * HOUR_MS, 1)
+    clock.advance_to(START_MS + 40 * MINUTE_MS)
+    engine.stop(StopOrder(attempt_id="att_1", epoch=1, cause=StopCause.PREEMPTION, grace_ms=0, notice_ms=30_000))
+    assert courses["job_1"].run_ms == 20 * MINUTE_MS - 30_000
+    clock.advance_to(START_MS + 40 * MINUTE_MS + 10_000)
+    engine.lose("att_1", "node")
+    assert courses["job_1"].run_ms == 30 * MINUTE_MS
+    engine.begin("att_2", "job_1", 1, 2 * HOUR_MS, 1)
+    clock.advance_to(START_MS + 80 * MINUTE_MS)
+    engine.advance()
+    assert {one.attempt_id: one.ended_at_ms for one in engine.observe()}["att_2"] == START_MS + 70 * MINUTE_MS + 10_000

@@ -10,6 +10,7 @@ from eisbach.app import stranded_gpus
 from eisbach.app.events_energy import EnergyMetered
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
+from eisbach.core.scheduling.policy import DEFAULT
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.stores.totals import TotalsStore
 from eisbach.twin.booked import Booked
@@ -49,8 +50,9 @@ def test_spot_moves_aside_for_a_gang_and_the_gain_is_told():
     result = run(world, [*asked, gang])
     assert (result.moves, result.finished) == (1, 5)
     assert result.mean_wait_s < 60 * 60, "the gang starts at the next round and not when the first long one ends"
-    # two nodes for the 20 hours of a limit less 20 minutes, less the 20 minutes that the one that moves is reckoned to lose
-    assert result.moves_gain_gpu_h == pytest.approx((2 * (20 - 1 / 3) - 1 / 3) * 8)
+    # two nodes for the 20 hours of a limit less 20 minutes and the notice, less the 20 minutes that the one that moves is reckoned to lose
+    notice_h = DEFAULT.notice_ms / HOUR_MS
+    assert result.moves_gain_gpu_h == pytest.approx((2 * (20 - 1 / 3 - notice_h) - 1 / 3) * 8)
 
 
 def test_energy_is_metered_by_the_hour_and_to_the_end():

@@ -93,10 +93,9 @@ class SavingEngine(CourseEngine):
                 found[name] = now - (now - attempt.running_ms) % every_ms
         return found
 
-    def _end_now(self, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
-        ran_ms = self._clock.now() - attempt.running_ms
-        course = self._courses.get(attempt.job)
-        if ran_ms > 0 and course is not None and attempt.ended_ms is None:
+    def _end_at(self, at_ms: int, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
+        ran_ms, course = at_ms - attempt.running_ms, attempt.course  # of this attempt: it may be told to end once more, and sooner
+        if ran_ms > 0 and attempt.job in self._courses and attempt.ended_ms is None:
             saved_ms = ran_ms if ending is Ending.STOPPED else ran_ms - ran_ms % self._every_ms
             self._courses[attempt.job] = replace(course, run_ms=max(0, course.run_ms - saved_ms))
-        super()._end_now(attempt_id, attempt, ending, exit_code)
+        super()._end_at(at_ms, attempt_id, attempt, ending, exit_code)
