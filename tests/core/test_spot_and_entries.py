@@ -205,11 +205,19 @@ def test_random_days_with_spot_keep_every_promise_and_free_every_booking(booking
             state.add(a_drawn_job(seq, drawn))
         plan = decided(state, now)
         assert not [one for one in plan.broken if one.cause is BreakCause.LATE_RELEASE]
-        for stop in plan.stops:
-            job = state.jobs[stop.job]
-            state.stop(job, stop.cause, job.grace_ms, now, NOTICE_MS)
+        _stop(state, plan, now)
+        state.unsettle()
+        again = decided(state, now)
+        assert (again.starts, again.broken) == ((), ()), "what a cycle leaves, one that looks at everything leaves too"
+        _stop(state, again, now)
     else:
         raise AssertionError("it comes to an end")
+
+
+def _stop(state, plan, now):
+    for stop in plan.stops:
+        job = state.jobs[stop.job]
+        state.stop(job, stop.cause, job.grace_ms, now, NOTICE_MS)
 
 
 def _ends(job, runs):
