@@ -6,9 +6,10 @@ from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.events import Body, JobEnded
 from eisbach.app.state import FactoryState
 from eisbach.app.state_data import Stage
+from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.jobs.lifecycle import JobState, Outcome
-from eisbach.core.scheduling.order import Request
+from eisbach.core.scheduling.order import Asks
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
@@ -23,15 +24,15 @@ def refuse_late(application: Application) -> int:
 
 
 def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
-    known: dict[Request, bool] = {}
+    known: dict[Asks, bool] = {}
     events: dict[str, Body] = {}
     for job in state.scheduler.jobs.values():
         # One job of a project in a batch: what it gives back changes what the next one gives back.
         if job.state is not JobState.WAITING or job.project in events:
             continue
-        if (request := job.request) not in known:
-            known[request] = _could_ever(state.scheduler.fleet, request)
-        if not known[request]:
+        if (asks := job.asks) not in known:
+            known[asks] = _could_ever(state.scheduler.fleet, job)
+        if not known[asks]:
             events[job.project] = _ended(state, job.job, Reason.MORE_THAN_THE_SITE)
         elif _lacks_data(state, job.job):
             events[job.project] = _ended(state, job.job, Reason.DATA_DELETED)
@@ -40,9 +41,9 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
     return Decision(events=tuple(events.values()), reply={"refused": len(events)})
 
 
-def _could_ever(fleet: Fleet, request: Request) -> bool:
+def _could_ever(fleet: Fleet, job: ActiveJob) -> bool:
     # without its place: rules and sites may change again, and meanwhile it waits and says why
-    return any(fleet.could_ever(shape, request.nodes, within=request.within) for shape in request.shapes)
+    return any(fleet.could_ever(shape, job.nodes, within=job.within) for shape in job.shapes)
 
 
 def _lacks_data(state: FactoryState, job: str) -> bool:

@@ -8,7 +8,7 @@ from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
-from eisbach.core.scheduling.order import OrderKey, Request, order_key
+from eisbach.core.scheduling.order import Asks, OrderKey, order_key
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,11 +73,11 @@ class ActiveJob:
         return self.nodes * shape.gpus * shape.gpu_milli
 
     @property
-    def request(self) -> Request:
+    def asks(self) -> Asks:
         """Return what makes jobs interchangeable for the question whether they fit."""
-        return Request(
+        return (
             self.shapes, self.nodes, self.where, self.within, self.booking, self.capacity_class is CapacityClass.SPOT
-        )
+        )  # fmt: skip
 
     @property
     def length_ms(self) -> int:

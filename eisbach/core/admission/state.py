@@ -292,7 +292,7 @@ class SchedulerState:
     def _push(self, job: ActiveJob) -> None:
         length = job.length_ms
         served_ms = served_as_of(self.policy, job.submitted_ms, job.predicted_ms or length)
-        self.queue.push(job.job, job.key, job.request, job.project, served_ms, length)
+        self.queue.push(job.job, job.key, self.queue.request(job.asks), job.project, served_ms, length)
         self.seen.fresh[job.job] = None
 
     def _leave_queue(self, job: ActiveJob) -> None:

@@ -7,7 +7,7 @@ usage without being sorted again.
 
 import heapq
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 from eisbach.core.capacity.where import Where
@@ -27,10 +27,18 @@ _BLOCK = 128
 ANY_LENGTH = 1 << 62
 
 
-class Request:
-    """What makes waiting jobs interchangeable for the question whether they fit, but for their length. It knows its hash."""
+Asks = tuple[tuple[NodeShape, ...], int, Where, Within | None, str, bool]
+"""Shapes, nodes, where, how near, inside which booking, and whether as spot."""
 
-    __slots__ = ("_hash", "_key", "booking", "is_spot", "nodes", "shapes", "where", "within")
+
+class Request:
+    """What makes waiting jobs interchangeable for the question whether they fit, but for their length.
+
+    A queue has one for all jobs that ask for the same (`Queue.request`), so it is told from others by being another one:
+    hashing what is asked for costs more than most of what is done with it. `waiting` is how many wait with it.
+    """
+
+    __slots__ = ("asks", "booking", "is_spot", "nodes", "shapes", "waiting", "where", "within")
 
     def __init__(
         self,
@@ -43,14 +51,8 @@ class Request:
     ) -> None:
         self.shapes, self.nodes, self.where, self.within = shapes, nodes, where, within
         self.booking, self.is_spot = booking, is_spot
-        self._key = (shapes, nodes, where, within, booking, is_spot)
-        self._hash = hash(self._key)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Request) and self._key == other._key)
+        self.asks: Asks = (shapes, nodes, where, within, booking, is_spot)
+        self.waiting = 0
 
 
 class Ranks(Protocol):
@@ -77,12 +79,13 @@ def served_as_of(policy: Policy, submitted_ms: int, expected_ms: int) -> int:
 
 
 class Line:
-    """Waiting jobs that ask for the same, in order, in blocks that know their shortest job."""
+    """Waiting jobs that ask for the same, in order, in blocks that know their shortest job; `shortest` is that of all."""
 
-    __slots__ = ("_blocks", "_firsts", "_shortest", "request")
+    __slots__ = ("_blocks", "_firsts", "_shortest", "request", "shortest")
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.shortest = ANY_LENGTH
         self._blocks: list[list[Entry]] = []
         self._firsts: list[Entry] = []
         self._shortest: list[int] = []
@@ -95,10 +98,14 @@ class Line:
 
     def add(self, entry: Entry) -> None:
         """Add an entry at its place."""
+        length = entry[3]
+        if length < self.shortest:
+            self.shortest = length
         if not self._blocks:
-            self._blocks.append([])
+            self._blocks.append([entry])
             self._firsts.append(entry)
-            self._shortest.append(entry[3])
+            self._shortest.append(length)
+            return
         at = max(0, bisect_right(self._firsts, entry) - 1)
         block = self._blocks[at]
         insort(block, entry)
@@ -109,31 +116,31 @@ class Line:
             self._shortest[at : at + 1] = [_shortest_of(block[:half]), _shortest_of(block[half:])]
             return
         self._firsts[at] = block[0]
-        if entry[3] < self._shortest[at]:
-            self._shortest[at] = entry[3]
+        if length < self._shortest[at]:
+            self._shortest[at] = length
 
     def remove(self, entry: Entry) -> None:
         """Take out an entry that is there."""
         at = bisect_right(self._firsts, entry) - 1
-        block = self._blocks[at]
-        del block[bisect_left(block, entry)]
-        if not block:
+        block, length = self._blocks[at], entry[3]
+        if len(block) > 1:
+            del block[bisect_left(block, entry)]
+            self._firsts[at] = block[0]
+            if self._shortest[at] == length:
+                self._shortest[at] = _shortest_of(block)
+        else:
             del self._blocks[at], self._firsts[at], self._shortest[at]
-            return
-        self._firsts[at] = block[0]
-        if self._shortest[at] == entry[3]:
-            self._shortest[at] = _shortest_of(block)
-
-    @property
-    def shortest(self) -> int:
-        """Return the length of its shortest job."""
-        return self._shortest[0] if len(self._shortest) == 1 else min(self._shortest)
+        if length == self.shortest:
+            self.shortest = min(self._shortest, default=ANY_LENGTH)
 
     def before(self, entry: Entry) -> int:
         """Return how many entries stand before this one."""
-        at = bisect_left(self._firsts, entry) - 1
-        if at < 0:
+        firsts = self._firsts
+        if firsts[0] >= entry:
             return 0
+        if len(firsts) == 1:
+            return bisect_left(self._blocks[0], entry)
+        at = bisect_left(firsts, entry) - 1
         return sum(map(len, self._blocks[:at])) + bisect_left(self._blocks[at], entry)
 
     def within(self, longest: Mapping[Request, int]) -> Iterator[Entry]:
@@ -157,17 +164,25 @@ Tier = tuple[int, int]
 """Rank of the class; 0 for jobs that are first in line, else 1."""
 
 
+class _Leaf:
+    """What one leaf has waiting in a tier: its lines, and how many jobs those are."""
+
+    __slots__ = ("count", "lines")
+
+    def __init__(self) -> None:
+        self.lines: dict[Request, Line] = {}
+        self.count = 0
+
+
 class Queue:
     """Waiting jobs by class, leaf and request, so that a cycle's cost follows the requests and not the jobs."""
 
-    __slots__ = ("_counts", "_members", "_requests", "_tiers", "_waiting")
+    __slots__ = ("_members", "_requests", "_tiers")
 
     def __init__(self) -> None:
-        self._counts: dict[tuple[Tier, str], int] = {}
-        self._requests: dict[Request, Request] = {}
-        self._waiting: dict[Request, int] = {}
-        self._tiers: dict[Tier, dict[str, dict[Request, Line]]] = {}
-        self._members: dict[str, tuple[Tier, str, Request, Entry]] = {}
+        self._requests: dict[Asks, Request] = {}
+        self._tiers: dict[Tier, dict[str, _Leaf]] = {}
+        self._members: dict[str, tuple[Tier, str, Line, Entry]] = {}
 
     def __len__(self) -> int:
         return len(self._members)
@@ -175,45 +190,56 @@ class Queue:
     def __contains__(self, job: str) -> bool:
         return job in self._members
 
-    def push(self, job: str, key: OrderKey, group: Request, leaf: str = "", served_ms: int = 0, length_ms: int = 0) -> None:
+    def request(self, asks: Asks) -> Request:
+        """Return the request of all waiting jobs that ask for this."""
+        known = self._requests.get(asks)
+        return known if known is not None else Request(*asks)
+
+    def push(self, job: str, key: OrderKey, request: Request, leaf: str = "", served_ms: int = 0, length_ms: int = 0) -> None:
         """Add a job that is not in the queue."""
         require(job not in self._members, "a job waits at one place of the queue")
         tier = key[:2]
-        entry = (served_ms, key[2], job, length_ms)
-        group = self._requests.setdefault(group, group)
-        lines = self._tiers.setdefault(tier, {}).setdefault(leaf, {})
-        line = lines.get(group)
+        if not request.waiting:
+            require(request.asks not in self._requests, "all who ask for the same have one request")
+            self._requests[request.asks] = request
+        request.waiting += 1
+        leaves = self._tiers.get(tier)
+        if leaves is None:
+            leaves = self._tiers[tier] = {}
+        found = leaves.get(leaf)
+        if found is None:
+            found = leaves[leaf] = _Leaf()
+        line = found.lines.get(request)
         if line is None:
-            line = lines[group] = Line(group)
-        self._members[job] = (tier, leaf, line.request, entry)
+            line = found.lines[request] = Line(request)
+        entry = (served_ms, key[2], job, length_ms)
         line.add(entry)
-        self._counts[tier, leaf] = self._counts.get((tier, leaf), 0) + 1
-        self._waiting[group] = self._waiting.get(group, 0) + 1
+        found.count += 1
+        self._members[job] = (tier, leaf, line, entry)
 
     def remove(self, job: str) -> None:
         """Take a job out; nothing happens where it is not in the queue."""
         known = self._members.pop(job, None)
         if known is None:
             return
-        tier, leaf, group, entry = known
-        leaves = self._tiers[tier]
-        lines = leaves[leaf]
-        line = lines[group]
+        tier, leaf, line, entry = known
         line.remove(entry)
-        self._counts[tier, leaf] -= 1
-        self._waiting[group] -= 1
-        if not self._waiting[group]:
-            del self._waiting[group], self._requests[group]
+        request = line.request
+        request.waiting -= 1
+        if not request.waiting:
+            del self._requests[request.asks]
+        found = self._tiers[tier][leaf]
+        found.count -= 1
         if not line:
-            del lines[group]
-            if not lines:
-                del leaves[leaf], self._counts[tier, leaf]
-                if not leaves:
+            del found.lines[request]
+            if not found.count:
+                del self._tiers[tier][leaf]
+                if not self._tiers[tier]:
                     del self._tiers[tier]
 
-    def requests(self) -> Iterator[Request]:
-        """Yield what is asked for, each once."""
-        return iter(self._requests)
+    def requests(self) -> Iterable[Request]:
+        """Return what is asked for, each once."""
+        return self._requests.values()
 
     def precedes(self, job: str, other: str, ranks: Ranks) -> bool:
         """Return whether a waiting job stands before another one."""
@@ -232,11 +258,14 @@ class Queue:
     def ahead_of(self, job: str, ranks: Ranks) -> int:
         """Return how many waiting jobs stand before this one, as leaves are ranked now."""
         tier, leaf, _, entry = self._members[job]
-        rank = ranks.rank(leaf)
-        ahead = sum(line.before(entry) for line in self._tiers[tier][leaf].values())
-        for (other, name), count in self._counts.items():
-            if other < tier or (other == tier and name != leaf and ranks.rank(name) < rank):
-                ahead += count
+        rank, ahead = ranks.rank(leaf), 0
+        for line in self._tiers[tier][leaf].lines.values():
+            ahead += line.before(entry)
+        for other, leaves in self._tiers.items():
+            if other < tier:
+                ahead += sum(one.count for one in leaves.values())
+            elif other == tier:
+                ahead += sum(one.count for name, one in leaves.items() if name != leaf and ranks.rank(name) < rank)
         return ahead
 
     def in_order(self, jobs: list[str], ranks: Ranks) -> Iterator[tuple[str, Request]]:
@@ -244,8 +273,8 @@ class Queue:
         known = [(self._members[job], job) for job in jobs if job in self._members]
         if len(known) > 1:
             known.sort(key=lambda one: (one[0][0], ranks.rank(one[0][1]), one[0][3]))
-        for (_, _, group, _), job in known:
-            yield job, group
+        for (_, _, line, _), job in known:
+            yield job, line.request
 
     def walk(self, longest: Mapping[Request, int], ranks: Ranks) -> Iterator[tuple[str, Request]]:
         """Yield all jobs in order with their requests, without taking them out.
@@ -256,16 +285,16 @@ class Queue:
         for tier in sorted(self._tiers):
             leaves = self._tiers[tier]
             if len(leaves) == 1:
-                (lines,) = leaves.values()
-                yield from _merged(lines, longest)
+                (leaf,) = leaves.values()
+                yield from _merged(leaf.lines, longest)
             else:
                 yield from _by_rank(leaves, longest, ranks.rank)
 
 
 def _by_rank(
-    leaves: dict[str, dict[Request, Line]], longest: Mapping[Request, int], rank: Callable[[str], Rank]
+    leaves: dict[str, _Leaf], longest: Mapping[Request, int], rank: Callable[[str], Rank]
 ) -> Iterator[tuple[str, Request]]:
-    frontier = [(rank(leaf), number, leaf, _merged(lines, longest)) for number, (leaf, lines) in enumerate(leaves.items())]
+    frontier = [(rank(leaf), number, leaf, _merged(found.lines, longest)) for number, (leaf, found) in enumerate(leaves.items())]
     heapq.heapify(frontier)
     while frontier:
         ranked, number, leaf, jobs = frontier[0]
