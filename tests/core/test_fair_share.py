@@ -166,3 +166,35 @@ def test_thirty_days_of_unlike_work_follow_the_shares() -> None:
             shares.hold(leaf, -gpus * GPU)
     total = sum(used.values())
     assert all(abs(used[name] / total * 100 - weights[name]) <= 2 for name in work), used
+
+
+acts = st.lists(
+    st.tuples(
+        st.sampled_from(["hold", "charge", "weight", "quota", "agreed"]),
+        st.sampled_from(["lab", "robots", "plant"]),
+        st.integers(1, 50),
+        st.integers(0, 3000),
+    ),
+    max_size=20,
+)
+
+
+@given(acts)
+def test_a_rank_is_the_same_whether_somebody_asked_before_or_not(todo: list[tuple[str, str, int, int]]) -> None:
+    asked, unasked = a_tree(), a_tree()
+    for kind, leaf, amount, hour in todo:
+        for shares in (asked, unasked):
+            match kind:
+                case "hold":
+                    shares.hold(leaf, amount * GPU)
+                case "charge":
+                    shares.charge(leaf, amount * GPU * HOUR_MS, hour * HOUR_MS)
+                case "weight":
+                    shares.set_weight("research", amount)
+                case "quota":
+                    shares.set_quota(leaf, amount * GPU)
+                case _:
+                    shares.set_agreed(leaf, amount * GPU)
+        for one in ("lab", "robots", "plant"):
+            asked.rank(one)
+    assert [asked.rank(one) for one in ("lab", "robots", "plant")] == [unasked.rank(one) for one in ("lab", "robots", "plant")]

@@ -14,6 +14,7 @@ from eisbach.core.admission.plan import Start, Stop
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
+from eisbach.core.capacity.pool import NEVER
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.backfill import Release
@@ -203,7 +204,7 @@ class Placing:
             return NOT_AT_ALL
         self.take_pending()
         starts = self.state.calendar.starts(self.now, self.now + job.length_ms)
-        reach = self.state.fleet.reach(job.shapes[0], job.nodes, job.where, within=job.within) if len(job.shapes) == 1 else None
+        reach = self._reach(job)
         if reach is not None:
             low = bisect_right(starts, reach)
             return starts[low - 1] - self.now if low else NOT_AT_ALL
@@ -216,16 +217,24 @@ class Placing:
                 high = middle
         return starts[low - 1] - self.now if low else NOT_AT_ALL
 
-    def _fits_until(self, asks: ActiveJob | Request, ends_by: int) -> bool:
+    def _reach(self, asks: ActiveJob | Request) -> int | None:
+        """Return until when somebody may last who asks for this and is placed now; None where a count does not tell."""
         fleet, count, where, within = self.state.fleet, asks.nodes, asks.where, asks.within
+        latest = NEVER
         for shape in asks.shapes:
             reach = fleet.reach(shape, count, where, within=within)
             if reach is None:
-                if fleet.place(shape, count, where, within=within, ends_by=ends_by) is not None:
-                    return True
-            elif reach >= ends_by:
-                return True
-        return False
+                return None
+            if reach > latest:
+                latest = reach
+        return latest
+
+    def _fits_until(self, asks: ActiveJob | Request, ends_by: int) -> bool:
+        reach = self._reach(asks)
+        if reach is not None:
+            return reach >= ends_by
+        place, nodes, where, within = self.state.fleet.place, asks.nodes, asks.where, asks.within
+        return any(place(shape, nodes, where, within=within, ends_by=ends_by) is not None for shape in asks.shapes)
 
     def keep_power_for(self, job: ActiveJob) -> bool:
         """Return whether a job lacks nothing but power; then nothing behind it takes what is left of that.

@@ -197,12 +197,21 @@ class Promising:
 
     def has_pool_left(self, request: Request) -> bool:
         """Return whether a pool that jobs with a request could be in carries one more promise."""
+        full = self.full_pools()
+        return full is None or self.is_one_left(request, full)
+
+    def full_pools(self) -> frozenset[str] | None:
+        """Return the pools that carry no more promises, as they stand; None where there are fewer promises than one pool carries."""
         at_most, promises = self._state.policy.promises_max, self._state.calendar.promises
         if len(promises) < at_most:
-            return True
+            return None
         counts = Counter(self._pool(entry.nodes) for entry in promises.values())
-        pools = (pool for shape in request.shapes for pool in self._state.fleet.pools_for(shape, request.where))
-        return any(counts[pool.name] < at_most for pool in pools)
+        return frozenset(pool for pool, count in counts.items() if count >= at_most)
+
+    def is_one_left(self, request: Request, full: frozenset[str]) -> bool:
+        """Return whether jobs with a request could be in a pool that is none of the full ones."""
+        pools_for, where = self._state.fleet.pools_for, request.where
+        return any(pool.name not in full for shape in request.shapes for pool in pools_for(shape, where))
 
     def _pool(self, nodes: tuple[str, ...]) -> str:
         return self._state.fleet.nodes[nodes[0]].pool

@@ -35,10 +35,13 @@ class Waiting:
         queue, placing = self._state.queue, self._placing
         if len(queue) < MANY or not self._lets_pass or placing.may_preempt:
             return
+        full = self._promising.full_pools()
+        if full is None:
+            return
         closed: set[tuple[object, ...]] = set()
         for request in sorted(queue.requests(), key=lambda one: one.nodes):
             alike = (request.shapes, request.where, request.within)
-            if request.booking or self._promising.has_pool_left(request):
+            if request.booking or self._promising.is_one_left(request, full):
                 continue
             if alike in closed or not placing.is_enough_free(request):
                 closed.add(alike)

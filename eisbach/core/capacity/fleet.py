@@ -120,8 +120,8 @@ class Fleet:
 
     def pools_for(self, shape: NodeShape, where: Where = ANYWHERE) -> list[Pool]:
         """Return the indexes of the pools that have nodes for a shape there, whether free or not."""
-        offers = (offer for offer in self._offers(shape) if where.sites is None or offer.site in where.sites)
-        return [pool for offer in offers for pool in offer.pools if pool.each(shape)]
+        offers = self._offers(shape)
+        return [pool for offer in offers if where.sites is None or offer.site in where.sites for pool in offer.pools]
 
     def pool_of(self, node: str) -> Pool | None:
         """Return the index in which a node stands; None before its pool's index was made."""
@@ -166,11 +166,10 @@ class Fleet:
             if where.sites is not None and offer.site not in where.sites:
                 continue
             needs_idle = offer.needs_idle
-            if needs_idle:
-                if offer.reach(count) < until_ms:
-                    continue
-                if count == 1:
-                    return (on_first_idle(offer.pools, shape, where.tenant, until_ms),)
+            if (needs_idle or count > 1) and offer.reach(shape, count, where.tenant) < until_ms:
+                continue
+            if needs_idle and count == 1:
+                return (on_first_idle(offer.pools, shape, where.tenant, until_ms),)
             placed = place_at(self, offer, Ask(shape, count, where.tenant, within, until_ms), needs_idle=needs_idle)
             if placed is not None:
                 return placed
@@ -181,19 +180,16 @@ class Fleet:
     ) -> int | None:
         """Return until when a gang may last that is placed now: `place` finds shares for what ends by then, and for nothing longer.
 
-        NEVER where it finds none at all; None where a count of idle nodes does not tell.
+        NEVER where it finds none at all; None where a count does not tell, as all of it must be in one domain.
         """
         if within is not None and within.is_required and count > 1:
             return None
-        latest = NEVER
+        latest, sites = NEVER, where.sites
         for offer in self._offers(shape):
-            if where.sites is not None and offer.site not in where.sites:
-                continue
-            if not offer.needs_idle:
-                return None
-            reach = offer.reach(count)
-            if reach > latest:
-                latest = reach
+            if sites is None or offer.site in sites:
+                reach = offer.reach(shape, count, where.tenant)
+                if reach > latest:
+                    latest = reach
         return latest
 
     def best_room(

@@ -9,7 +9,7 @@ from eisbach.core.capacity.holding import give_to, take_from
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.pool import Pool
 from eisbach.core.capacity.ranking import Ranking
-from eisbach.core.capacity.search import Ask, Found, Limits, Offer, find_one, find_vacant, has_room, tightest_domain
+from eisbach.core.capacity.search import Ask, Found, Limits, Offer, find_one, find_vacant, tightest_domain
 from eisbach.core.capacity.share import Share
 from eisbach.core.capacity.topology import Level, domain_of
 from eisbach.core.jobs.request import WHOLE, NodeShape
@@ -28,7 +28,10 @@ class Holder(Protocol):
 
 
 def place_at(holder: Holder, offer: Offer, ask: Ask, *, needs_idle: bool) -> tuple[Share, ...] | None:
-    """Return shares for a gang in the pools of one site, or None; `needs_idle` is what the offer says of itself."""
+    """Return shares for a gang in the pools of one site, or None where what is free there is too far apart.
+
+    The pools hold it (`Offer.reach`); `needs_idle` is what the offer says of itself.
+    """
     pools = offer.pools
     if needs_idle or (ask.tasks > 1 and offer.is_single):
         found = find_vacant(pools, ask)
@@ -39,8 +42,6 @@ def place_at(holder: Holder, offer: Offer, ask: Ask, *, needs_idle: bool) -> tup
     if ask.tasks == 1:
         one = find_one(pools, ask, holder.ranking)
         return (share_of(one[0].tree.nodes[one[1]], 0, ask.shape, ask.tenant, one[2]),) if one is not None else None
-    if not has_room(pools, ask):
-        return None
     limits: Limits | None = None
     if ask.within is not None:
         levels = list(Level)

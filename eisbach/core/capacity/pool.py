@@ -16,8 +16,8 @@ UNDATED = 1 << 62
 NEVER = -1
 """Before every instant: until then nothing lasts."""
 
-SHAPES_MAX = 4096
-"""Shapes whose fit on an idle node is remembered."""
+ANSWERS_MAX = 100_000
+"""States for which the fit of a shape is remembered before all are forgotten: so memory stays bounded whatever is asked."""
 
 
 _Used = tuple[str, int, int, int, int, tuple[int, ...]]
@@ -31,7 +31,7 @@ class Pool:
     dates in order; `used` are masks of node numbers by tenant, date and what is free on them.
     """
 
-    __slots__ = ("_all_gpus", "_each", "dates", "idle", "idle_state", "kind", "loose", "name", "site", "tree", "used")
+    __slots__ = ("_all_gpus", "_answers", "_size", "dates", "idle", "idle_state", "kind", "loose", "name", "site", "tree", "used")
 
     def __init__(self, name: str, site: str, kind: Kind, nodes: Iterable[Node]) -> None:
         self.name, self.site, self.kind = name, site, kind
@@ -42,17 +42,34 @@ class Pool:
         self.dates: list[int] = []
         self.used: dict[str, dict[int, dict[NodeState, int]]] = {}
         self.loose = 0
-        self._each: dict[NodeShape, int] = {}
+        self._size = 0
+        self._answers: dict[int, tuple[NodeShape, dict[NodeState, int]]] = {}
+        """identity of a shape -> the shape, which so stays, and how many of its tasks a node holds by what is free on it"""
         self.put(range(len(self.tree.nodes)))
 
     def each(self, shape: NodeShape) -> int:
         """Return how many tasks of a shape one idle node holds."""
-        known = self._each.get(shape)
+        return self.fitting(shape, self.idle_state)
+
+    def fitting(self, shape: NodeShape, state: NodeState) -> int:
+        """Return how many tasks of a shape a node in this state holds."""
+        answers = self.answers(shape)
+        known = answers.get(state)
         if known is None:
-            if len(self._each) >= SHAPES_MAX:
-                self._each.clear()
-            known = self._each[shape] = how_many(self.kind, self.idle_state, shape)
+            known = answers[state] = how_many(self.kind, state, shape)
+            self._size += 1
         return known
+
+    def answers(self, shape: NodeShape) -> dict[NodeState, int]:
+        """Return what is known so far of how many tasks of a shape a node holds, by what is free on it."""
+        known = self._answers.get(id(shape))  # of the same shapes there are few, and hashing one costs more than all this
+        if known is None or known[0] is not shape:
+            if self._size >= ANSWERS_MAX:
+                self._answers.clear()
+                self._size = 0
+            known = self._answers[id(shape)] = (shape, {})
+            self._size += 1
+        return known[1]
 
     def needs_all(self, shape: NodeShape) -> bool:
         """Return whether a task takes all cores or all memory of a node, so that only an idle one holds it."""

@@ -3,12 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from eisbach.core.capacity.fit import NodeState, how_many
+from eisbach.core.capacity.fit import NodeState
 from eisbach.core.capacity.pool import NEVER, Pool
 from eisbach.core.capacity.ranking import Answer, Ranking
 from eisbach.core.capacity.topology import SINGLE, Level, Within
 from eisbach.core.capacity.vacancies import Pick, Vacancies
 from eisbach.core.jobs.request import NodeShape
+
+
+_NOTHING: dict[int, dict[NodeState, int]] = {}
 
 
 class Ask(NamedTuple):
@@ -46,20 +49,35 @@ class Offer(NamedTuple):
         pools = self.pools
         return not pools[0].loose if len(pools) == 1 else not any(pool.loose for pool in pools)
 
-    def reach(self, count: int) -> int:
-        """Return until when a gang may last of which each task takes an idle node of these pools: they may share it."""
-        pools = self.pools
-        if len(pools) == 1:
+    def reach(self, shape: NodeShape, count: int, tenant: str) -> int:
+        """Return until when a gang may last that these pools hold now, however far apart: NEVER where they do not."""
+        pools, needs_idle = self.pools, self.needs_idle
+        if needs_idle and len(pools) == 1:
             return pools[0].reach(count)
-        vacant: dict[int, int] = {}
+        rooms: dict[int, int] = {}
         for pool in pools:
+            each = pool.each(shape)
             for date, vacancies in pool.idle.items():
-                vacant[date] = vacant.get(date, 0) + vacancies.total
-        for date in sorted(vacant, reverse=True):
-            count -= vacant[date]
+                rooms[date] = rooms.get(date, 0) + vacancies.total * each
+            for date, states in pool.used.get(tenant, _NOTHING).items() if not needs_idle else ():
+                rooms[date] = rooms.get(date, 0) + _room_in(pool, shape, states)
+        for date in sorted(rooms, reverse=True):
+            count -= rooms[date]
             if count <= 0:
                 return date
         return NEVER
+
+
+def _room_in(pool: Pool, shape: NodeShape, states: Mapping[NodeState, int]) -> int:
+    """Return how many tasks the nodes of a pool hold that are in these states, which have their masks."""
+    answers, room = pool.answers(shape), 0
+    for state, mask in states.items():
+        fits = answers.get(state)
+        if fits is None:
+            fits = pool.fitting(shape, state)
+        if fits:
+            room += fits * mask.bit_count()
+    return room
 
 
 class Found(NamedTuple):
@@ -229,20 +247,6 @@ def _drawn(
     raise IndexError(place)
 
 
-def has_room(pools: Sequence[Pool], ask: Ask) -> bool:
-    """Return whether these pools together hold all tasks of a gang now, however far apart."""
-    missing = ask.tasks
-    for pool in pools:
-        missing -= pool.vacant_count(ask.ends_by) * pool.each(ask.shape)
-        for _, state, mask in pool.partly_used(ask.tenant, ask.ends_by) if missing > 0 else ():
-            missing -= how_many(pool.kind, state, ask.shape) * mask.bit_count()
-            if missing <= 0:
-                break
-        if missing <= 0:
-            return True
-    return False
-
-
 def rooms(pools: Sequence[Pool], ask: Ask, level: Level, *, only_idle: bool = False) -> dict[str, tuple[int, dict[int, Domain]]]:
     """Return for each domain of a level how many tasks of a gang it holds now, and which part of it each pool has."""
     found: dict[str, tuple[int, dict[int, Domain]]] = {}
@@ -252,7 +256,7 @@ def rooms(pools: Sequence[Pool], ask: Ask, level: Level, *, only_idle: bool = Fa
         if vacancies is not None:
             tasks = {domain: count * each for domain, count in _vacant_by_domain(pool, vacancies, tier)}
         for _, state, mask in () if only_idle else pool.partly_used(ask.tenant, ask.ends_by):
-            fits = how_many(pool.kind, state, ask.shape)
+            fits = pool.fitting(ask.shape, state)
             while fits and mask:
                 number = (mask & -mask).bit_length() - 1
                 mask &= mask - 1
@@ -293,5 +297,4 @@ def _pick_in(pool: Pool, vacancies: Vacancies, domain: Domain, count: int) -> Pi
     return [pool.tree.seats[domain.number]]
 
 
-_NOTHING: dict[int, dict[NodeState, int]] = {}
 _UNKNOWN: Answer = (-1, -1)

@@ -81,7 +81,7 @@ class _Branch:
 class FairShare:
     """The tree of who may use the factory. Amounts are thousandths of a GPU, and those times milliseconds."""
 
-    __slots__ = ("_above", "_base_hour", "_branches", "_half_life", "_hour", "_scale", "_top")
+    __slots__ = ("_above", "_base_hour", "_branches", "_half_life", "_hour", "_ranks", "_scale", "_top")
 
     def __init__(self, half_life_hours: int = HALF_LIFE_HOURS) -> None:
         require(half_life_hours > 0, "a half-life is at least an hour")
@@ -89,6 +89,8 @@ class FairShare:
         self._top = _Branch("", None)
         self._branches: dict[str, _Branch] = {}
         self._above: dict[str, None] = {}
+        self._ranks: dict[str, Rank] = {}
+        """leaf -> its rank, for those that were asked for since anything changed"""
         self._base_hour = self._hour = 0
         self._scale = 1 << _FRACTION
 
@@ -107,18 +109,21 @@ class FairShare:
         """Give a branch its weight among its siblings; one of nothing comes after all others."""
         require(0 <= weight <= WEIGHT_MAX, "a weight is within its bounds")
         self._branches[name].weight = weight
+        self._ranks.clear()
 
     def set_quota(self, name: str, gpu_milli: int | None) -> None:
         """Say how much a branch may hold at once before it is above its quota; None where there is no quota."""
         require(gpu_milli is None or gpu_milli >= 0, "a quota is not negative")
         branch = self._branches[name]
         branch.quota = gpu_milli
+        self._ranks.clear()
         self._look_at_quota(branch)
 
     def set_agreed(self, name: str, gpu_milli: int) -> None:
         """Say how much a branch has agreed to take and pay: up to there its work goes first."""
         require(gpu_milli >= 0, "committed capacity is not negative")
         self._branches[name].agreed = gpu_milli
+        self._ranks.clear()
 
     def hold(self, leaf: str, gpu_milli: int, *, is_spot: bool = False) -> None:
         """A leaf holds so much more (less where negative), from a start or for the rest of a plan.
@@ -126,6 +131,7 @@ class FairShare:
         Spot is what nobody else wants: it counts as usage, and against no quota and no agreement.
         """
         branch: _Branch | None = self._leaf(leaf)
+        self._ranks.clear()
         while branch is not None:
             branch.held += gpu_milli
             if not is_spot:
@@ -141,12 +147,16 @@ class FairShare:
             self._turn(hour)
         amount = gpu_milli_ms * self._scale
         branch: _Branch | None = self._leaf(leaf)
+        self._ranks.clear()
         while branch is not None:
             branch.usage += amount
             branch = branch.parent
 
     def rank(self, leaf: str) -> Rank:
         """Return what leaves are sorted by: how they stand, then for each level from the top what the branch had for its weight."""
+        known = self._ranks.get(leaf)
+        if known is not None:
+            return known
         entry = ENTRY_MS * self._scale
         found: list[int | str] = []
         standing = Standing.ORDINARY
@@ -162,7 +172,8 @@ class FairShare:
             branch = branch.parent
         found.append(standing)
         found.reverse()
-        return tuple(found)
+        known = self._ranks[leaf] = tuple(found)
+        return known
 
     def standing(self, leaf: str, gpu_milli: int) -> Standing:
         """Return how work of this size would stand if the leaf held it as well."""
@@ -236,6 +247,7 @@ class FairShare:
     def restore(self, saved: tuple[int, int, dict[str, str]]) -> None:
         """Take over what `saved` returned, into a tree with the same branches and no usage."""
         self._base_hour, self._hour, leaves = saved
+        self._ranks.clear()
         self._scale = self._scale_at(self._hour)
         for name, usage in leaves.items():
             branch: _Branch | None = self._leaf(name)
