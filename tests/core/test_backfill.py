@@ -1,10 +1,13 @@
 """The earliest start of a gang: against trying every instant, around the calendar, and never taken from it."""
 
+from unittest.mock import patch
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.jobs.within import Level, Within
+from eisbach.core.scheduling import backfill
 from eisbach.core.scheduling.backfill import OVERDUE_MS, Gang, earliest
 from tests.core.fleets import a_fleet, a_node, a_shape, fleets, free_of, shapes
 
@@ -76,6 +79,25 @@ def test_around_the_calendar_it_is_the_first_instant_too(fleet, wanted, drawn, s
     assert (slot.at_ms if slot else None) == first_free_by_trying(fleet, shape, count, releases, length, calendar)
     if slot is not None:
         assert calendar.is_free(slot.nodes, slot.at_ms, slot.at_ms + length)
+
+
+gangs = st.lists(st.tuples(st.integers(1, 6), st.sampled_from([1001, 1003, 1003, 1008])), max_size=5)
+spans = st.lists(st.tuples(st.integers(995, 1015), st.integers(1, 9), st.integers(0, 11), st.integers(1, 8)), max_size=5)
+
+
+@given(gangs, spans, st.integers(1, 12), st.integers(1, 12), st.booleans())
+def test_nodes_that_are_released_together_are_as_those_released_one_by_one(held, drawn, count, length, is_drained):
+    fleet = a_fleet(*(a_node(f"n{number:02d}", cores=2, rack=f"r{number // 4}", drained=is_drained and number == 5) for number in range(12)))
+    releases = occupied(fleet, [(a_shape(2, memory_mib=8192), size, end) for size, end in held])
+    calendar, names = Calendar(fleet), list(fleet.nodes)
+    for number, (start, span, first, size) in enumerate(drawn):
+        chosen = tuple(names[first : first + size])
+        if calendar.is_free(chosen, start, start + span):
+            calendar.add(Entry(EntryKind.BOOKING, f"b{number}", start, start + span, chosen))
+    with patch.object(backfill, "_MANY", 1000):
+        expected = find(fleet, a_shape(2), count, releases, length, calendar)
+    with patch.object(backfill, "_MANY", 2):
+        assert find(fleet, a_shape(2), count, releases, length, calendar) == expected
 
 
 def first_free_by_trying(fleet, shape, count, releases, length, calendar):

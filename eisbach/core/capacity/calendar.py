@@ -162,6 +162,25 @@ class Calendar:
         begun = [one for one in self if one.kind is EntryKind.BOOKING and one.from_ms <= now and one.until_ms >= until_ms]
         return [node for one in begun for node in one.nodes if all(met is one for met in self.meeting(node, now, until_ms))]
 
+    def first_after(self, node: str, instant: int) -> Entry | None:
+        """Return the first entry of a node that is not over at an instant, or None."""
+        for slot in self._on.get(node, ()):
+            if slot[1] > instant:
+                return slot[4]
+        return None
+
+    def by_first_entry(self, nodes: Iterable[str], instant: int) -> list[tuple[Entry | None, list[str]]]:
+        """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
+        found: list[tuple[Entry | None, list[str]]] = []
+        on = self._on
+        for node in nodes:
+            entry = next((slot[4] for slot in on[node] if slot[1] > instant), None) if node in on else None
+            if found and found[-1][0] is entry:
+                found[-1][1].append(node)
+            else:
+                found.append((entry, [node]))
+        return found
+
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""
         for slot in self._on.get(node, ()):

@@ -30,16 +30,20 @@ PoolKey = tuple[str, str, Kind]
 class Fleet:
     """Nodes in a fixed order; shares are taken and given back exactly once. `ranking` says which node suits a task best."""
 
-    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "changes", "nodes", "ranking")
+    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "changes", "closed", "nodes", "ranking", "seat_of")
 
     def __init__(self, ranking: Ranking | None = None) -> None:
         self.nodes: dict[str, Node] = {}
         self.ranking = ranking if ranking is not None else Ranking()
+        self.closed: set[str] = set()
+        """nodes that take no work now"""
         self.changes = 0
         """how often nodes came, went, or changed what they are"""
         self._keys: dict[PoolKey, list[str]] = {}
         self._pools: dict[PoolKey, Pool] = {}
         self._seats: dict[str, tuple[Pool, int]] = {}
+        self.seat_of = self._seats.get
+        """node -> the index in which it stands, and its number there; None before its pool's index was made"""
         self._stale: set[PoolKey] = set()
         self._offering: dict[int, tuple[NodeShape, Sequence[Offer]]] = {}
         """identity of a shape -> the shape, which so stays, and its offers"""
@@ -57,6 +61,7 @@ class Fleet:
         node.available = node.available and not node.drained
         before = self.nodes.get(node.node)
         self.nodes[node.node] = node
+        self._note_closed(node)
         if before is not None:
             self._forget(_key(before))
             self._keys[_key(before)].remove(node.node)
@@ -71,6 +76,7 @@ class Fleet:
             seat[0].drop((seat[1],))
         self.changes += known.removed != is_removed
         known.available, known.removed = is_available, is_removed
+        self._note_closed(known)
         if seat is not None:
             seat[0].put((seat[1],))
         self._could.clear()
@@ -122,11 +128,6 @@ class Fleet:
         """Return the indexes of the pools that have nodes for a shape there, whether free or not."""
         offers = self._offers(shape)
         return [pool for offer in offers if where.sites is None or offer.site in where.sites for pool in offer.pools]
-
-    def pool_of(self, node: str) -> Pool | None:
-        """Return the index in which a node stands; None before its pool's index was made."""
-        seat = self._seats.get(node)
-        return seat[0] if seat is not None else None
 
     def free_whole(self, pool: str) -> int:
         """Return how many nodes of a pool take work now and have nothing on them."""
@@ -315,6 +316,12 @@ class Fleet:
             self._seats.update((node.node, (pool, number)) for number, node in enumerate(pool.tree.nodes))
         self._stale.clear()
         self._pools = dict(sorted(self._pools.items(), key=lambda one: place[self._keys[one[0]][0]]))
+
+    def _note_closed(self, node: Node) -> None:
+        if node.available and not node.removed:
+            self.closed.discard(node.node)
+        else:
+            self.closed.add(node.node)
 
     def _forget(self, key: PoolKey) -> None:
         """The nodes of a pool change: its index is made anew when somebody asks."""

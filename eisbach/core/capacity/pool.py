@@ -31,13 +31,14 @@ class Pool:
     dates in order; `used` are masks of node numbers by tenant, date and what is free on them.
     """
 
-    __slots__ = ("_all_gpus", "_answers", "_size", "dates", "idle", "idle_state", "kind", "loose", "name", "site", "tree", "used")
+    __slots__ = ("_all_gpus", "_answers", "_size", "dates", "idle", "idle_state", "kind", "loose", "name", "named", "site", "tree", "used")
 
     def __init__(self, name: str, site: str, kind: Kind, nodes: Iterable[Node]) -> None:
         self.name, self.site, self.kind = name, site, kind
         self.idle_state = idle_state(kind)
         self._all_gpus = (1 << kind.gpus) - 1
         self.tree = Tree(list(nodes))
+        self.named = frozenset(node.node for node in self.tree.nodes)
         self.idle: dict[int, Vacancies] = {}
         self.dates: list[int] = []
         self.used: dict[str, dict[int, dict[NodeState, int]]] = {}
@@ -78,6 +79,11 @@ class Pool:
     def needs_all_gpus(self, shape: NodeShape) -> bool:
         """Return whether a task takes all GPUs of a node."""
         return shape.gpus == self.kind.gpus > 0 and shape.gpu_milli == WHOLE and not shape.mig
+
+    def is_all_of_a_node(self, share: Share) -> bool:
+        """Return whether a share is all that a node of this pool offers."""
+        _, cpu_milli, memory_mib, gpus = self.kind
+        return share.cpu_milli == cpu_milli and share.memory_mib == memory_mib and len(share.gpus) == gpus and share.gpu_milli == WHOLE
 
     def free(self) -> tuple[int, int, int]:
         """Return what is free on all nodes together: thousandths of a core, MiB, whole GPUs."""

@@ -10,7 +10,6 @@ from eisbach.core.capacity.topology import SINGLE, Level, Within
 from eisbach.core.capacity.vacancies import Pick, Vacancies
 from eisbach.core.jobs.request import NodeShape
 
-
 _NOTHING: dict[int, dict[NodeState, int]] = {}
 
 

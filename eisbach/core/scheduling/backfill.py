@@ -26,6 +26,8 @@ OVERDUE_MS = MINUTE_MS
 
 Release = tuple[int, Sequence[Share]]
 _OPENS, _CLOSES = 0, 1
+_MANY = 4
+"""Nodes of a gang that are sooner released together than one by one."""
 
 
 class Gang(NamedTuple):
@@ -67,6 +69,11 @@ class _Together:
         if tasks:
             self.tasks[node] = tasks
 
+    def set_all(self, nodes: Sequence[str], tasks: int) -> None:
+        """Say how many tasks each of several nodes holds that held none."""
+        self.count += tasks * len(nodes)
+        self.tasks.update(dict.fromkeys(nodes, tasks))
+
     def in_order(self) -> Iterator[tuple[str, int]]:
         """Yield nodes with their tasks, those that opened last first and those that were always free in the end."""
         for node in reversed(self.tasks):
@@ -98,7 +105,7 @@ class Sweep:
         self._together: dict[str, _Together] = {}
         self._freed: dict[str, Node] = {}
         self._tasks: dict[str, int] = {}
-        self._due: list[tuple[int, int, int, str]] = []
+        self._due: list[tuple[int, int, int, Sequence[str]]] = []
         self._number = 0
 
     def find(self, releases: Iterable[Release], now: int) -> tuple[int, _Together] | None:
@@ -150,20 +157,56 @@ class Sweep:
                 mask ^= low
 
     def _release(self, shares: Sequence[Share], at_ms: int) -> None:
-        nodes, freed, each_of, pool_of = self._fleet.nodes, self._freed, self._each, self._fleet.pool_of
+        if len(shares) < _MANY or self._level is not None or not self._release_whole(shares, at_ms):
+            self._release_each(shares, at_ms)
+
+    def _release_whole(self, shares: Sequence[Share], at_ms: int) -> bool:
+        """Release a gang that holds all of each of its nodes, which are alike; False, and nothing is done, for others."""
+        seat, fleet = self._fleet.seat_of(shares[0].node), self._fleet
+        each = self._each.get(seat[0], 0) if seat is not None else 0
+        if seat is None or not each or not seat[0].is_all_of_a_node(shares[0]):
+            return False
+        pool, names = seat[0], [share.node for share in shares]
+        if not pool.named.issuperset(names) or not fleet.closed.isdisjoint(names):
+            return False
+        return self._open_alike(names, at_ms, each)
+
+    def _open_alike(self, names: Sequence[str], at_ms: int, each: int) -> bool:
+        """Open nodes of one site that hold equally many tasks, as `_open` does; False, and nothing is done, where some are open."""
+        together = self._at(self._fleet.nodes[names[0]])
+        if not together.tasks.keys().isdisjoint(names):
+            return False
+        for entry, nodes in self._calendar.by_first_entry(names, at_ms):
+            if entry is None:
+                together.set_all(nodes, each)
+                continue
+            self._tasks.update(dict.fromkeys(nodes, each))
+            if entry.from_ms >= at_ms + self._length:
+                together.set_all(nodes, each)
+                self._plan(entry.from_ms - self._length, _CLOSES, nodes)
+            else:
+                self._plan(entry.until_ms, _OPENS, nodes)
+        return True
+
+    def _release_each(self, shares: Sequence[Share], at_ms: int) -> None:
+        nodes, freed, each_of, seat_of = self._fleet.nodes, self._freed, self._each, self._fleet.seat_of
         for share in shares:
             name = share.node
-            node = nodes[name]
-            pool = pool_of(name)
-            each = each_of.get(pool, 0) if pool is not None else 0
+            node, seat = nodes[name], seat_of(name)
+            each = each_of.get(seat[0], 0) if seat is not None else 0
             if not each or not node.available:
                 continue
-            if name not in freed and _is_idle_without(node, share):
-                self._open(node, at_ms, each)
-                continue
-            if name not in freed:
-                freed[name] = replace(node, parts=dict(node.parts))
-            left = freed[name]
+            left = freed.get(name)
+            if left is None:
+                is_idle = (
+                    node.free_cpu_milli + share.cpu_milli == node.cpu_milli
+                    and node.free_memory_mib + share.memory_mib == node.memory_mib
+                    and node.free_mask.bit_count() + len(share.gpus) == node.gpus
+                )
+                if is_idle:  # nothing was on it but this share
+                    self._open(node, at_ms, each)
+                    continue
+                left = freed[name] = replace(node, parts=dict(node.parts))
             give_to(left, share)
             if left.is_idle or left.tenant == self._where.tenant:
                 self._open(node, at_ms, how_many(left.kind, left.state, self._shape))
@@ -173,30 +216,34 @@ class Sweep:
         if not tasks:
             return
         name = node.node
-        together = self._at(node)
-        if not self._calendar.has(name):
+        together = self._together.get(node.site if self._level is None else domain_of(node, self._level))
+        if together is None:
+            together = self._at(node)
+        entry = self._calendar.first_after(name, at_ms)
+        if entry is None:
             together.set(name, tasks)
             return
         self._tasks[name] = tasks
-        for entry in self._calendar.on(name):
-            if entry.until_ms <= at_ms:
-                continue
-            if entry.from_ms >= at_ms + self._length:
-                together.set(name, tasks)
-                self._plan(entry.from_ms - self._length, _CLOSES, name)
-            else:
-                together.set(name, 0)
-                self._plan(entry.until_ms, _OPENS, name)
-            return
-        together.set(name, tasks)
+        if entry.from_ms >= at_ms + self._length:
+            together.set(name, tasks)
+            self._plan(entry.from_ms - self._length, _CLOSES, (name,))
+        else:
+            together.set(name, 0)
+            self._plan(entry.until_ms, _OPENS, (name,))
 
-    def _plan(self, at_ms: int, kind: int, node: str) -> None:
+    def _plan(self, at_ms: int, kind: int, nodes: Sequence[str]) -> None:
         self._number += 1
-        heapq.heappush(self._due, (at_ms, kind, self._number, node))
+        heapq.heappush(self._due, (at_ms, kind, self._number, nodes))
 
-    def _turn(self, at_ms: int, kind: int, _: int, name: str) -> None:
+    def _turn(self, at_ms: int, kind: int, _: int, nodes: Sequence[str]) -> None:
+        tasks = self._tasks
+        if kind == _OPENS and len(nodes) >= _MANY:  # they were released together, and each holds what all of them did
+            each = tasks[nodes[0]]
+            if all(tasks[name] == each for name in nodes) and self._open_alike(nodes, at_ms, each):
+                return
         # A node closes after the last instant at which the gang could still begin there.
-        self._open(self._fleet.nodes[name], at_ms if kind == _OPENS else at_ms + 1, self._tasks[name])
+        for name in nodes:
+            self._open(self._fleet.nodes[name], at_ms if kind == _OPENS else at_ms + 1, tasks[name])
 
     def _at(self, node: Node) -> _Together:
         name = node.site if self._level is None else domain_of(node, self._level)
@@ -204,15 +251,6 @@ class Sweep:
         if found is None:
             found = self._together[name] = _Together()
         return found
-
-
-def _is_idle_without(node: Node, share: Share) -> bool:
-    """Return whether nothing is on a node but this share."""
-    return (
-        node.free_mask.bit_count() + len(share.gpus) == node.gpus
-        and node.free_cpu_milli + share.cpu_milli == node.cpu_milli
-        and node.free_memory_mib + share.memory_mib == node.memory_mib
-    )
 
 
 def earliest(fleet: Fleet, calendar: Calendar, releases: Iterable[Release], gang: Gang, now: int) -> Slot | None:

@@ -133,15 +133,10 @@ class Line:
         if length == self.shortest:
             self.shortest = min(self._shortest, default=ANY_LENGTH)
 
-    def before(self, entry: Entry) -> int:
-        """Return how many entries stand before this one."""
-        firsts = self._firsts
-        if firsts[0] >= entry:
-            return 0
-        if len(firsts) == 1:
-            return bisect_left(self._blocks[0], entry)
-        at = bisect_left(firsts, entry) - 1
-        return sum(map(len, self._blocks[:at])) + bisect_left(self._blocks[at], entry)
+    def entries(self) -> Iterator[Entry]:
+        """Yield the entries in order."""
+        for block in self._blocks:
+            yield from block
 
     def within(self, longest: Mapping[Request, int]) -> Iterator[Entry]:
         """Yield the entries in order whose length is at most what `longest` says of the request, as it stands meanwhile."""
@@ -165,13 +160,40 @@ Tier = tuple[int, int]
 
 
 class _Leaf:
-    """What one leaf has waiting in a tier: its lines, and how many jobs those are."""
+    """What one leaf has waiting in a tier: its lines, how many jobs those are, and all in one order once somebody asked for it."""
 
-    __slots__ = ("count", "lines")
+    __slots__ = ("_order", "count", "lines")
 
     def __init__(self) -> None:
         self.lines: dict[Request, Line] = {}
         self.count = 0
+        self._order: list[Entry] | None = None
+
+    def add(self, request: Request, entry: Entry) -> Line:
+        """Add an entry to the line of its request and return that."""
+        line = self.lines.get(request)
+        if line is None:
+            line = self.lines[request] = Line(request)
+        line.add(entry)
+        self.count += 1
+        if self._order is not None:
+            insort(self._order, entry)
+        return line
+
+    def remove(self, line: Line, entry: Entry) -> None:
+        """Take an entry out of its line."""
+        line.remove(entry)
+        if not line:
+            del self.lines[line.request]
+        self.count -= 1
+        if self._order is not None:
+            del self._order[bisect_left(self._order, entry)]
+
+    def before(self, entry: Entry) -> int:
+        """Return how many entries stand before this one."""
+        if self._order is None:
+            self._order = sorted(entry for line in self.lines.values() for entry in line.entries())
+        return bisect_left(self._order, entry)
 
 
 class Queue:
@@ -209,13 +231,8 @@ class Queue:
         found = leaves.get(leaf)
         if found is None:
             found = leaves[leaf] = _Leaf()
-        line = found.lines.get(request)
-        if line is None:
-            line = found.lines[request] = Line(request)
         entry = (served_ms, key[2], job, length_ms)
-        line.add(entry)
-        found.count += 1
-        self._members[job] = (tier, leaf, line, entry)
+        self._members[job] = (tier, leaf, found.add(request, entry), entry)
 
     def remove(self, job: str) -> None:
         """Take a job out; nothing happens where it is not in the queue."""
@@ -223,19 +240,17 @@ class Queue:
         if known is None:
             return
         tier, leaf, line, entry = known
-        line.remove(entry)
         request = line.request
         request.waiting -= 1
         if not request.waiting:
             del self._requests[request.asks]
-        found = self._tiers[tier][leaf]
-        found.count -= 1
-        if not line:
-            del found.lines[request]
-            if not found.count:
-                del self._tiers[tier][leaf]
-                if not self._tiers[tier]:
-                    del self._tiers[tier]
+        leaves = self._tiers[tier]
+        found = leaves[leaf]
+        found.remove(line, entry)
+        if not found.count:
+            del leaves[leaf]
+            if not leaves:
+                del self._tiers[tier]
 
     def requests(self) -> Iterable[Request]:
         """Return what is asked for, each once."""
@@ -258,9 +273,7 @@ class Queue:
     def ahead_of(self, job: str, ranks: Ranks) -> int:
         """Return how many waiting jobs stand before this one, as leaves are ranked now."""
         tier, leaf, _, entry = self._members[job]
-        rank, ahead = ranks.rank(leaf), 0
-        for line in self._tiers[tier][leaf].lines.values():
-            ahead += line.before(entry)
+        rank, ahead = ranks.rank(leaf), self._tiers[tier][leaf].before(entry)
         for other, leaves in self._tiers.items():
             if other < tier:
                 ahead += sum(one.count for one in leaves.values())
