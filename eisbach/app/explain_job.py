@@ -1,6 +1,6 @@
 """Why a job is where it is and when it goes on, with numbers computed when asked."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from eisbach.app import money, why_texts
@@ -16,6 +16,7 @@ from eisbach.core.admission.giving_way import is_above_quota
 from eisbach.core.admission.outlook import best_domain, estimate
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import EntryKind
+from eisbach.core.capacity.fit import free_of
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.policy.compile import Compiled
 from eisbach.core.vocabulary.reasons import Reason
@@ -120,7 +121,7 @@ def _in_booking(state: FactoryState, job: ActiveJob, needs: Mapping[str, object]
     if entry is None:
         return _said(Reason.OUTSIDE_BOOKING.value, Said(why_texts.BOOKING_OVER))
     if entry.from_ms <= now <= entry.until_ms - job.length_ms:  # other work of the owner is on its nodes
-        free = _sum(node.state for node in map(state.scheduler.fleet.nodes.__getitem__, entry.nodes) if node.available)
+        free = _sum(free_of(node.state) for node in map(state.scheduler.fleet.nodes.__getitem__, entry.nodes) if node.available)
         return _said(Reason.CAPACITY_BUSY.value, Said(why_texts.BUSY, {**needs, "free": free, "ahead": ahead}))
     said = Said(why_texts.IN_BOOKING, {"from_at": entry.from_ms, "until_at": entry.until_ms})
     begins = {"start_promised_ms": entry.from_ms} if entry.from_ms > now else {}
@@ -174,10 +175,10 @@ def _free(state: FactoryState, job: ActiveJob) -> Capacity:
     return _sum(free)
 
 
-def _sum(free: Iterable[Sequence[Any]]) -> Capacity:
-    """Return free amounts together, of each the first three: thousandths of a core, MiB, whole GPUs."""
-    cpu_milli, memory_mib, gpus = (sum(amounts) for amounts in zip((0, 0, 0), *(one[:3] for one in free), strict=True))
-    return Capacity(cpu_milli=cpu_milli, memory_mib=memory_mib, gpus=gpus)
+def _sum(free: Iterable[tuple[int, int, int]]) -> Capacity:
+    """Return free amounts together: thousandths of a core, MiB, thousandths of a GPU."""
+    cpu_milli, memory_mib, gpu_milli = (sum(amounts) for amounts in zip((0, 0, 0), *free, strict=True))
+    return Capacity(cpu_milli=cpu_milli, memory_mib=memory_mib, gpu_milli=gpu_milli)
 
 
 def _ruled_out(state: FactoryState, job: ActiveJob) -> Compiled | None:

@@ -89,8 +89,8 @@ def capacity_words(translator: Translator, language: str, capacity: Capacity) ->
     parts = [cores.format(count=translator.number(language, capacity.cpu_milli / 1000, 3))]
     mib = capacity.memory_mib
     parts.append(f"{translator.number(language, mib / 1024, 1)} GiB" if mib >= 1024 else f"{translator.number(language, mib)} MiB")
-    if capacity.gpus:
-        gpus = capacity.gpus * capacity.gpu_milli
+    gpus = capacity.gpu_milli
+    if gpus:
         parts.append(translator.plural(language, *GPUS, 1 if gpus == WHOLE else 2).format(count=translator.number(language, gpus / WHOLE, 3)))
     return ", ".join(parts)
 

@@ -95,23 +95,21 @@ Values = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Cores, memory and GPUs as a value of a sentence."""
+    """Cores, memory and GPUs as a value of a sentence, thousandths of a core and of a GPU."""
 
     cpu_milli: int
     memory_mib: int
-    gpus: int
-    gpu_milli: int = WHOLE
-    """how much of each of them, in thousandths"""
+    gpu_milli: int
 
     def __str__(self) -> str:
         """Return them in English."""
-        gpus = f", {self.gpus * self.gpu_milli / WHOLE:g} GPUs" if self.gpus else ""
+        gpus = f", {self.gpu_milli / WHOLE:g} GPUs" if self.gpu_milli else ""
         return f"{self.cpu_milli / 1000:g} cores, {self.memory_mib} MiB{gpus}"
 
 
 def capacity_of(shape: NodeShape) -> Capacity:
     """Return what one node of a gang needs."""
-    return Capacity(shape.cpu_milli, shape.memory_mib, shape.gpus, shape.gpu_milli)
+    return Capacity(shape.cpu_milli, shape.memory_mib, shape.gpus * shape.gpu_milli)
 
 
 @dataclass(frozen=True, slots=True)

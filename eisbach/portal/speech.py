@@ -8,6 +8,7 @@ from markupsafe import Markup
 from eisbach.app.finding_texts import countries_in_words, finding_sentence
 from eisbach.app.tell_refusal import ToldRefusal, capacity_words, say, tell, title_of
 from eisbach.app.why_texts import Capacity, Said
+from eisbach.core.jobs.request import WHOLE
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.translator import N_, Translator
@@ -99,7 +100,7 @@ class Speech:
 
     def capacity(self, cpu_milli: int, memory_mib: int, gpus: int = 0) -> str:
         """Return cores, memory and GPUs such as `0.5 cores, 2 GiB, 1 GPU`."""
-        return capacity_words(self.translator, self.language, Capacity(cpu_milli, memory_mib, gpus))
+        return capacity_words(self.translator, self.language, Capacity(cpu_milli, memory_mib, gpus * WHOLE))
 
     def said(self, said: Said) -> str:
         """Return a sentence about a job."""

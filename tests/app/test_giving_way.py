@@ -2,11 +2,19 @@
 
 import json
 
-from eisbach.app import create_project, defragment, explain_job, report_fragmentation, set_shares, submit_job
+from eisbach.app import (
+    create_project,
+    defragment,
+    explain_job,
+    observe_use,
+    report_fragmentation,
+    set_shares,
+    submit_job,
+)
 from eisbach.app.commands import SYSTEM
 from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
-from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS
 from eisbach.core.vocabulary.money import EURO
@@ -65,6 +73,22 @@ def test_work_above_a_quota_gives_way_to_work_within_one_the_newest_first(tmp_pa
     never = submitted_to(factory, other, gpus(2))
     factory.pass_time(HOUR_MS)
     assert states(factory, first, second, never) == ["running", "running", "waiting"], "within its quota nobody gives way"
+
+
+def test_why_counts_parts_of_gpus_as_parts(tmp_path):
+    """Of eight GPUs three halves are held beside six whole ones: half of one is free, and the whole one that waits finds none."""
+    factory = a_factory(tmp_path)
+    half = NodeShape(cpu_milli=1000, memory_mib=1024, gpus=1, flavour="h200", gpu_milli=500)
+    for spec in (gpus(3), gpus(3), *[gpus(1)._replace(shapes=(half,))] * 3):
+        factory.submit(spec)
+    waiting = factory.submit(gpus(1))
+    answer = factory.ask(explain_job.question(job=waiting))
+    assert answer["reason"] == "CAPACITY_BUSY"
+    assert "1 cores" in answer["text"]
+    assert "1 GPUs" in answer["text"]
+    assert "0.5 GPUs" in answer["text"]
+    (total,) = (use for use in factory.call(observe_use.use_of) if use.resource == "gpu_milli")
+    assert (total.total, total.allocated, total.sold) == (8000, 7500, 7500)
 
 
 def test_why_names_the_quota_with_its_numbers(tmp_path):

@@ -34,6 +34,11 @@ def idle_state(kind: Kind) -> NodeState:
     return NodeState(kind.cpu_milli, kind.memory_mib, kind.gpus)
 
 
+def free_of(state: NodeState) -> tuple[int, int, int]:
+    """Return what is free on a node: thousandths of a core, MiB, thousandths of a GPU; what MIG leaves of one is nobody's but MIG's."""
+    return state.cpu_milli, state.memory_mib, state.gpus * WHOLE + sum(left for left in state.parts if left > 0)
+
+
 def how_many(kind: Kind, state: NodeState, shape: NodeShape) -> int:
     """Return how many tasks of a shape fit at once, 0 where a slice is asked for that the GPU is never cut into."""
     cpu_milli, memory_mib, gpus, parts = state

@@ -3,7 +3,7 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from eisbach.core.capacity.fit import Kind, NodeState, how_many, idle_state
+from eisbach.core.capacity.fit import Kind, NodeState, free_of, how_many, idle_state
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.share import Share
 from eisbach.core.capacity.topology import SINGLE, Level, Tree
@@ -86,17 +86,18 @@ class Pool:
         return share.cpu_milli == cpu_milli and share.memory_mib == memory_mib and len(share.gpus) == gpus and share.gpu_milli == WHOLE
 
     def free(self) -> tuple[int, int, int]:
-        """Return what is free on all nodes together: thousandths of a core, MiB, whole GPUs."""
+        """Return what is free on all nodes together: thousandths of a core, MiB, thousandths of a GPU."""
         idle, kind = self.free_whole(), self.kind
-        cpu_milli, memory_mib, gpus = idle * kind.cpu_milli, idle * kind.memory_mib, idle * kind.gpus
+        cpu_milli, memory_mib, gpu_milli = idle * kind.cpu_milli, idle * kind.memory_mib, idle * kind.gpus * WHOLE
         for dates in self.used.values():
             for states in dates.values():
                 for state, mask in states.items():
                     count = mask.bit_count()
-                    cpu_milli += count * state.cpu_milli
-                    memory_mib += count * state.memory_mib
-                    gpus += count * state.gpus
-        return cpu_milli, memory_mib, gpus
+                    cores, memory, gpus = free_of(state)
+                    cpu_milli += count * cores
+                    memory_mib += count * memory
+                    gpu_milli += count * gpus
+        return cpu_milli, memory_mib, gpu_milli
 
     def free_whole(self) -> int:
         """Return how many nodes take work now and have nothing on them."""
