@@ -268,6 +268,7 @@ class Attempt(Told):
     simulated: bool
     detail: str
     held_ms: int
+    saved_ms: int = Field(description="How much of `held_ms` the last checkpoint holds that is known of.")
     charged_ms: int
     charged_micro_eur: MicroEuro
     charged_eur: Euro

@@ -200,7 +200,7 @@ def attempt_table(attempts: Sequence[Json], is_wide: bool) -> tuple[list[str], l
     """Return columns and rows of attempts, oldest first."""
     columns = [">ATTEMPT", "STATE", "FAULT", ">EXIT", "STARTED", ">HELD", ">CHARGED", "~NODES"]
     if is_wide:
-        columns += ["SITE", "ID", ">CPU", ">MEMORY"]
+        columns += ["SITE", "ID", ">SAVED", ">CPU", ">MEMORY"]
     rows = []
     for attempt in sorted(attempts, key=lambda one: int(one["number"])):
         exit_code = attempt.get("exit_code")
@@ -218,7 +218,7 @@ def attempt_table(attempts: Sequence[Json], is_wide: bool) -> tuple[list[str], l
         ]
         if is_wide:
             peak = attempt.get("memory_peak_mib")
-            row += [site_words(attempt), attempt["attempt"], figures.duration(attempt.get("cpu_ms")), figures.memory(peak) if peak else "-"]
+            row += [site_words(attempt), attempt["attempt"], figures.duration(attempt.get("saved_ms") or None), figures.duration(attempt.get("cpu_ms")), figures.memory(peak) if peak else "-"]
         rows.append(row)
     return columns, rows
 
