@@ -16,7 +16,7 @@ from eisbach.app.events_policy import ViolationEnded, ViolationFound
 from eisbach.app.places import all_places, own_site, rules_of_all, rules_of_data_set, rules_of_job
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
-from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.core.policy.rules import Finding, Place, ScopedRule, findings_of
 from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY
 from eisbach.core.vocabulary.reasons import Refusal
@@ -91,7 +91,7 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
             is_there = known.subject in state.scheduler.holding or known.subject in kept or _is_held(state, known.subject, known.site)
             how = "allowed" if is_there else "gone"
             events.append(ViolationEnded(violation=known.violation, job=known.job, how=how))
-    events += [stop for breach in now.values() for stop in _stop(state, breach)]
+    events += [stop for breach in now.values() for stop in _stop(state, breach, context.now)]
     return Decision(events=tuple(events), reply={"events": len(events)})
 
 
@@ -114,9 +114,9 @@ def _is_held(state: FactoryState, data_set: str, site: str) -> bool:
     return known is not None and site in (*known.places, *known.copying)
 
 
-def _stop(state: FactoryState, breach: Breach) -> Iterator[JobStopping]:
+def _stop(state: FactoryState, breach: Breach, now: int) -> Iterator[JobStopping]:
     job = state.scheduler.jobs.get(breach.job)
-    if job is None or job.state is JobState.STOPPING:
+    if job is None or job.is_asked(now):
         return
     yield JobStopping(
         job=job.job,

@@ -6,7 +6,7 @@ from eisbach.app.events_health import ClosureBegun, ClosureEnded, NodesCommissio
 from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.health import Closure, ClosureEnd, ClosureKind
-from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.lifecycle import StopCause
 
 
 def due_on_nodes(state: FactoryState, context: Context) -> list[Body]:
@@ -53,7 +53,7 @@ def _begin(state: FactoryState, context: Context, closure: Closure) -> list[Body
 def _leave(state: FactoryState, job: ActiveJob, now: int) -> list[Body]:
     """Ask an attempt to save and go if it would hold a node that closes; what ends by then stays."""
     agenda, closes_ms = state.scheduler.agenda, state.scheduler.agenda.closes_ms(job.shares)
-    if closes_ms is None or job.state is JobState.STOPPING:
+    if closes_ms is None or job.is_asked(now):
         return []
     if closes_ms - job.grace_ms > now:
         agenda.hold(str(job.attempt), job.shares, job.grace_ms)  # an earlier closure was cancelled

@@ -12,7 +12,7 @@ from eisbach.app.texts import commit_where_kept
 from eisbach.core.capacity.health import Health, HealthCause
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.targets import Targets, choose, places_of, unknown_name
-from eisbach.core.jobs.lifecycle import JobState, StopCause
+from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.store import Text
 
@@ -53,7 +53,7 @@ def command(actor: Actor, *, act: Act, targets: Targets, note: str = "") -> Comm
                 texts += noted[1]
         attempts = attempts_on_any(state, (node.node for node in nodes))
         if act is Act.DRAIN:
-            events += leave(state, attempts, actor)
+            events += leave(state, attempts, actor, context.now)
         reply = {
             "act": act.value,
             "nodes": [node.node for node in nodes],
@@ -102,13 +102,13 @@ def attempts_on_any(state: FactoryState, nodes: Iterable[str]) -> list[str]:
     return sorted(attempt for attempt, job in holding if any(share.node in meant for share in job.shares))
 
 
-def leave(state: FactoryState, attempts: Iterable[str], actor: Actor) -> list[Body]:
-    """Return the events that ask attempts to save and go; their jobs start again elsewhere, at our cost."""
+def leave(state: FactoryState, attempts: Iterable[str], actor: Actor, now: int) -> list[Body]:
+    """Return the events that ask attempts to save and go; their jobs start again elsewhere, at our cost. A notice is waited for by nobody."""
     jobs = (state.scheduler.holding[attempt] for attempt in attempts)
     return [
         JobStopping(job=job.job, attempt=str(job.attempt), cause=StopCause.DRAIN.value, grace_ms=job.grace_ms, by=actor.token)
         for job in jobs
-        if job.state is not JobState.STOPPING
+        if not job.is_asked(now)
     ]
 
 

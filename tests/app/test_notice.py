@@ -2,10 +2,11 @@
 
 import pytest
 
-from eisbach.app import cancel_job, explain_job, quote_capacity, set_scheduler
+from eisbach.app import cancel_job, cap_power, drain_node, explain_job, quote_capacity, set_scheduler
 from eisbach.app.commands import SYSTEM
 from eisbach.app.quote_capacity import Wanted
 from eisbach.app.site_facts import NodeFacts
+from eisbach.app.tend_nodes import Act
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import NOTICE_MS
 from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS
@@ -14,6 +15,9 @@ from eisbach.core.vocabulary.reasons import Reason
 from tests.app.factory import a_job, a_site, new_factory
 from tests.app.invariants import check_all, events_of
 from tests.app.test_bookings import book, quoted
+from tests.app.test_closures import close
+from tests.app.test_lost_nodes import tend
+from tests.app.test_placement import AUDIT, set_rule
 
 GRACE_MS = 20 * SECOND_MS
 
@@ -130,3 +134,70 @@ def test_an_option_is_not_booked_where_spot_could_not_leave_in_time(factory):
     assert refused.reason is Reason.OPTION_TAKEN
     later = refused.values["quote"]["options"][0]
     assert later["from_ms"] >= factory.clock.now() + 10 * MINUTE_MS + GRACE_MS
+
+
+# ---- what does not wait for a notice ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def noticed(factory):
+    """Spot has begun a notice of ten minutes: it is told that it will be preempted, and works on."""
+    factory.perform(set_scheduler.command(SYSTEM, policy="default", notice_ms=10 * MINUTE_MS))
+    spot = spot_on(factory)
+    factory.submit(a_job("sleep 60", cpus=8))
+    assert factory.job(spot)["state"] == "stopping"
+    factory.pass_time(MINUTE_MS)
+    return spot
+
+
+def stopped_now(factory, job):
+    """Whether its attempt has been asked to stop by now; a simulated task ends when it is."""
+    return factory.attempts(job)[0]["ended_ms"] == factory.clock.now()
+
+
+def test_a_cap_on_power_does_not_wait_for_a_notice(factory, noticed):
+    facts = factory.app.sites["here"]
+    rest_mw = factory.app.applier.state.scheduler.power.rest_mw("here")
+    factory.perform(cap_power.command(SYSTEM, facts, site="here", draw_mw=rest_mw + 1000, until_ms=0))
+    assert stopped_now(factory, noticed)
+    check_all(factory)
+
+
+def test_a_drain_does_not_wait_for_a_notice(factory, noticed):
+    tend(factory, Act.DRAIN, "n1")
+    assert stopped_now(factory, noticed)
+    check_all(factory)
+
+
+@pytest.mark.parametrize("is_drained", [False, True])
+def test_a_node_is_drained_as_asked_within_a_notice(factory, noticed, is_drained):
+    factory.perform(drain_node.command(SYSTEM, node="n1", drained=True, stop_work=is_drained))
+    assert stopped_now(factory, noticed) is is_drained
+    check_all(factory)
+
+
+def test_a_closure_does_not_wait_for_a_notice(factory, noticed):
+    closure = close(factory, "n1", after_ms=5 * MINUTE_MS, length_ms=HOUR_MS, is_forced=True)
+    factory.pass_time(5 * MINUTE_MS - GRACE_MS - 1)
+    assert factory.job(noticed)["state"] == "stopping"
+    factory.pass_time(1)
+    assert stopped_now(factory, noticed)
+    factory.pass_time(GRACE_MS)
+    assert factory.store.row("closures", closure["closure"])["state"] == "begun"
+    check_all(factory)
+
+
+def test_a_closure_after_the_notice_leaves_it_as_it_is(factory, noticed):
+    answer = close(factory, "n1", after_ms=9 * MINUTE_MS + GRACE_MS, length_ms=HOUR_MS, is_forced=True)
+    assert (answer["attempts_on_them"], answer["attempts_leaving"]) == (1, 0)
+    factory.pass_time(9 * MINUTE_MS)
+    assert stopped_now(factory, noticed)
+    told = [one for one in events_of(factory) if one.kind == "job.stopping"]
+    assert len(told) == 1
+
+
+def test_work_where_it_must_not_be_does_not_wait_for_a_notice(factory, noticed):
+    set_rule(factory, factory.project, countries=("PT",))
+    factory.run_rounds(AUDIT)
+    assert stopped_now(factory, noticed)
+    check_all(factory)

@@ -95,6 +95,10 @@ class ActiveJob:
         """Return when its attempt is asked to stop; None for one that goes on."""
         return None if self.stop_ms is None else self.stop_ms + self.stop_notice_ms
 
+    def is_asked(self, now: int) -> bool:
+        """Return whether its attempt has been asked to stop by an instant; within its notice it may still have to go sooner."""
+        return self.stop_ms is not None and self.stop_ms + self.stop_notice_ms <= now
+
     @property
     def releases_ms(self) -> int:
         """Return when its attempt lets go of its shares at the latest."""

@@ -72,14 +72,17 @@ def asks_of(job: ActiveJob, ends_by: int, among: Iterable[str] | None = None) ->
 
 
 def all_running(state: SchedulerState, now: int, stopped: Container[str] = ()) -> list[Running]:
-    """Return all that holds shares, with what would be lost of it: what a cap on power chooses from."""
+    """Return all that holds shares, with what would be lost of it: what a cap on power chooses from.
+
+    Who is within his notice still draws power: he goes first, before anybody who would otherwise stay.
+    """
     return [
         Running(
             job.job,
-            _RIGHTS[job.capacity_class],
-            _lost(job, now),
+            Right.SPOT if job.state is JobState.STOPPING else _RIGHTS[job.capacity_class],
+            0 if job.state is JobState.STOPPING else _lost(job, now),
             job.shares,
-            is_leaving=job.state is JobState.STOPPING or job.job in stopped,
+            is_leaving=job.is_asked(now) or job.job in stopped,
         )
         for job in state.holding.values()
     ]
