@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from eisbach.core.admission.at_once import at_once
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.plan import Plan
 from eisbach.core.admission.promising import Promising
@@ -17,6 +18,8 @@ def decide(state: SchedulerState, now: int) -> Plan:
     """Return what starts, stops and is promised now. The state is the same before and after, but for delays that are over."""
     # 1. Jobs whose delay is over join the queue.
     state.wake(now)
+    if (plan := at_once(state, now)) is not None:
+        return plan
     placing = Placing(state, now)
     promising = Promising(placing)
     # 2. What a site draws above its cap gives way, spot first; and spot that holds what a booking or a promise needs soon.

@@ -34,7 +34,7 @@ class Placing:
     """The fleet, the calendar and the power of one cycle, with what the plan takes of them."""
 
     __slots__ = (
-        "_guards", "_pending", "_preemptions_left", "_room", "_stops", "_undo", "again_ms", "now", "power_head", "starts", "state",
+        "_guards", "_pending", "_preemptions_left", "_room", "_stops", "_struck", "_undo", "again_ms", "now", "power_head", "starts", "state",
     )  # fmt: skip
 
     def __init__(self, state: SchedulerState, now: int) -> None:
@@ -48,6 +48,7 @@ class Placing:
         self._room = state.power_room()
         self._guards: Guards | None = None
         self._pending: tuple[Share, ...] | None = None
+        self._struck: Callable[[], object] | None = None
 
     @property
     def stops(self) -> tuple[Stop, ...]:
@@ -310,9 +311,19 @@ class Placing:
 
     def strike(self, entry: Entry) -> None:
         """Take an entry out of the calendar."""
+        self.take_pending()
         self.state.calendar.remove(entry.kind, entry.id)
-        self._undo.append(lambda: self.state.calendar.add(entry))
+        self._struck = lambda: self.state.calendar.add(entry)
+        self._undo.append(self._struck)
         self._guards = None
+
+    def put_back(self, entry: Entry) -> None:
+        """Enter what was struck again; where nothing else was done meanwhile, nothing was done at all."""
+        if self._undo and self._undo[-1] is self._struck:
+            self._undo.pop()()
+            self._guards = None
+        else:
+            self.enter(entry)
 
     def roll_back(self) -> None:
         """Leave the state as it was."""

@@ -83,7 +83,7 @@ class Promising:
         if has_started:
             self.given.pop(job.job, None)
         else:
-            placing.enter(entry)
+            placing.put_back(entry)
         return has_started
 
     def wait(self, job: ActiveJob) -> None:
@@ -111,7 +111,7 @@ class Promising:
         placing.preempt_for(job)
         if entry.from_ms <= self._now:
             placing.keep_power_for(job)
-        placing.enter(entry)
+        placing.put_back(entry)
 
     def _has_enough(self, job: ActiveJob, entry: Entry) -> bool:
         """Return whether a gang of whole nodes may fit early on its own nodes and what others leave: a count, before anything moves."""
@@ -140,7 +140,7 @@ class Promising:
         if slot is not None and self._now < slot.at_ms <= entry.from_ms and (slot.at_ms, slot.nodes) != (entry.from_ms, entry.nodes):
             self._enter(job, slot, entry.from_ms)
         else:
-            placing.enter(entry)
+            placing.put_back(entry)
 
     def _break(self, entry: Entry) -> None:
         self._placing.strike(entry)  # first: its own nodes are not in its way

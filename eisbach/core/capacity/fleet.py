@@ -3,7 +3,7 @@
 No question walks over the nodes: a pool knows its idle nodes by domain and the others by what is free on them.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from eisbach.core.capacity.fit import Kind, how_many
 from eisbach.core.capacity.holding import give_to, take_from
@@ -30,7 +30,7 @@ PoolKey = tuple[str, str, Kind]
 class Fleet:
     """Nodes in a fixed order; shares are taken and given back exactly once. `ranking` says which node suits a task best."""
 
-    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "changes", "closed", "nodes", "ranking", "seat_of")
+    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "_standing", "changes", "closed", "nodes", "ranking", "seat_of")
 
     def __init__(self, ranking: Ranking | None = None) -> None:
         self.nodes: dict[str, Node] = {}
@@ -49,6 +49,7 @@ class Fleet:
         """identity of a shape -> the shape, which so stays, and its offers"""
         self._could: dict[object, bool] = {}
         self._domains: dict[tuple[Pool, Level | None, bool], dict[str, int]] = {}
+        self._standing: dict[Level, dict[str, str]] = {}
 
     def add(self, node: Node) -> None:
         """Add a node with everything free."""
@@ -128,6 +129,13 @@ class Fleet:
         """Return the indexes of the pools that have nodes for a shape there, whether free or not."""
         offers = self._offers(shape)
         return [pool for offer in offers if where.sites is None or offer.site in where.sites for pool in offer.pools]
+
+    def domains(self, level: Level) -> Mapping[str, str]:
+        """Return the domain of a level in which each node stands."""
+        known = self._standing.get(level)
+        if known is None:
+            known = self._standing[level] = {name: domain_of(node, level) for name, node in self.nodes.items()}
+        return known
 
     def free_whole(self, pool: str) -> int:
         """Return how many nodes of a pool take work now and have nothing on them."""
@@ -329,6 +337,7 @@ class Fleet:
         self._offering.clear()
         self._could.clear()
         self._domains.clear()
+        self._standing.clear()
         self._stale.add(key)
         pool = self._pools.pop(key, None)
         for node in pool.tree.nodes if pool is not None else ():

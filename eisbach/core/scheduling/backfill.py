@@ -287,8 +287,14 @@ def _named(fleet: Fleet, gang: Gang, number: int, at_ms: int, together: _Togethe
 def _nearest(fleet: Fleet, gang: Gang, level: Level, together: _Together) -> Iterator[tuple[str, int]]:
     """Yield nodes as a gang takes them that wishes to be together: of the tightest domain that holds it, or of the fewest."""
     domains: dict[str, list[tuple[str, int]]] = {}
-    for name, tasks in together.in_order():
-        domains.setdefault(domain_of(fleet.nodes[name], level), []).append((name, tasks))
+    domain_of_node = fleet.domains(level)
+    for one in together.in_order():
+        domain = domain_of_node[one[0]]
+        known = domains.get(domain)
+        if known is None:
+            domains[domain] = [one]
+        else:
+            known.append(one)
     sizes = {domain: sum(tasks for _, tasks in nodes) for domain, nodes in domains.items()}
     holding = [domain for domain, size in sizes.items() if size >= gang.nodes]
     in_turn = [min(holding, key=sizes.__getitem__)] if holding else sorted(domains, key=lambda domain: -sizes[domain])

@@ -1,0 +1,29 @@
+"""The commonest cycle by far: one job is new, nothing else has changed, and it fits. It needs none of the other steps."""
+
+from eisbach.core.admission.plan import Plan, Start
+from eisbach.core.admission.state import SchedulerState
+from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.policy import Backfill
+
+
+def at_once(state: SchedulerState, now: int) -> Plan | None:
+    """Return the plan where one new job is all there is to look at and it fits; None where all steps are to be taken.
+
+    Nobody is there who could give way (no cap, no spot), nothing limits a start but room (no cap, no promise that shares its
+    nodes), and nobody waits behind whom the job would have to stay.
+    """
+    seen = state.seen
+    if len(seen.fresh) != 1 or state.power_caps or state.spot or state.calendar.shared or not state.is_settled(now):
+        return None
+    (name,) = seen.fresh
+    job = state.jobs[name]
+    if job.capacity_class is not CapacityClass.ON_DEMAND or job.booking or name in state.calendar.promises:
+        return None
+    if seen.heads and state.policy.backfill is Backfill.NONE:
+        return None
+    place, ends_by = state.fleet.place, now + job.length_ms
+    for index, shape in enumerate(job.shapes):
+        shares = place(shape, job.nodes, job.where, within=job.within, ends_by=ends_by)
+        if shares is not None:
+            return Plan(starts=(Start(name, index, shares),), heads=seen.heads, spot_lead_ms=state.spot_lead_ms)
+    return None
