@@ -34,6 +34,8 @@ class Outlook:
     timetable: Timetable
     prices: dict[str, tuple[Series, Rates]] = field(default_factory=dict)
     carbon: dict[str, tuple[Series, Rates]] = field(default_factory=dict)
+    power: dict[str, tuple[list[tuple[int, int]], PowerLeft]] = field(default_factory=dict)
+    """site -> its caps as they were, and what they leave, until an entry of the calendar changes"""
 
 
 def outlook_of(state: FactoryState) -> Outlook:
@@ -45,6 +47,8 @@ def outlook_of(state: FactoryState) -> Outlook:
         known = state.outlook = Outlook(Timetable(nodes, calendar))
     else:
         known.timetable.refresh(calendar.changed, calendar)
+        if calendar.changed:
+            known.power.clear()
     calendar.changed.clear()
     return known
 
@@ -154,14 +158,21 @@ def power_left(state: FactoryState, site: str, but_for: Collection[str] = ()) ->
     if not caps:
         return None
     rest = state.scheduler.power.rest_mw(site)
+    rooms = [(-(-cap.until_ms // MINUTE_MS) if cap.until_ms else FOREVER, cap.racks_mw - rest) for cap in caps.values()]
+    known = outlook_of(state).power
+    before = known.get(site)
+    if before is not None and before[0] == rooms and not but_for:
+        return before[1]
     fleet = state.scheduler.fleet.nodes
     booked = [
         (entry.from_ms // MINUTE_MS, -(-entry.until_ms // MINUTE_MS), _above_rest(fleet[entry.nodes[0]]) * len(entry.nodes))
         for entry in state.scheduler.calendar
         if entry.kind is EntryKind.BOOKING and entry.id not in but_for and fleet[entry.nodes[0]].site == site
     ]
-    rooms = [(-(-cap.until_ms // MINUTE_MS) if cap.until_ms else FOREVER, cap.racks_mw - rest) for cap in caps.values()]
-    return PowerLeft(rooms, booked)
+    left = PowerLeft(rooms, booked)
+    if not but_for:
+        known[site] = (rooms, left)
+    return left
 
 
 def power_lacks(

@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 
 from eisbach.core.booking.timetable import FOREVER, Window
 
@@ -18,16 +19,16 @@ class PowerLeft:
 
     def __init__(self, caps: Sequence[Cap], booked: Iterable[Draw]) -> None:
         changes: dict[int, int] = {}
+        get = changes.get
         for start, until, draw in booked:
-            changes[start] = changes.get(start, 0) + draw
-            changes[until] = changes.get(until, 0) - draw
-        self._from: list[int] = [0]
-        self._left: list[int] = [_room(caps, 0)]
-        drawn = 0
-        for minute in sorted({*changes, *(until for until, _ in caps if until < FOREVER)}):
-            drawn += changes.get(minute, 0)
-            self._from.append(minute)
-            self._left.append(_room(caps, minute) - drawn)
+            changes[start] = get(start, 0) - draw
+            changes[until] = get(until, 0) + draw
+        before = NO_CAP
+        for minute, room in _rooms(caps):
+            changes[minute] = get(minute, 0) + room - before
+            before = room
+        self._from = sorted(changes)
+        self._left = list(accumulate(map(changes.__getitem__, self._from), initial=NO_CAP))[1:]
 
     def least(self, start: int, until: int) -> int:
         """Return the least that is left in any minute of a window."""
@@ -37,27 +38,41 @@ class PowerLeft:
     def within(self, starts: Sequence[Window], length: int, needed: int) -> list[Window]:
         """Return of the possible starts those at which so much is left for `length` minutes, as windows in order."""
         short: list[Window] = []
-        for nth, (at, left) in enumerate(zip(self._from, self._left, strict=True)):
+        ends = [*self._from[1:], FOREVER]
+        for at, end, left in zip(self._from, ends, self._left, strict=True):
             if left < needed:
-                until = self._from[nth + 1] if nth + 1 < len(self._from) else FOREVER
-                short.append((at - length + 1, until - 1))
-        found: list[Window] = []
-        for first, last in starts:
-            at = first
-            for begin, end in short:
-                if begin > last:
-                    break
-                if at < begin:
-                    found.append((at, begin - 1))
-                at = max(at, end + 1)
-            if at <= last:
-                found.append((at, last))
-        return found
+                first, last = at - length + 1, end - 1
+                if short and first <= short[-1][1] + 1:
+                    short[-1] = (short[-1][0], last)
+                else:
+                    short.append((first, last))
+        return _but_for(starts, short)
 
 
-def _room(caps: Sequence[Cap], minute: int) -> int:
-    """Return the least that the caps leave that hold in a minute; more than anybody draws where none does."""
-    return min((room for until, room in caps if minute < until), default=NO_CAP)
+def _but_for(starts: Sequence[Window], short: Sequence[Window]) -> list[Window]:
+    """Return windows without others; both are in order and do not meet."""
+    found: list[Window] = []
+    nth = 0
+    for first, last in starts:
+        at = first
+        while nth < len(short) and short[nth][1] < first:
+            nth += 1
+        following = nth
+        while following < len(short) and short[following][0] <= last:
+            begin, end = short[following]
+            if at < begin:
+                found.append((at, begin - 1))
+            at = max(at, end + 1)
+            following += 1
+        if at <= last:
+            found.append((at, last))
+    return found
+
+
+def _rooms(caps: Sequence[Cap]) -> Iterable[tuple[int, int]]:
+    """Yield from which minute on caps leave how much: more than anybody draws where none does. The first is minute 0."""
+    for since in sorted({0, *(until for until, _ in caps if until < FOREVER)}):
+        yield since, min((room for until, room in caps if since < until), default=NO_CAP)
 
 
 NO_CAP = 10**15
