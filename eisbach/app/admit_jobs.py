@@ -61,6 +61,7 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], Pl
                 policy_version=state.policy.version,
                 rules=_rules(state, job),
                 slots=tuple(s.slot for s in start.shares) if start.shares[0].mig else (),
+                free_ms=money.free_ms(state, start.job, context.now),
             )
         )
     events += [_promised(given) for given in plan.given]

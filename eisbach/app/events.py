@@ -278,6 +278,8 @@ class AttemptPlanned(Body, frozen=True):
     """positions of the events that set the rules which held for it, its job's own among them"""
     slots: tuple[int, ...] = ()
     """the first memory slice of each task's MIG instance; none where no task has one"""
+    free_ms: int = 0
+    """how long it runs uncharged: what is left of the time by which a cap on power broke the promise of its start"""
 
 
 class AttemptRunning(Body, frozen=True):

@@ -284,6 +284,7 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
     account.begin_attempt(account.prices[body.shape])
+    account.free_ms, account.late_since_ms = body.free_ms, 0
 
 
 def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptRunning) -> None:
@@ -323,8 +324,12 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
         fold_booking.note_paid(state, job, held_ms, body.charged)
     account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     account.reserved += reserved_by(body.transfers)
-    job.used_ms += body.charged_ms
     fault = _FAULTS[body.fault]
+    job.used_ms += body.charged_ms
+    if account.free_ms and not fault.is_ours:
+        uncharged_ms = min(account.free_ms, held_ms)
+        job.used_ms += uncharged_ms
+        account.free_ms -= uncharged_ms
     if fault is Fault.PREEMPTION:
         job.preemptions += 1
     elif fault is Fault.CUSTOMER:

@@ -8,7 +8,7 @@ from eisbach.app.event_body import Body
 from eisbach.app.state import FactoryState
 from eisbach.app.state_planning import PlanningState
 from eisbach.core.scheduling.policy import Backfill, Order, Policy
-from eisbach.core.scheduling.promise import Given
+from eisbach.core.scheduling.promise import BreakCause, Given
 
 
 def saved_planning(state: FactoryState) -> PlanningState:
@@ -33,6 +33,9 @@ def _promised(state: FactoryState, seq: int, at_ms: int, body: e.StartPromised) 
 
 def _unpromised(state: FactoryState, seq: int, at_ms: int, body: e.StartUnpromised) -> None:
     state.scheduler.break_promise(body.job)
+    account = state.accounts.get(body.job)
+    if account is not None and body.cause == BreakCause.POWER_CAP.value and not account.late_since_ms:
+        account.late_since_ms = body.from_ms
 
 
 def _scheduler_set(state: FactoryState, seq: int, at_ms: int, body: e.SchedulerSet) -> None:

@@ -12,6 +12,10 @@ from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.ledger import account, transfer
 from eisbach.core.ledger.transfer import Transfer
 from eisbach.core.vocabulary.interval import month_of, month_start
+from eisbach.core.vocabulary.quantities import HOUR_MS
+
+LATE_MS_MAX = HOUR_MS
+"""So long an attempt runs uncharged at most because a cap on power broke the promise of its start."""
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -73,6 +77,13 @@ def release(state: FactoryState, project: str, period: str, amount: int) -> list
     return transfers
 
 
+def free_ms(state: FactoryState, job: str, now: int) -> int:
+    """Return how long an attempt that starts now runs uncharged: as much too late as a cap on power made it, up to LATE_MS_MAX."""
+    money = state.accounts[job]
+    late_ms = now - money.late_since_ms if money.late_since_ms else 0
+    return money.free_ms + min(max(0, late_ms), LATE_MS_MAX)
+
+
 def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: bool, is_over: bool) -> Settlement:
     """Return the settlement of an attempt that has held its capacity for `held_ms` so far.
 
@@ -81,7 +92,7 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     """
     money = state.accounts[job.job]
     earlier, before, reserved = money.earlier_charged, money.attempt_charged, money.reserved
-    charged_ms = min(held_ms, job.remaining_ms + job.grace_ms) if is_charged else 0
+    charged_ms = max(0, min(held_ms, job.remaining_ms + job.grace_ms) - money.free_ms) if is_charged else 0
     amount = min(charge_of(money.earlier_weight + money.price * charged_ms, earlier + before), reserved)
     transfers = _movement(money, amount)
     if is_over and reserved != amount:

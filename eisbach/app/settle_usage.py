@@ -169,6 +169,8 @@ def _settle(
         charged_ms = held_ms
         if charged_ms > job.limit_ms - job.used_ms:
             charged_ms = min(charged_ms, max(job.limit_ms - job.used_ms, 0) + job.grace_ms)
+        if account.free_ms:
+            charged_ms = max(0, charged_ms - account.free_ms)
         earlier, before, reserved = account.earlier_charged, account.attempt_charged, account.reserved
         amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - earlier - before
         if amount > reserved:

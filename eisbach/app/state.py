@@ -70,7 +70,8 @@ class JobAccount:
     `cap` is the most it may ever cost, `reserved` what is set aside in `period` now. `price` is that of the current attempt's
     shape. `attempt_charged` is what that attempt was charged for `attempt_ms` chargeable milliseconds, of
     `attempt_settled_ms` that it held; `earlier_*` are the same of all attempts before it, so that a fault of ours can be taken
-    back.
+    back. A start was promised for `late_since_ms` (0: none was) and a cap on power broke that; for that the attempt runs `free_ms`
+    uncharged.
     """
 
     project: str
@@ -85,6 +86,8 @@ class JobAccount:
     earlier_weight: int = 0
     earlier_charged: int = 0
     earlier_ms: int = 0
+    late_since_ms: int = 0
+    free_ms: int = 0
 
     @property
     def weight(self) -> int:
