@@ -151,21 +151,22 @@ class Writer:
         return {**decision.reply, **decision.secret_reply} if decision.secret_reply else decision.reply
 
     def _admit(self, draft: Draft) -> bool:
-        state, context = self.state, draft.context
-        while events := due_on_nodes(state, context):
-            draft.add_all(events)
-        while (ended := end_stranded(state, context)) is not None:
-            draft.take(ended)
-        while events := due_moves(state, context):
-            draft.add_all(events)
-        while events := move_promises(state):
-            draft.add_all(events)
-        while state.scheduler.unfunded and (events := fund_next(state, context)):
+        state, context, scheduler = self.state, draft.context, self.state.scheduler
+        if not scheduler.agenda.is_calm(context.now):
+            while events := due_on_nodes(state, context):
+                draft.add_all(events)
+            while (ended := end_stranded(state, context)) is not None:
+                draft.take(ended)
+            while events := due_moves(state, context):
+                draft.add_all(events)
+            while events := move_promises(state):
+                draft.add_all(events)
+        while scheduler.unfunded and (events := fund_next(state, context)):
             draft.add_all(events)
         events, plan = plan_attempts(state, context)
         if events:
             draft.add_all(events)
-        state.scheduler.settle(plan, context.now)
+        scheduler.settle(plan, context.now)
         return not plan.is_whole
 
     def _commit(self, draft: Draft, snapshot: bool) -> None:

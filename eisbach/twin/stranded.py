@@ -28,14 +28,13 @@ class Stranded:
 
     def look(self, world: World) -> None:
         """Count what is stranded now, where that is due."""
-        now = int(world.now)
+        now = world.clock.now()
         if now < self._next_ms:
             return
         looks, self._next_ms = (now - self._next_ms) // LOOK_EVERY_MS + 1, now - now % LOOK_EVERY_MS + LOOK_EVERY_MS
         _, tasks = tasks_asked(world.state.scheduler, JOBS_LOOKED_AT)
         stranded = StrandedFor(tasks)
-        for node in world.state.scheduler.fleet.nodes.values() if tasks else ():
-            if (node.free_mask or node.parts) and node.available and not node.removed:
-                milli = stranded.of(node)
-                if milli:
-                    self.gpu_milli_ms[node.flavour] += milli * LOOK_EVERY_MS * looks
+        for pool in world.state.scheduler.fleet.pools() if tasks else ():
+            milli = stranded.in_pool(pool)
+            if milli:
+                self.gpu_milli_ms[pool.kind.flavour] += milli * LOOK_EVERY_MS * looks

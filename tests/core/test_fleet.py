@@ -139,6 +139,7 @@ def test_slices_of_a_gpu_begin_where_nvidia_lets_them_and_the_large_ones_keep_th
         fleet.take(placed)
         taken.append(placed)
     assert [shares[0].slot for shares in taken] == [6, 0, 4]
+    assert fleet.nodes["n1"].held_gpu_milli == 875, "seven of eight memory slices"
     assert fleet.place(a_slice("1g.23gb"), 1) is None, "the eighth memory slice is no place for a small one"
     assert fleet.place(a_shape(gpus=1), 1) is None, "a GPU that is cut is not handed out whole"
     for shares in taken:
@@ -146,6 +147,12 @@ def test_slices_of_a_gpu_begin_where_nvidia_lets_them_and_the_large_ones_keep_th
     assert fleet.nodes["n1"].is_idle
     assert fleet.place(a_slice("7g.180gb"), 1) is not None
     assert not fleet.could_ever(a_slice("5g.1gb"), 1), "no GPU is cut like that"
+
+
+def test_a_slice_of_a_gpu_with_four_memory_slices_is_a_quarter_of_it():
+    fleet = a_fleet(a_node("n1", gpus=2, flavour="rtxpro6000.2"))
+    fleet.take(fleet.place(NodeShape(cpu_milli=1, memory_mib=0, gpus=1, flavour="rtxpro6000", gpu_milli=250, mig="1g.24gb"), 1) or ())
+    assert fleet.nodes["n1"].held_gpu_milli == 250
 
 
 def test_a_part_goes_where_a_part_is_taken_and_never_over_two_gpus():

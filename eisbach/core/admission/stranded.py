@@ -14,8 +14,9 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from eisbach.core.admission.state import SchedulerState
-from eisbach.core.capacity.fit import Kind, NodeState, how_many
+from eisbach.core.capacity.fit import Kind, NodeState, how_many, left_milli
 from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.pool import Pool
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
@@ -55,26 +56,33 @@ class Stranded:
 
     def __init__(self, tasks: Mapping[NodeShape, int]) -> None:
         self._tasks = tasks
-        self._known: dict[tuple[object, ...], int] = {}
+        self._known: dict[tuple[Kind, NodeState], int] = {}
         self._asked: dict[str, tuple[list[tuple[NodeShape, int]], int]] = {}
 
     def of(self, node: Node) -> int:
         """Return the thousandths of its free GPUs that are stranded; 0 where nobody asks for such GPUs."""
-        if not node.free_mask and not node.parts:
-            return 0  # the commonest node of a full factory, told without making anything
-        parts = tuple(sorted(node.parts.values())) if node.parts else ()
-        key = (node.flavour, node.gpus, node.cpu_milli, node.memory_mib, node.free_cpu_milli, node.free_memory_mib, node.free_mask.bit_count(), parts)
-        known = self._known.get(key)
+        return self._of(node.kind, node.state)
+
+    def in_pool(self, pool: Pool) -> int:
+        """Return the same of all nodes of a pool that take work, from its index: equal nodes are counted and not looked at."""
+        found = pool.free_whole() * self._of(pool.kind, pool.idle_state)
+        for dates in pool.used.values():
+            for states in dates.values():
+                for state, mask in states.items():
+                    found += mask.bit_count() * self._of(pool.kind, state)
+        return found
+
+    def _of(self, kind: Kind, state: NodeState) -> int:
+        if not state.gpus and not state.parts:
+            return 0
+        known = self._known.get((kind, state))
         if known is None:
-            known = self._known[key] = self._lost(node)
+            known = self._known[kind, state] = self._lost(kind, state)
         return known
 
-    def _lost(self, node: Node) -> int:
-        free_milli = node.gpus * WHOLE - node.held_gpu_milli
-        if not free_milli or not self._tasks:
-            return 0
-        kind, state = node.kind, node.state
-        asked, times = self._asked_of(node.flavour)
+    def _lost(self, kind: Kind, state: NodeState) -> int:
+        free_milli = state.gpus * WHOLE + sum(left_milli(kind.flavour, left) for left in state.parts)
+        asked, times = self._asked_of(kind.flavour)
         lost = sum(often * max(0, free_milli - _usable(kind, state, shape)) for shape, often in asked)
         return lost // times if times else 0
 

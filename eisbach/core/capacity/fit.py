@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from eisbach.core.capacity.flavours import MigProfile, gpu_model
 from eisbach.core.jobs.request import WHOLE, NodeShape
+from eisbach.core.vocabulary.invariant import require
 
 
 class Kind(NamedTuple):
@@ -27,6 +28,16 @@ class NodeState(NamedTuple):
     memory_mib: int
     gpus: int
     parts: tuple[int, ...] = ()
+
+
+def left_milli(flavour: str, left: int) -> int:
+    """Return the thousandths that are left of a GPU that is partly taken; of one that is cut, by the memory slices nobody has."""
+    if left >= 0:
+        return left
+    model = gpu_model(flavour)
+    require(model is not None and model.memory_slices > 0, f"a GPU of {flavour} is never cut")
+    assert model is not None
+    return WHOLE - (-left).bit_count() * WHOLE // model.memory_slices
 
 
 def idle_state(kind: Kind) -> NodeState:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from eisbach.core.capacity.fit import Kind, NodeState
+from eisbach.core.capacity.fit import Kind, NodeState, left_milli
 from eisbach.core.jobs.request import WHOLE
 
 
@@ -71,7 +71,7 @@ class Node:
         """Return how many thousandths of its GPUs are held; of one cut into MIG instances the share of memory slices."""
         if not self.parts:
             return (self.gpus - self.free_mask.bit_count()) * WHOLE
-        left = sum(left if left >= 0 else WHOLE - -left.bit_count() * WHOLE // 8 for left in self.parts.values())
+        left = sum(left_milli(self.flavour, one) for one in self.parts.values())
         return (self.gpus - self.free_mask.bit_count()) * WHOLE - left
 
     def clear(self) -> None:

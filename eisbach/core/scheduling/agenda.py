@@ -89,6 +89,13 @@ class Agenda:
         if self._leaves:
             self._leaves.pop(attempt, None)
 
+    def is_calm(self, now: int) -> bool:
+        """Return whether nothing is due, and nothing was lost or shaken since somebody looked."""
+        if self.is_shaken or self.are_bookings_shaken or self.has_lost_nodes or self.stranded:
+            return False
+        instants, leaving = self._instants, self._leaving
+        return not (instants and instants[0] <= now) and not (leaving and leaving[0][0] <= now)
+
     def is_due(self, now: int) -> bool:
         """Return whether anything is."""
         instants, leaving = self._instants, self._leaving
