@@ -11,7 +11,7 @@ from eisbach.app.event_body import Body
 from eisbach.app.events_booking import BookingSettled
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
-from eisbach.core.booking.settle import PERMILLE, cut_between, due_by, price_of, resale_share
+from eisbach.core.booking.settle import PERMILLE, cut_between, due_by, joined, price_of, resale_share
 
 
 def shortfalls(state: FactoryState, now: int) -> dict[str, int]:
@@ -61,7 +61,8 @@ def settled(state: FactoryState, booking: Booking, at: int, short_permille: int)
     """Return the event that charges a booking up to an instant, with the part that is not carried from then on."""
     stretches = booking.stretches
     if booking.short_permille:
-        stretches = cut_between(stretches, booking.settled_ms, at, PERMILLE - booking.short_permille)
+        cheaper = cut_between(stretches, booking.settled_ms, at, PERMILLE - booking.short_permille)
+        stretches = joined(cheaper, at)  # or each settlement would hold one more than the one before
     credit = max(0, resale_share(booking.rules, booking.resold) - booking.credited)
     return BookingSettled(
         booking=booking.booking,

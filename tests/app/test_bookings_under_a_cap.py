@@ -6,13 +6,14 @@ import pytest
 
 from eisbach.app import cancel_booking, cap_power, extend_booking, hold_option
 from eisbach.app.commands import SYSTEM
+from eisbach.app.event_codec import decode
 from eisbach.app.tend_nodes import Act
 from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.power.draw import rating_of
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason
 from tests.app.factory import TARIFF, a_site, new_factory
-from tests.app.invariants import check_all
+from tests.app.invariants import check_all, events_of
 from tests.app.test_bookings import a_node, book, booked, pass_until, quoted, refused, row
 from tests.app.test_lost_nodes import tend
 
@@ -132,6 +133,23 @@ def test_time_that_a_cap_does_not_carry_costs_less_and_no_more_than_that(factory
     pass_until(factory, option["until_ms"])
     factory.run_rounds()
     assert row(factory, first)["charged"] == 3 * hour
+    check_all(factory)
+
+
+def test_a_cap_that_stays_makes_no_settlement_larger_than_the_one_before(factory):
+    """Each hour cut off another stretch, and each event held all of them: a year under a cap were gigabytes of them."""
+    factory = factory.restart(tariff=replace(TARIFF, version="patient", booking=BookingRules(no_show_ms=0)))
+    booking, option = booked(factory, nodes=4, length_ms=24 * HOUR_MS)
+    pass_until(factory, option["from_ms"])
+    factory.run_rounds()
+    cap(factory, 3)
+    for _ in range(24):
+        factory.pass_time(HOUR_MS)
+        factory.run_rounds()
+    settled = [decode(one) for one in events_of(factory) if one.kind == "booking.settled"]
+    assert len(settled) >= 24
+    assert max(len(one.stretches) for one in settled) <= 2
+    assert row(factory, booking)["charged"] == option["price"] * 3 // 4
     check_all(factory)
 
 

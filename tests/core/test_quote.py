@@ -15,6 +15,7 @@ from eisbach.core.booking.settle import (
     cut,
     due_by,
     ending_of,
+    joined,
     paid_inside,
     price_of,
     settle_at,
@@ -213,6 +214,10 @@ def test_what_is_due_adds_up_to_the_micro_euro(stretches, cuts, kept):
         assert price_of(lowered) <= price_of(stretches)
         ending = ending_of(stretches, at, kept)
         assert due_by(stretches, at) <= ending.due <= price_of(stretches)
+        as_one = joined(stretches, at)
+        assert sum(one.until_ms <= at for one in as_one) <= 1
+        assert all(due_by(as_one, later) == due_by(stretches, later) for later in instants if later >= at)
+        assert by_month(as_one, at, end) == by_month(stretches, at, end), "what is still to come stays in its months"
 
 
 def test_a_lost_node_lowers_the_rest_in_proportion():

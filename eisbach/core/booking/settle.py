@@ -121,6 +121,14 @@ def cut_between(stretches: Stretches, from_ms: int, until_ms: int, kept_permille
     return tuple(found)
 
 
+def joined(stretches: Stretches, at_ms: int) -> tuple[Stretch, ...]:
+    """Return the stretches with all that are over by an instant as one: what is due then and later stays to the micro-euro."""
+    over = [one for one in stretches if one.until_ms <= at_ms]
+    if len(over) < 2:
+        return tuple(stretches)
+    return (Stretch(over[0].from_ms, over[-1].until_ms, price_of(over)), *(one for one in stretches if one.until_ms > at_ms))
+
+
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How a booking ends before its time: what is due in all, of which `fee` is for time that nobody will use."""
