@@ -1,7 +1,7 @@
 """Events about promised starts and the scheduler's policy."""
 
 from eisbach.app.event_body import Body
-from eisbach.core.scheduling.policy import NOTICE_MS
+from eisbach.core.scheduling.policy import HALF_LIFE_HOURS, MINIMUM_RUN_MS, NOTICE_MS
 
 
 class StartPromised(Body, frozen=True):
@@ -38,6 +38,8 @@ class SchedulerSet(Body, frozen=True):
     runtime_weight_permille: int
     by: str
     notice_ms: int = NOTICE_MS
+    minimum_run_ms: int = MINIMUM_RUN_MS
+    half_life_hours: int = HALF_LIFE_HOURS
 
 
 KINDS: dict[str, type[Body]] = {

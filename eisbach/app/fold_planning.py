@@ -48,6 +48,8 @@ def _scheduler_set(state: FactoryState, seq: int, at_ms: int, body: e.SchedulerS
         again_ms=body.again_ms,
         runtime_weight_permille=body.runtime_weight_permille,
         notice_ms=body.notice_ms,
+        minimum_run_ms=body.minimum_run_ms,
+        half_life_hours=body.half_life_hours,
     )
     state.scheduler.set_policy(policy)
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from eisbach.app.set_shares import price_permille
 from eisbach.app.state import FactoryState
-from eisbach.core.scheduling.fair_share import HALF_LIFE_HOURS
 
 Json = dict[str, Any]
 
@@ -53,7 +52,7 @@ def _branch(state: FactoryState, now: int, name: str, parent: str, turn: int | N
         "due_ppm": tree.due_ppm(name),
         "used_ppm": tree.used_ppm(name),
         "usage_gpu_milli_ms": tree.usage(name, now),
-        "half_life_hours": HALF_LIFE_HOURS,
+        "half_life_hours": state.scheduler.policy.half_life_hours,
         "held_gpu_milli": tree.held(name),
         "firm_gpu_milli": tree.firm(name),
         "quota_gpu_milli": shares.quotas.get(name),

@@ -12,7 +12,7 @@ PRIMARY_KEYS: dict[str, str] = {"start_promises": "promise", "scheduler_policies
 TEXT_COLUMNS: dict[str, str] = {}
 _POLICY = (
     "policy", "order", "backfill", "promises_max", "promised_nodes", "again_ms", "runtime_weight_permille",
-    "notice_ms",
+    "notice_ms", "minimum_run_ms", "half_life_hours",
 )  # fmt: skip
 
 

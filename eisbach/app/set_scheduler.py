@@ -7,15 +7,25 @@ from typing import Any
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_planning import SchedulerSet
 from eisbach.app.state import FactoryState
-from eisbach.core.scheduling.policy import NOTICE_MS, POLICIES, Policy
-from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
+from eisbach.core.scheduling.policy import HALF_LIFE_HOURS, MINIMUM_RUN_MS, NOTICE_MS, POLICIES, Policy
+from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 NOTICE_MS_MAX = HOUR_MS
+MINIMUM_RUN_MS_MAX = DAY_MS
+HALF_LIFE_HOURS_MAX = 90 * 24
 
 
-def command(actor: Actor, *, policy: str, notice_ms: int = NOTICE_MS) -> Command:
-    """Return the command that lets the scheduler decide by the policy of that name from now on, with this notice before it preempts."""
+def command(
+    actor: Actor,
+    *,
+    policy: str,
+    notice_ms: int = NOTICE_MS,
+    minimum_run_ms: int = MINIMUM_RUN_MS,
+    half_life_hours: int = HALF_LIFE_HOURS,
+) -> Command:
+    """Return the command that lets the scheduler decide by the policy of that name from now on, with this notice before it
+    preempts, this minimum of time that attempts run before, and this half-life of usage."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         wanted = POLICIES.get(policy)
@@ -35,7 +45,10 @@ def command(actor: Actor, *, policy: str, notice_ms: int = NOTICE_MS) -> Command
                 "notice_ms",
                 {"notice_ms": notice_ms},
             )
-        wanted = replace(wanted, notice_ms=notice_ms)
+        refusal = _out_of_bounds(minimum_run_ms, half_life_hours)
+        if refusal is not None:
+            return refusal
+        wanted = replace(wanted, notice_ms=notice_ms, minimum_run_ms=minimum_run_ms, half_life_hours=half_life_hours)
         if state.scheduler.policy == wanted:
             return Decision(reply={**described(wanted), "changed": False})
         event = SchedulerSet(
@@ -48,10 +61,22 @@ def command(actor: Actor, *, policy: str, notice_ms: int = NOTICE_MS) -> Command
             runtime_weight_permille=wanted.runtime_weight_permille,
             by=actor.token,
             notice_ms=wanted.notice_ms,
+            minimum_run_ms=wanted.minimum_run_ms,
+            half_life_hours=wanted.half_life_hours,
         )
         return Decision(events=(event,), reply={**described(wanted), "changed": True})
 
     return decide
+
+
+def _out_of_bounds(minimum_run_ms: int, half_life_hours: int) -> Refusal | None:
+    if not 0 <= minimum_run_ms <= MINIMUM_RUN_MS_MAX:
+        what, do = f"A minimum of {minimum_run_ms} ms before work gives way is not possible", "Give from 0 to a day"
+        return Refusal(Reason.INVALID_ARGUMENT, what, do, "minimum_run_ms", {"minimum_run_ms": minimum_run_ms})
+    if not 1 <= half_life_hours <= HALF_LIFE_HOURS_MAX:
+        what, do = f"A half-life of {half_life_hours} hours is not possible", f"Give from 1 hour to {HALF_LIFE_HOURS_MAX // 24} days"
+        return Refusal(Reason.INVALID_ARGUMENT, what, do, "half_life_hours", {"half_life_hours": half_life_hours})
+    return None
 
 
 def question() -> Callable[[FactoryState, int], dict[str, Any]]:
@@ -75,4 +100,6 @@ def described(policy: Policy) -> dict[str, Any]:
         "again_ms": policy.again_ms,
         "runtime_weight_permille": policy.runtime_weight_permille,
         "notice_ms": policy.notice_ms,
+        "minimum_run_ms": policy.minimum_run_ms,
+        "half_life_hours": policy.half_life_hours,
     }

@@ -176,6 +176,7 @@ def decode_state(data: bytes) -> FactoryState:
     for record in saved.nodes:
         state.scheduler.fleet.add(Node(**{name: getattr(record, name) for name in record.__struct_fields__}))
     grow_tree(state)
+    state.scheduler.fair_share.set_half_life(saved.planning.policy.half_life_hours)
     state.scheduler.fair_share.restore(saved.usage)
     state.scheduler.typical = Typical.restored(saved.typical)
     state.scheduler.fleet.ranking.learn(state.scheduler.typical.learnt)

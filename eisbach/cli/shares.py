@@ -20,7 +20,7 @@ GPU_HOUR = 1000 * 3_600_000
 def list_shares(output_format: Output = Format.TABLE) -> None:
     """List who is due how much of the factory, who had how much, and whose turn it is.
 
-    Usage fades by half in a week. Within a capacity class the work of the project whose TURN comes first is tried first.
+    Usage fades by half in the half-life of `eisbach scheduler show`. Within a capacity class the work of the project whose TURN comes first is tried first.
     """
     found = Session().client.get("/v1/shares")["items"]
     depths: dict[str, int] = {}

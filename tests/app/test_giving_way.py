@@ -16,7 +16,7 @@ from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
-from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS
+from eisbach.core.scheduling.policy import MINIMUM_RUN_MS
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from tests.app.factory import a_job, a_site, new_factory

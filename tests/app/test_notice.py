@@ -2,14 +2,13 @@
 
 import pytest
 
-from eisbach.app import cancel_job, cap_power, drain_node, explain_job, quote_capacity, set_scheduler
+from eisbach.app import cancel_job, cap_power, drain_node, explain_job, quote_capacity, read_shares, set_scheduler
 from eisbach.app.commands import SYSTEM
 from eisbach.app.quote_capacity import Wanted
 from eisbach.app.site_facts import NodeFacts
 from eisbach.app.tend_nodes import Act
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.policy import NOTICE_MS
-from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS
+from eisbach.core.scheduling.policy import MINIMUM_RUN_MS, NOTICE_MS
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason
 from tests.app.factory import a_job, a_site, new_factory
@@ -104,6 +103,28 @@ def test_an_operator_sets_the_notice_and_none_at_all(factory):
     waits = factory.submit(a_job("sleep 60", cpus=8))
     assert (factory.job(spot)["state"], factory.job(waits)["state"]) == ("waiting", "running")
     check_all(factory)
+
+
+def test_an_operator_sets_minimum_run_and_half_life_and_they_survive_a_restart(factory):
+    for wrong in ({"minimum_run_ms": 25 * HOUR_MS}, {"minimum_run_ms": -1}, {"half_life_hours": 0}, {"half_life_hours": 91 * 24}):
+        refused = factory.perform(set_scheduler.command(SYSTEM, policy="default", **wrong))
+        assert (refused.reason, refused.where) == (Reason.INVALID_ARGUMENT, next(iter(wrong)))
+    said = factory.perform(set_scheduler.command(SYSTEM, policy="default", minimum_run_ms=HOUR_MS, half_life_hours=24))
+    assert (said["minimum_run_ms"], said["half_life_hours"], said["changed"]) == (HOUR_MS, 24, True)
+    again = factory.restart()
+    policy = again.app.applier.state.scheduler.policy
+    assert (policy.minimum_run_ms, policy.half_life_hours) == (HOUR_MS, 24)
+    assert {one["half_life_hours"] for one in again.ask(read_shares.question())} == {24}
+    spot = again.submit(a_job("sleep 36000", cpus=8, capacity_class=CapacityClass.SPOT, limit_s=36000))
+    again.pass_time(30 * MINUTE_MS)
+    firm = again.submit(a_job("sleep 60", cpus=8))
+    again.pass_time(20 * MINUTE_MS)
+    assert again.job(firm)["state"] == "waiting", "the spot has run for less than its minimum"
+    again.perform(set_scheduler.command(SYSTEM, policy="default", minimum_run_ms=HOUR_MS, half_life_hours=36))
+    check_all(again)
+    again.pass_time(11 * MINUTE_MS)
+    assert (again.job(firm)["state"], again.job(spot)["state"]) != ("waiting", "running")
+    check_all(again)
 
 
 @pytest.mark.parametrize("notice_ms", [0, NOTICE_MS, 3 * MINUTE_MS])

@@ -31,6 +31,28 @@ def a_tree() -> FairShare:
     return shares
 
 
+def test_another_half_life_holds_from_the_last_charge_on_and_changes_nothing_of_what_was() -> None:
+    shares = a_tree()
+    shares.charge("lab", 1000 * GPU * HOUR_MS, 0)
+    shares.charge("plant", 100 * GPU * HOUR_MS, 7 * DAY_MS)
+    before = {name: shares.usage(name, 7 * DAY_MS) for name in ("lab", "research", "plant", "enterprise")}
+    assert before["lab"] == before["research"] == 500 * GPU * HOUR_MS
+    ppm, rank = shares.used_ppm("lab"), shares.rank("lab")
+    shares.set_half_life(24)
+    assert shares.rank("lab") != rank, "what is sorted by is written anew"
+    assert {name: shares.usage(name, 7 * DAY_MS) for name in before} == before
+    assert shares.used_ppm("lab") == ppm
+    assert shares.usage("lab", 8 * DAY_MS) == 250 * GPU * HOUR_MS
+    shares.charge("lab", 250 * GPU * HOUR_MS, 9 * DAY_MS)
+    assert shares.usage("lab", 9 * DAY_MS) == 375 * GPU * HOUR_MS
+    again = a_tree()
+    again.set_half_life(24)
+    again.restore(shares.saved())
+    assert [again.rank(leaf) for leaf in ("lab", "plant")] == [shares.rank(leaf) for leaf in ("lab", "plant")]
+    with pytest.raises(BrokenInvariant):
+        shares.set_half_life(0)
+
+
 def test_who_had_less_for_its_weight_goes_first() -> None:
     shares = a_tree()
     shares.set_weight("research", 300)

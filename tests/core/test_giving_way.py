@@ -7,7 +7,8 @@ from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.giving_way import above_quota, candidates, right_of
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS, Right
+from eisbach.core.scheduling.policy import MINIMUM_RUN_MS
+from eisbach.core.scheduling.preempt import Right
 from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active
 
 ON_DEMAND, SPOT = CapacityClass.ON_DEMAND, CapacityClass.SPOT

@@ -11,8 +11,9 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.power.budget import allowed_at, allowed_within, operate
 from eisbach.core.power.draw import rating_of
 from eisbach.core.power.series import Series
+from eisbach.core.scheduling.policy import MINIMUM_RUN_MS
 from eisbach.core.scheduling.power import PowerRoom, PowerSums, at_rest_mw, reckoned_mw
-from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS, Running, for_waiting
+from eisbach.core.scheduling.preempt import Running, for_waiting
 from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause
 from eisbach.core.vocabulary.interval import month_start
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS

@@ -10,8 +10,7 @@ from eisbach.core.admission.cycle import decide
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
-from eisbach.core.scheduling.policy import DEFAULT, NOTICE_MS
-from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS
+from eisbach.core.scheduling.policy import DEFAULT, MINIMUM_RUN_MS, NOTICE_MS
 from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from tests.core.fleets import a_fleet, a_node, a_shape, a_state, an_active

@@ -1,5 +1,7 @@
 """`eisbach scheduler`: the policy is shown and set by the operator, and by nobody else."""
 
+import re
+
 import pytest
 
 from eisbach.cli.exit_codes import ExitCode
@@ -12,6 +14,13 @@ def test_the_operator_sees_and_sets_the_policy(world, monkeypatch):
         assert "decides by easy" in run_cli("scheduler", "set", "easy").out
         assert "already decides by easy" in run_cli("scheduler", "set", "easy").out
         assert run_cli("scheduler", "show", "-o", "json").document()["scheduler"]["backfill"] == "easy"
+        assert "decides by easy" in run_cli("scheduler", "set", "easy", "--minimum-run", "30m", "--half-life", "14d", "--notice", "2m").out
+        shown = run_cli("scheduler", "show").out
+        assert re.search(r"minimum run +30m 00s before", shown)
+        assert re.search(r"half-life +14d 00h: usage", shown)
+        for option, value in (("--half-life", "90m"), ("--half-life", "soon"), ("--minimum-run", "x"), ("--notice", "")):
+            assert run_cli("scheduler", "set", "easy", option, value).code == ExitCode.USAGE
+        assert run_cli("scheduler", "set", "easy", "--half-life", "1000d").code != ExitCode.OK
         refused = run_cli("scheduler", "set", "lifo")
         assert refused.code != ExitCode.OK
         assert "fifo, easy, default" in refused.err

@@ -22,4 +22,11 @@ async def scheduler(call: CallNow) -> Response:
 @allow("scheduler:set", FACTORY)
 async def set_policy(call: CallNow, new: schemas_scheduler.NewPolicy) -> Response:
     """Let the scheduler decide by another policy from now on; promises that were given stay."""
-    return await perform(call, set_scheduler.command(call.actor, policy=new.policy, notice_ms=new.notice_ms))
+    command = set_scheduler.command(
+        call.actor,
+        policy=new.policy,
+        notice_ms=new.notice_ms,
+        minimum_run_ms=new.minimum_run_ms,
+        half_life_hours=new.half_life_hours,
+    )
+    return await perform(call, command)

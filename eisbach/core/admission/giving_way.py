@@ -6,7 +6,7 @@ from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.fair_share import Standing
-from eisbach.core.scheduling.preempt import MINIMUM_RUN_MS, Ask, Right, Running, work_lost
+from eisbach.core.scheduling.preempt import Ask, Right, Running, work_lost
 
 
 def right_of(state: SchedulerState, job: ActiveJob) -> Right:
@@ -37,6 +37,7 @@ def candidates(state: SchedulerState, now: int, right: Right, stopped: Container
     for job in state.holding.values():
         if job.job not in found and (job.state is JobState.STOPPING or job.job in stopped):
             found[job.job] = (job, Right.RESERVED)
+    minimum_ms = state.policy.minimum_run_ms
     return [
         Running(
             job.job,
@@ -44,7 +45,7 @@ def candidates(state: SchedulerState, now: int, right: Right, stopped: Container
             _lost(job, now),
             job.shares,
             is_leaving=job.state is JobState.STOPPING or job.job in stopped,
-            is_fresh=right < Right.RESERVED and (job.running_ms is None or now - job.running_ms < MINIMUM_RUN_MS),
+            is_fresh=right < Right.RESERVED and (job.running_ms is None or now - job.running_ms < minimum_ms),
         )
         for job, its_right in found.values()
     ]
@@ -108,5 +109,5 @@ def first_eligible_ms(state: SchedulerState, now: int, right: Right) -> int | No
     running = list(state.spot.values()) if right < Right.RESERVED else []
     if right == Right.ON_DEMAND and state.fair_share.is_any_above:
         running += above_quota(state)
-    since = [(job.running_ms if job.running_ms is not None else now) + MINIMUM_RUN_MS for job in running]
+    since = [(job.running_ms if job.running_ms is not None else now) + state.policy.minimum_run_ms for job in running]
     return min((at_ms for at_ms in since if at_ms > now), default=None)

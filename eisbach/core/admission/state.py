@@ -196,6 +196,7 @@ class SchedulerState:
     def set_policy(self, policy: Policy) -> None:
         """Another policy holds from now on: the queue is sorted again. Promises that were given stay."""
         self.policy = policy
+        self.fair_share.set_half_life(policy.half_life_hours)
         self.unsettle()
         for job in self.jobs.values():
             if job.job in self.queue:

@@ -1,7 +1,7 @@
 """Defragmentation: spot moves aside so that a waiting gang finds its nodes together, and only where all of it finds room again.
 
 It is a plan: placed tentatively on the live fleet and rolled back. Nobody is moved in vain (a gang that fits needs no moves), no more are
-moved than fit into the allowance, and nobody is moved twice within MINIMUM_RUN_MS (KAI's consolidation has the first rule, too:
+moved than fit into the allowance, and nobody is moved twice within the policy's minimum (KAI's consolidation has the first rule, too:
 only when every victim can be placed again).
 """
 

@@ -16,14 +16,13 @@ from collections.abc import Iterator
 from enum import IntEnum
 from functools import cache
 
+from eisbach.core.scheduling.policy import HALF_LIFE_HOURS
 from eisbach.core.vocabulary.invariant import require
 from eisbach.core.vocabulary.quantities import HOUR_MS
 
 Rank = tuple[int | str, ...]
 """What leaves are sorted by, lowest first; unlike for all leaves."""
 
-HALF_LIFE_HOURS = 168
-"""A week, as Slurm's PriorityDecayHalfLife."""
 WEIGHT = 100
 """The weight of whatever nobody has given one."""
 WEIGHT_MAX = 1_000_000
@@ -104,6 +103,17 @@ class FairShare:
         require(bool(above.children) or above.usage == above.held == 0, f"{parent!r} holds something itself")
         branch = self._branches[name] = _Branch(name, above)
         above.children.append(branch)
+
+    def set_half_life(self, hours: int) -> None:
+        """Let usage fade by half in so many hours from the hour of the last charge on; what had faded by then stays so."""
+        require(hours > 0, "a half-life is at least an hour")
+        if hours == self._half_life:
+            return
+        for branch in self._branches.values():
+            branch.usage = 0 if branch.children else (branch.usage << _FRACTION) // self._scale
+        self._half_life, self._base_hour, self._scale = hours, self._hour, 1 << _FRACTION
+        self._sum_up()
+        self._ranks.clear()
 
     def set_weight(self, name: str, weight: int) -> None:
         """Give a branch its weight among its siblings; one of nothing comes after all others."""
@@ -282,9 +292,13 @@ class FairShare:
     def _rebase(self, hour: int) -> None:
         halvings = (hour - self._base_hour) // self._half_life
         self._base_hour += halvings * self._half_life
-        self._top.usage = 0
         for branch in self._branches.values():
             branch.usage = 0 if branch.children else branch.usage >> halvings
+        self._sum_up()
+
+    def _sum_up(self) -> None:
+        """Sum up the usage of the leaves; all other branches have none yet."""
+        self._top.usage = 0
         for leaf in [one for one in self._branches.values() if not one.children]:
             above = leaf.parent
             while above is not None:

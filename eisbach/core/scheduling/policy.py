@@ -3,10 +3,15 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 
 NOTICE_MS = 30 * SECOND_MS
 """How long before its signal work is told that it is preempted, where nothing else is set: as Google Cloud and Azure tell spot machines."""
+
+MINIMUM_RUN_MS = 10 * MINUTE_MS
+"""How long an attempt runs at least before it gives way to other work, where nothing else is set."""
+HALF_LIFE_HOURS = 168
+"""After how long usage counts half in fair shares, where nothing else is set: a week, as Slurm's PriorityDecayHalfLife."""
 
 
 class Order(Enum):
@@ -35,7 +40,8 @@ class Policy:
     At most `promises_max` jobs of a pool have a promised start: the head of a capacity class, and whoever needs
     `promised_nodes` nodes or more (0: nobody). Every `again_ms` a promise is looked at again, whether it can be an earlier one.
     A job is served as if it had been submitted `runtime_weight_permille` thousandths of its predicted runtime later.
-    Who is preempted gets his signal, and with it his grace, `notice_ms` after that is decided and told (0: at once).
+    Who is preempted gets his signal, and with it his grace, `notice_ms` after that is decided and told (0: at once);
+    nobody is whose attempt has run for less than `minimum_run_ms`. Usage counts half in fair shares after `half_life_hours`.
     """
 
     name: str
@@ -46,6 +52,8 @@ class Policy:
     again_ms: int = 0
     runtime_weight_permille: int = 0
     notice_ms: int = NOTICE_MS
+    minimum_run_ms: int = MINIMUM_RUN_MS
+    half_life_hours: int = HALF_LIFE_HOURS
 
 
 FIFO = Policy(name="fifo", order=Order.FIRST_COME, backfill=Backfill.NONE)

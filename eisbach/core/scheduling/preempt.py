@@ -1,7 +1,7 @@
 """Who gives way: the least work lost first, spot before work above a quota, nobody in vain.
 
 Three reasons: the power of a site is above its cap, the first job that has to wait needs what spot holds, or it needs what
-somebody holds above his quota. Nobody gives way whose attempt has run for less than MINIMUM_RUN_MS, but to a cap on power: work that is thrown
+somebody holds above his quota. Nobody gives way whose attempt has run for less than the policy's minimum, but to a cap on power: work that is thrown
 back before it did anything only costs (KAI's `preemptMinRuntime` and `reclaimMinRuntime` have the same role).
 """
 
@@ -17,10 +17,6 @@ from eisbach.core.jobs.request import WHOLE, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.power import PowerRoom, work_mw
 from eisbach.core.scheduling.victims import Amounts, least_cost, tasks_in
-from eisbach.core.vocabulary.quantities import MINUTE_MS
-
-MINIMUM_RUN_MS = 10 * MINUTE_MS
-"""How long an attempt runs before it may be told to give way to other work."""
 
 
 class Right(IntEnum):

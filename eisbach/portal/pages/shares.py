@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from eisbach.app import read_shares
 from eisbach.app.visible import organisations_of
+from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.portal.access import OWN, page
 from eisbach.portal.call import Call
 from eisbach.portal.navigation import NavEntry
@@ -24,7 +25,8 @@ def list_shares(call: Call) -> Response:
     depths: dict[str | None, int] = {}
     for one in found:
         depths[one["owner"]] = depths.get(one["parent"], -1) + 1
-    return call.render("shares/list.html", shares=[_told(call, one, depths[one["owner"]]) for one in found])
+    half_life_ms = call.application.applier.state.scheduler.policy.half_life_hours * HOUR_MS
+    return call.render("shares/list.html", half_life_ms=half_life_ms, shares=[_told(call, one, depths[one["owner"]]) for one in found])
 
 
 def _told(call: Call, one: dict[str, Any], depth: int) -> dict[str, Any]:

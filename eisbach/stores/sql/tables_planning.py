@@ -27,6 +27,8 @@ scheduler_policies = Table(
     int_column("again_ms"),
     int_column("runtime_weight_permille"),
     int_column("notice_ms"),
+    int_column("minimum_run_ms"),
+    int_column("half_life_hours"),
     text_column("set_by"),
     int_column("at_ms"),
 )
