@@ -112,6 +112,34 @@ def test_the_entrances_are_accessible(chromium, place, path):
         seen.check()
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_booking_is_made_with_a_choice_and_extended_by_clicks(chromium, world, language):
+    words = {"en": ("Show prices and times", "Book", "Show the price", "Extend the booking"),
+             "de": ("Preise und Zeiten zeigen", "Buchen", "Preis zeigen", "Buchung verlängern")}[language]  # fmt: skip
+    with served(world) as address:
+        seen = opened(chromium, address, language=language, viewport=PHONE, secret=world.ours.tokens["member"])
+        page = seen.page
+        seen.open("/calendar")
+        page.locator("[name=length]").fill("30m")
+        page.locator("[name=begin]").fill("2026-09-01T08:00")
+        page.locator("[name=on_fault]").select_option("credit")
+        page.get_by_role("button", name=words[0]).click()
+        expect(page.locator("#options-title")).to_be_visible()
+        seen.check()
+        page.get_by_text(words[1], exact=True).first.click()
+        expect(page.locator("#extend-title")).to_be_visible()
+        page.locator("[name=length]").fill("2h")
+        page.get_by_role("button", name=words[2]).click()
+        expect(page.get_by_role("button", name=words[3])).to_be_visible()
+        seen.check()
+        page.get_by_role("button", name=words[3]).click()
+        expect(page.locator("#extend-title")).to_be_visible()
+        booking = page.url.rpartition("/")[2]
+        row = world.application.reader.row("bookings", booking)
+        assert (row["until_ms"] - row["from_ms"], row["on_fault"]) == (9_000_000, "credit")
+        seen.check()
+
+
 STORY = {
     "en": {"sign_up": "Sign up", "offers": "Offers", "work": "Start work", "choose": "Choose Train a small language model",
            "show": "Show price and place", "start": "Start for at most", "running": "running", "complete": "complete",
