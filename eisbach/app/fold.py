@@ -283,8 +283,7 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
     shares = tuple([_share((*task, *held, slot)) for task, slot in zip(body.tasks, slots, strict=True)])
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
-    account.begin_attempt(account.prices[body.shape])
-    account.free_ms, account.late_since_ms = body.free_ms, 0
+    account.begin_attempt(account.prices[body.shape], body.free_ms)
 
 
 def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptRunning) -> None:
@@ -327,9 +326,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     fault = _FAULTS[body.fault]
     job.used_ms += body.charged_ms
     if account.free_ms and not fault.is_ours:
-        uncharged_ms = min(account.free_ms, held_ms)
-        job.used_ms += uncharged_ms
-        account.free_ms -= uncharged_ms
+        job.used_ms += account.use_free(held_ms)
     if fault is Fault.PREEMPTION:
         job.preemptions += 1
     elif fault is Fault.CUSTOMER:

@@ -104,13 +104,20 @@ class JobAccount:
         """Return for how many held milliseconds the job was charged so far."""
         return self.earlier_ms + self.attempt_ms
 
-    def begin_attempt(self, price: int) -> None:
-        """Another attempt begins, on a shape of this price."""
+    def begin_attempt(self, price: int, free_ms: int = 0) -> None:
+        """Another attempt begins, on a shape of this price, and runs so long uncharged."""
         self.earlier_weight += self.price * self.attempt_ms
         self.earlier_charged += self.attempt_charged
         self.earlier_ms += self.attempt_ms
         self.price = price
         self.attempt_charged = self.attempt_ms = self.attempt_settled_ms = 0
+        self.free_ms, self.late_since_ms = free_ms, 0
+
+    def use_free(self, held_ms: int) -> int:
+        """An attempt is over by no fault of ours; return how much of what it held was uncharged."""
+        used = min(self.free_ms, held_ms)
+        self.free_ms -= used
+        return used
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from eisbach.app import (
 )
 from eisbach.app.commands import SYSTEM, Answer
 from eisbach.app.create_organisation import SEGMENTS
+from eisbach.core.capacity.flavours import gpu_model
 from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape, RetryRule
 from eisbach.core.jobs.within import Level, Within
@@ -60,12 +61,15 @@ def _a_shape(story: Story, nodes: int) -> NodeShape:
     flavour = "b200" if chance.random() < 0.03 else node.flavour.partition(".")[0]
     gpus = chance.choice([one for one in (0, 1, 1, 2, 4) if one <= node.gpus])
     part = chance.choice([250, 500, 700]) if gpus == 1 and chance.random() < 0.3 else 1000
+    model = gpu_model(node.flavour) if gpus == 1 and part == 1000 else None
+    mig = chance.choice(model.mig).name if model is not None and model.mig and chance.random() < 0.3 else ""
     return NodeShape(
         cpu_milli=chance.choice([one for one in (500, 1000, 2000, 4000) if one <= node.cpu_milli]),
         memory_mib=1024,
         gpus=gpus,
         flavour=flavour if gpus or chance.random() < 0.3 else None,
         gpu_milli=part,
+        mig=mig,
     )
 
 
