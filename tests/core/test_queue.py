@@ -97,12 +97,14 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def walk_with_bounds_that_fall(self, data):
         falls = data.draw(st.dictionaries(st.integers(0, 12), st.tuples(st.sampled_from(REQUESTS), st.integers(-1, 3)), max_size=3))
-        longest, seen, expected, known = {}, [], [], {}
-        for number, (job, _) in enumerate(self.queue.walk(longest, RANKS)):
+        longest, seen, expected, known, closed = {}, [], [], {}, set()
+        for number, (job, _) in enumerate(self.queue.walk(longest, RANKS, closed)):
             seen.append(job)
             if number in falls:
                 request, bound = falls[number]
                 longest[request] = min(bound, longest.get(request, 99))
+                if longest[request] < 0:
+                    closed.add(request)
         for job in self.in_order():
             _, request, _, _, length = self.model[job]
             if length > known.get(request, 99):

@@ -35,7 +35,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
     else:
         promising.begin()
         waiting.close_what_cannot_fit()
-        candidates = state.queue.walk(waiting.longest, state.fair_share)
+        candidates = state.queue.walk(waiting.longest, state.fair_share, waiting.closed)
     is_whole, starts, promises = True, placing.starts, state.calendar.promises
     # 4. In queue order: what fits starts, around every booking and every promise.
     for name, request in candidates:

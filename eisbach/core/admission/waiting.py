@@ -14,15 +14,16 @@ MANY = 500
 class Waiting:
     """The jobs of one cycle that have to wait, as they are met in the order of the queue.
 
-    `longest` says of requests that were met how long a job may be that is still worth a look.
+    `longest` says of requests that were met how long a job may be that is still worth a look, `closed` are those of which none is.
     """
 
-    __slots__ = ("_heads", "_is_settled", "_lets_pass", "_placing", "_promising", "_state", "longest")
+    __slots__ = ("_heads", "_is_settled", "_lets_pass", "_placing", "_promising", "_state", "closed", "longest")
 
     def __init__(self, placing: Placing, promising: Promising, *, known: tuple[str, ...] | None = None) -> None:
         state = placing.state
         self._placing, self._promising, self._state = placing, promising, state
         self.longest: dict[Request, int] = {}
+        self.closed: set[Request] = set()
         self._is_settled = known is not None
         self._lets_pass = state.policy.backfill is not Backfill.NONE
         self._heads: dict[CapacityClass, str] = {state.jobs[name].capacity_class: name for name in known} if known else {}
@@ -45,7 +46,7 @@ class Waiting:
                 continue
             if alike in closed or not placing.is_enough_free(request):
                 closed.add(alike)
-                self.longest[request] = NOT_AT_ALL
+                self._note(request, NOT_AT_ALL)
 
     def heads(self) -> tuple[str, ...]:
         """Return the first of each class that had to wait, the class with the most rights first."""
@@ -70,10 +71,15 @@ class Waiting:
             return True
         placing.preempt_for(job)
         if placing.keep_power_for(job):
-            self.longest[request] = NOT_AT_ALL
+            self._note(request, NOT_AT_ALL)
         elif not (promising.may_have(job, is_head=is_head) and promising.give(job, request)) and not self._is_settled:
-            self.longest[request] = placing.longest(job)
+            self._note(request, placing.longest(job))
         return True
+
+    def _note(self, request: Request, longest: int) -> None:
+        self.longest[request] = longest
+        if longest == NOT_AT_ALL:
+            self.closed.add(request)
 
     def _is_head(self, job: ActiveJob) -> bool:
         known = self._heads.get(job.capacity_class)

@@ -7,7 +7,7 @@ usage without being sorted again.
 
 import heapq
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Protocol
 
 from eisbach.core.capacity.where import Where
@@ -155,6 +155,7 @@ def _shortest_of(block: list[Entry]) -> int:
     return min(entry[3] for entry in block)
 
 
+_NONE: frozenset[Request] = frozenset()
 Tier = tuple[int, int]
 """Rank of the class; 0 for jobs that are first in line, else 1."""
 
@@ -289,25 +290,28 @@ class Queue:
         for (_, _, line, _), job in known:
             yield job, line.request
 
-    def walk(self, longest: Mapping[Request, int], ranks: Ranks) -> Iterator[tuple[str, Request]]:
+    def walk(
+        self, longest: Mapping[Request, int], ranks: Ranks, closed: Set[Request] = _NONE
+    ) -> Iterator[tuple[str, Request]]:
         """Yield all jobs in order with their requests, without taking them out.
 
-        `longest` says of a request how long a job may be that is still worth a look; the caller lowers it as it goes. Leaves
+        `longest` says of a request how long a job may be that is still worth a look, and `closed` are requests of which no job
+        is; the caller lowers the one and fills the other as it goes. Leaves
         are ranked again after each job, as those rank lower for which something starts.
         """
         for tier in sorted(self._tiers):
             leaves = self._tiers[tier]
             if len(leaves) == 1:
                 (leaf,) = leaves.values()
-                yield from _merged(leaf.lines, longest)
+                yield from _merged(leaf.lines, longest, closed)
             else:
-                yield from _by_rank(leaves, longest, ranks.rank)
+                yield from _by_rank(leaves, longest, closed, ranks.rank)
 
 
 def _by_rank(
-    leaves: dict[str, _Leaf], longest: Mapping[Request, int], rank: Callable[[str], Rank]
+    leaves: dict[str, _Leaf], longest: Mapping[Request, int], closed: Set[Request], rank: Callable[[str], Rank]
 ) -> Iterator[tuple[str, Request]]:
-    frontier = [(rank(leaf), number, leaf, _merged(found.lines, longest)) for number, (leaf, found) in enumerate(leaves.items())]
+    frontier = [(rank(leaf), number, leaf, _merged(found.lines, longest, closed)) for number, (leaf, found) in enumerate(leaves.items())]
     heapq.heapify(frontier)
     while frontier:
         ranked, number, leaf, jobs = frontier[0]
@@ -322,14 +326,17 @@ def _by_rank(
         yield found
 
 
-def _merged(lines: dict[Request, Line], longest: Mapping[Request, int]) -> Iterator[tuple[str, Request]]:
+def _merged(
+    lines: dict[Request, Line], longest: Mapping[Request, int], closed: Set[Request]
+) -> Iterator[tuple[str, Request]]:
     if len(lines) == 1:
         ((request, line),) = lines.items()
         for entry in line.within(longest):
             yield entry[2], request
         return
     frontier: list[tuple[Entry, Iterator[Entry], Request]] = []
-    for request, line in lines.items():
+    for request in lines.keys() - closed if closed else lines:  # in any order: the heap puts their jobs into theirs
+        line = lines[request]
         if line.shortest > longest.get(request, ANY_LENGTH):
             continue
         entries = line.within(longest)
