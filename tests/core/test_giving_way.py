@@ -1,11 +1,12 @@
 """Who could give way: spot, and of each holder above his quota the newest work, as much as brings him back within it."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.giving_way import above_quota, candidates, right_of
-from eisbach.core.jobs.lifecycle import JobState
+from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import MINIMUM_RUN_MS
 from eisbach.core.scheduling.preempt import Right
@@ -128,3 +129,25 @@ def test_who_is_thrown_back_above_a_quota_stands_back_whoever_rebuilds_the_queue
     for job in sorted(state.jobs.values(), key=lambda job: job.seq):
         rebuilt.add(job)
     assert [job for job, _ in rebuilt.queue.walk({}, rebuilt.fair_share)] == order
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "at_ms", "ends_ms", "signal_ms"),
+    [
+        ((0, 300), (0, 300), 200, 300, 0),  # cancelled while it saves: the engine shortens its time, and never lengthens it
+        ((0, 300), (0, 50), 200, 250, 0),
+        ((600, 300), (0, 300), 200, 500, 200),
+        ((600, 300), (600, 300), 200, 900, 600),
+    ],
+)
+def test_who_is_asked_again_leaves_no_later(first, second, at_ms, ends_ms, signal_ms):
+    state = a_state(a_fleet(a_node("n1")))
+    state.add(an_active("spot", 1, shapes=(a_shape(4),), limit_ms=10**9, grace_ms=300, capacity_class=CapacityClass.SPOT))
+    job, (start,) = state.jobs["spot"], decide(state, NOW).starts
+    state.start(job, "a", start.shape, start.shares, NOW)
+    state.run(job, NOW, NOW)
+    state.stop(job, StopCause.PREEMPTION, first[1], NOW, first[0])
+    state.stop(job, StopCause.CANCEL, second[1], NOW + at_ms, second[0])
+    assert (job.stop_cause, job.releases_ms, job.signal_ms) == (StopCause.CANCEL, NOW + ends_ms, NOW + max(at_ms, signal_ms))
+    assert state.releases[0][0] == NOW + ends_ms
+    assert job.is_asked(NOW + at_ms) is (signal_ms <= at_ms)

@@ -138,10 +138,17 @@ class SchedulerState:
         self._expect(job)
 
     def stop(self, job: ActiveJob, cause: StopCause, grace_ms: int, now: int, notice_ms: int = 0) -> None:
-        """The attempt is to stop: after its notice it is asked to, and lets go of its shares within its grace."""
+        """The attempt is to stop: after its notice it is asked to, and lets go of its shares within its grace.
+
+        Told again, it never has more time than before: so engines take it, and promises rest on when its nodes are free.
+        """
         if job.state is not JobState.STOPPING:
             check_transition(job.state, JobState.STOPPING)
             job.state = JobState.STOPPING
+        elif job.stop_ms is not None:
+            signal_ms = job.stop_ms + job.stop_notice_ms
+            notice_ms = min(notice_ms, max(0, signal_ms - now))
+            grace_ms = max(0, min(grace_ms, signal_ms + job.stop_grace_ms - now - notice_ms))
         job.stop_cause, job.stop_grace_ms, job.stop_ms, job.stop_notice_ms = cause, grace_ms, now, notice_ms
         self._expect(job)
 
