@@ -5,7 +5,9 @@ The bytes are one JSON object without spaces, keys in ascending order at every d
 being guessed. Whatever is hashed is exactly these bytes; nothing is encoded a second time to check it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 
 import msgspec
@@ -42,7 +44,6 @@ class OpenedEvent:
 
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
-_BODY_DECODERS = {kind: msgspec.json.Decoder(body) for kind, body in KINDS.items()}
 _TEMPLATES = {
     body: (kind, f'{{"at":%d,"body":%b,"kind":"{kind}","salt":"%b","seq":%d,"v":{SCHEMA_VERSION}}}'.encode())
     for body, kind in KIND_OF.items()
@@ -65,13 +66,19 @@ def open_event(data: bytes) -> OpenedEvent:
     """Return everything that an event's bytes say. Raise UndecodableEvent where they are no event of a known kind."""
     try:
         envelope = _decode_envelope(data)
-        decoder = _BODY_DECODERS.get(envelope.kind)
-        if decoder is None:
+        kind = KINDS.get(envelope.kind)
+        if kind is None:
             raise UndecodableEvent(f"the kind {envelope.kind!r} is unknown")
-        body = decoder.decode(envelope.body)
+        body = _decoder_of(kind)(envelope.body)
         salt = bytes.fromhex(envelope.salt)
     except UndecodableEvent:
         raise
     except ValueError as error:  # msgspec's errors are ValueErrors, and so are those of bytes.fromhex
         raise UndecodableEvent(str(error)) from error
     return OpenedEvent(envelope.seq, envelope.at, envelope.kind, envelope.v, salt, body)
+
+
+@cache
+def _decoder_of(kind: type[Body]) -> Callable[[msgspec.Raw], Body]:
+    """Return what reads the bodies of a kind, made when the first one is met: whoever only writes needs none."""
+    return msgspec.json.Decoder(kind).decode

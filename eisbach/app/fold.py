@@ -387,12 +387,6 @@ _CONTINUED = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if afte
 """Bodies that change the state also when an imported record tells of them; of all others only history is left."""
 _PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
 """Kinds after which the same task may get another price or another refusal."""
-_FOLDS = {
-    body: (
-        _apply_told if body is e.RecordImported else _CHANGES.get(body),
-        "transfers" in body.__struct_fields__,
-        body in _PRICES_FOLLOW,
-    )
-    for body in e.KIND_OF
-}
+_FOLDS = {body: (_CHANGES.get(body), "transfers" in body.__struct_fields__, body in _PRICES_FOLLOW) for body in e.KIND_OF}
+_FOLDS[e.RecordImported] = (_apply_told, False, False)
 """kind -> what it changes, whether it may move money, and whether prices follow from it"""

@@ -38,6 +38,8 @@ LATE_BEGIN_MS = 366 * DAY_MS
 """Where nothing is submitted for so long, the file counts from 1970 or another past: nobody wants the empty years played."""
 UNITS_MAX = 10_000_000
 TEXT_MAX = 200
+DIGITS = 16
+"""Fewer digits are a whole number that is read without rounding."""
 GZIP_MAGIC = b"\x1f\x8b"
 _SUBMITTED = attrgetter("submit_ms")
 
@@ -236,7 +238,10 @@ class _Row:
 
     def thousandths(self, column: str, low: int, high: int) -> int | None:
         """Return thousandths of a number between two bounds, both allowed; None where the field is empty."""
-        text = self.text(column)
+        index = self._at.get(column)
+        text = self.fields[index] if index is not None else ""
+        if text.isdecimal() and len(text) < DIGITS and low <= int(text) <= high:
+            return int(text) * 1000
         if not text:
             return None
         try:

@@ -6,7 +6,7 @@ import pytest
 
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.jobs.within import Level, Within
-from eisbach.twin import trace_file
+from eisbach.twin import distinct, trace_file
 from eisbach.twin.distinct import Distinct
 from eisbach.twin.trace_file import TraceError, read_trace
 from eisbach.twin.trace_workload import TraceWorkload
@@ -113,7 +113,9 @@ def test_stamps_since_1970_are_played_from_the_day_of_the_first_row_on(tmp_path)
     assert ([work.submit_ms for work in own], own.label) == ([31_622_399_000], "trace.csv: 1 jobs")
 
 
-def test_ids_are_told_apart_in_little_memory():
+@pytest.mark.parametrize("few", [10_000, 1_000])
+def test_ids_are_told_apart_in_little_memory(monkeypatch, few):
+    monkeypatch.setattr(distinct, "FEW", few)
     seen = Distinct()
     assert all(seen.add(f"job-{nth}") for nth in range(5000))
     assert not any(seen.add(f"job-{nth}") for nth in range(5000))
