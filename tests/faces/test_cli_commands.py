@@ -5,6 +5,7 @@ import json
 import pytest
 
 from eisbach.cli.exit_codes import ExitCode
+from eisbach.cli.jobs import _state_cell
 from tests.faces.cli_tools import lines_of, listening, run_cli
 
 
@@ -322,3 +323,10 @@ def test_a_job_is_cancelled(operator):
     assert ran.code == ExitCode.OK
     assert "unwanted is" in ran.out
     assert job
+
+
+def test_ps_says_when_who_was_given_notice_will_be_asked_to_stop():
+    job = {"state": "stopping", "outcome": "", "reason": "PREEMPTED", "simulated": False, "signal_at": "2999-07-01T12:00:00.000Z"}
+    assert _state_cell(job) == "stops at 2999-07-01: preempted"
+    assert _state_cell({**job, "signal_at": "2001-07-01T12:00:00.000Z"}) == "stopping: preempted"
+    assert _state_cell({**job, "signal_at": None}) == "stopping: preempted"
