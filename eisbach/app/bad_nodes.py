@@ -1,6 +1,7 @@
 """Nodes on which nobody may count, for bookings and promises that name them."""
 
 from eisbach.app.state import FactoryState
+from eisbach.core.capacity.inventory import Node
 
 
 def is_bad(state: FactoryState, name: str) -> bool:
@@ -10,3 +11,8 @@ def is_bad(state: FactoryState, name: str) -> bool:
     """
     node = state.scheduler.fleet.nodes.get(name)
     return node is None or node.removed or node.drained or name in state.health.marks
+
+
+def is_another(node: Node, site: str, flavour: str) -> bool:
+    """Return whether a node is not what was quoted or booked: a new site file may make it another one."""
+    return node.flavour != flavour or node.site != site

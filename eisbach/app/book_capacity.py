@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from eisbach.app import booking_money, money, outlook, quote_capacity, relieve_bookings
-from eisbach.app.bad_nodes import is_bad
+from eisbach.app.bad_nodes import is_another, is_bad
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import BookingExtended, BookingMade, HoldReleased
 from eisbach.app.fold_booking import option_named
@@ -113,6 +113,8 @@ def conflict(state: FactoryState, chosen: Option, names: Collection[str], now: i
     for node in chosen.nodes:
         if is_bad(state, node):
             return f"the node {node} takes no work"
+        if is_another(state.scheduler.fleet.nodes[node], chosen.site, chosen.flavour):
+            return f"the node {node} is none of {chosen.flavour} any more"
         if ready.get(node, 0) * MINUTE_MS > chosen.from_ms:
             return f"the node {node} is in use beyond the start of the window"
         if _is_taken(calendar, node, chosen, names):

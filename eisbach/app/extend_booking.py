@@ -33,24 +33,30 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, booking: str, lengt
                 f"Give from 1 minute; in all it may last {rules.longest_ms // DAY_MS} days",
                 "length",
             )
-        stand = outlook.outlook_of(state).timetable.stands[known.site, known.flavour]
+        stand = outlook.outlook_of(state).timetable.stands.get((known.site, known.flavour))
+        if stand is None:
+            return _impossible(booking, length, f"{known.site} has no nodes of {known.flavour} any more")
         offer = outlook.offer(state, sites, tariff, known.project, stand, context.now)
         if offer is None:
             return Refusal(Reason.NO_PRICE, f"The price list has no price for {known.flavour}", "Ask the operator to add one")
         option = _option(known, offer, length)
         met = conflict(state, option, (booking,), context.now)
         if met:
-            return Refusal(
-                Reason.NO_WINDOW,
-                f"The booking cannot last {length} minutes longer on its nodes: {met}",
-                "Ask for less, or book other nodes for the time after it (`eisbach quote`)",
-                "length",
-                {"booking": booking, "minutes": length},
-            )
+            return _impossible(booking, length, met)
         event = quote_capacity.given(context, actor, known.project, tariff, (option,), extends=booking)
         return Decision(events=(event,), reply=quote_capacity.told(state, event), status=201)
 
     return decide
+
+
+def _impossible(booking: str, length: int, why: str) -> Refusal:
+    return Refusal(
+        Reason.NO_WINDOW,
+        f"The booking cannot last {length} minutes longer on its nodes: {why}",
+        "Ask for less, or book other nodes for the time after it (`eisbach quote`)",
+        "length",
+        {"booking": booking, "minutes": length},
+    )
 
 
 def _option(booking: Booking, offer: Offer, length: int) -> Option:

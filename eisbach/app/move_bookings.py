@@ -8,7 +8,7 @@ booking's window. Work of the owner that still runs on a node keeps it until it 
 from typing import TYPE_CHECKING
 
 from eisbach.app import booking_money, money, outlook, relieve_bookings
-from eisbach.app.bad_nodes import is_bad
+from eisbach.app.bad_nodes import is_another, is_bad
 from eisbach.app.cancel_booking import LOST, ended
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
@@ -19,7 +19,6 @@ from eisbach.app.state_booking import Booking
 from eisbach.core.billing.booking_rules import OnFault
 from eisbach.core.booking.move import moved
 from eisbach.core.booking.settle import PERMILLE, Stretch, due_by, ending_of, longer_for, price_of, without_nodes
-from eisbach.core.capacity.inventory import Node
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.core.vocabulary.reasons import Refusal
 
@@ -66,13 +65,8 @@ def _suspects(state: FactoryState) -> frozenset[str]:
     nodes = (name for name, node in state.scheduler.fleet.nodes.items() if node.removed or node.drained)
     closing = (name for closure in state.health.closures.values() for name in closure.nodes)
     fleet = state.scheduler.fleet.nodes
-    others = (name for one in state.booking.bookings.values() for name in one.nodes if not _is_alike(fleet[name], one))
+    others = (name for one in state.booking.bookings.values() for name in one.nodes if is_another(fleet[name], one.site, one.flavour))
     return frozenset((*nodes, *closing, *state.health.marks, *others))
-
-
-def _is_alike(node: Node, booking: Booking) -> bool:
-    """Return whether a node still is what was booked: a new site file may say otherwise."""
-    return node.flavour == booking.flavour and node.site == booking.site
 
 
 def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
@@ -115,7 +109,7 @@ def unusable(state: FactoryState, booking: Booking, now: int) -> frozenset[str]:
             name not in own
             and (
                 is_bad(state, name)
-                or not _is_alike(nodes[name], booking)
+                or is_another(nodes[name], booking.site, booking.flavour)
                 or any(not entry.kind.is_tenants for entry in calendar.meeting(name, start, booking.until_ms))
             )
         )

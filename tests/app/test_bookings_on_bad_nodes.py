@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from eisbach.app import cap_power, close_nodes
+from eisbach.app import cap_power, close_nodes, extend_booking, hold_option
 from eisbach.app.commands import SYSTEM
 from eisbach.app.tend_nodes import Act
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
-from eisbach.core.vocabulary.reasons import Reason
+from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.factory import TARIFF, a_job, a_site, new_factory
 from tests.app.invariants import check_all
-from tests.app.test_bookings import a_node, booked, row
+from tests.app.test_bookings import a_node, book, booked, quoted, refused, row
 from tests.app.test_lost_nodes import fail, marks, places, tend
 
 
@@ -137,6 +137,29 @@ def test_a_booking_leaves_a_node_that_a_new_site_file_makes_another_one(factory)
     nodes = [replace(one, flavour="cpu", gpus=0) if one.node == bad else one for one in factory.site.nodes]
     factory = factory.restart(site=replace(factory.site, nodes=tuple(nodes)))
     assert bad not in booking_of(factory, booking).nodes
+    check_all(factory)
+
+
+def test_an_option_whose_nodes_are_others_by_now_is_neither_booked_nor_held(tmp_path):
+    """Who booked it had paid for GPUs of nodes that have none any more."""
+    factory = new_factory(tmp_path, site=a_site(a_node("n0"), a_node("n1")), budget_eur=10_000)
+    option = quoted(factory, nodes=2, from_ms=factory.clock.now() + HOUR_MS)["options"][0]["option"]
+    others = [replace(one, flavour="cpu", gpus=0) if one.node == "n1" else one for one in factory.site.nodes]
+    factory = factory.restart(site=replace(factory.site, nodes=tuple(others)))
+    refused(book(factory, option), Reason.OPTION_TAKEN)
+    refused(factory.perform(hold_option.command(SYSTEM, project=factory.project, option=option)), Reason.OPTION_TAKEN)
+    factory = factory.restart(site=a_site(a_node("n0"), a_node("n1")))
+    assert not isinstance(book(factory, option), Refusal)
+    check_all(factory)
+
+
+def test_a_booking_of_nodes_that_a_site_has_no_more_is_not_extended(tmp_path):
+    """It was asked for their price, and nobody had one: an error of ours instead of a refusal."""
+    factory = new_factory(tmp_path, site=a_site(a_node("n0")), budget_eur=10_000)
+    booking, _ = booked(factory, from_ms=factory.clock.now() + HOUR_MS)
+    factory = factory.restart(site=a_site(replace(a_node("n1"), flavour="cpu", gpus=0)))
+    longer = factory.perform(extend_booking.command(SYSTEM, factory.app.sites, booking=booking, length_ms=HOUR_MS))
+    assert "here has no nodes of h200.4 any more" in str(refused(longer, Reason.NO_WINDOW))
     check_all(factory)
 
 
