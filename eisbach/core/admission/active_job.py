@@ -103,5 +103,5 @@ class ActiveJob:
     def releases_ms(self) -> int:
         """Return when its attempt lets go of its shares at the latest."""
         since = self.running_ms if self.running_ms is not None else self.planned_ms
-        at_limit = since + self.remaining_ms + self.grace_ms
+        at_limit = since + max(0, self.limit_ms - self.used_ms) + self.grace_ms
         return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_notice_ms + self.stop_grace_ms)

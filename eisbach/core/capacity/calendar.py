@@ -172,13 +172,19 @@ class Calendar:
     def by_first_entry(self, nodes: Iterable[str], instant: int) -> list[tuple[Entry | None, list[str]]]:
         """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
         found: list[tuple[Entry | None, list[str]]] = []
-        on = self._on
+        together: list[str] = []
+        on, last = self._on, None
         for node in nodes:
-            entry = next((slot[4] for slot in on[node] if slot[1] > instant), None) if node in on else None
-            if found and found[-1][0] is entry:
-                found[-1][1].append(node)
+            entry = None
+            for slot in on.get(node, ()):
+                if slot[1] > instant:
+                    entry = slot[4]
+                    break
+            if together and entry is last:
+                together.append(node)
             else:
-                found.append((entry, [node]))
+                last, together = entry, [node]
+                found.append((entry, together))
         return found
 
     def on(self, node: str) -> Iterator[Entry]:

@@ -8,6 +8,7 @@ usage without being sorted again.
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from itertools import chain
 from typing import Protocol
 
 from eisbach.core.capacity.where import Where
@@ -133,10 +134,9 @@ class Line:
         if length == self.shortest:
             self.shortest = min(self._shortest, default=ANY_LENGTH)
 
-    def entries(self) -> Iterator[Entry]:
-        """Yield the entries in order."""
-        for block in self._blocks:
-            yield from block
+    def entries(self) -> Iterable[Entry]:
+        """Return the entries in order, not to be changed."""
+        return self._blocks[0] if len(self._blocks) == 1 else chain.from_iterable(self._blocks)
 
     def within(self, longest: Mapping[Request, int]) -> Iterator[Entry]:
         """Yield the entries in order whose length is at most what `longest` says of the request, as it stands meanwhile."""
@@ -193,7 +193,8 @@ class _Leaf:
     def before(self, entry: Entry) -> int:
         """Return how many entries stand before this one."""
         if self._order is None:
-            self._order = sorted(entry for line in self.lines.values() for entry in line.entries())
+            self._order = [entry for line in self.lines.values() for entry in line.entries()]
+            self._order.sort()
         return bisect_left(self._order, entry)
 
 
