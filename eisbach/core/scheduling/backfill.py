@@ -122,9 +122,11 @@ class Sweep:
         while True:
             while due and due[0][:2] <= (at_ms, _OPENS):
                 self._turn(*heapq.heappop(due))
+            over: list[Sequence[Share]] = []
             while release is not None and (release[0] if release[0] > now else now + OVERDUE_MS) <= at_ms:
-                self._release(release[1], at_ms)
+                over.append(release[1])
                 release = next(coming, None)
+            self._release_all(over, at_ms)
             for together in self._together.values():
                 if together.count >= self._count:
                     return at_ms, together
@@ -155,6 +157,15 @@ class Sweep:
                 low = mask & -mask
                 self._open(nodes[low.bit_length() - 1], now, tasks)
                 mask ^= low
+
+    def _release_all(self, over: Sequence[Sequence[Share]], at_ms: int) -> None:
+        """Release what ends at one instant, as one gang where all of it holds whole nodes."""
+        seat = self._fleet.seat_of(over[0][0].node) if len(over) > 1 else None
+        if seat is not None and all(seat[0].is_all_of_a_node(shares[0]) for shares in over):
+            self._release([share for shares in over for share in shares], at_ms)
+        else:
+            for shares in over:
+                self._release(shares, at_ms)
 
     def _release(self, shares: Sequence[Share], at_ms: int) -> None:
         if len(shares) < _MANY or self._level is not None or not self._release_whole(shares, at_ms):
