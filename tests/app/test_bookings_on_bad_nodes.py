@@ -9,6 +9,7 @@ from eisbach.app.commands import SYSTEM
 from eisbach.app.tend_nodes import Act
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.policy import NOTICE_MS
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.factory import TARIFF, a_job, a_site, new_factory
@@ -188,4 +189,26 @@ def test_a_booking_that_costs_nothing_loses_a_node_like_any_other(tmp_path):
     tend(factory, Act.LOST, "n1")
     factory.run_rounds()
     assert booking_of(factory, booking).nodes == ("n0",)
+    check_all(factory)
+
+
+def test_a_node_that_carries_spot_takes_the_place_of_a_lost_one(tmp_path):
+    factory = new_factory(tmp_path, site=a_site(a_node("n0"), a_node("n1")), budget_eur=10_000)
+    booking, option = booked(factory)
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    (bad,) = option["nodes"]
+    whole = {"cpus": 8, "memory_mib": 16_384, "gpus": 4, "flavour": "h200"}
+    own = factory.submit(
+        a_job("sleep 3000", booking=booking, limit_s=3600, capacity_class=CapacityClass.RESERVED, **whole)
+    )
+    spot = factory.submit(a_job("sleep 7000", limit_s=7200, capacity_class=CapacityClass.SPOT, **whole))
+    factory.pass_time(MINUTE_MS)
+    (other,) = places(factory, spot)
+    assert places(factory, own) == [bad]
+    tend(factory, Act.LOST, bad)
+    assert booking_of(factory, booking).nodes == (other,)
+    assert factory.job(spot)["state"] == "stopping"
+    factory.pass_time(NOTICE_MS)
+    assert places(factory, own) == [bad, other]
+    assert row(factory, booking)["price"] == option["price"], "replaced, so nothing is credited"
     check_all(factory)
