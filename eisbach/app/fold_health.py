@@ -73,6 +73,7 @@ def note_commissioning(state: FactoryState, name: str, at_ms: int, from_ms: int)
     if from_ms > at_ms:
         state.health.coming[name] = from_ms
         state.scheduler.agenda.note(from_ms)
+        state.scheduler.agenda.shake()
     else:
         state.health.coming.pop(name, None)
     renew_available(state, name)

@@ -1,8 +1,8 @@
 """Bookings leave nodes that cannot be used: they move to equal nodes, and where there are none they last longer or cost less.
 
-A node cannot be used when it has left, is lost, takes no work or is of another flavour now, or when maintenance or a drain is entered for a time inside the
-booking's window. Work of the owner that still runs on a node keeps it until it ends. The batch in which a node is lost decides it
-(`due_moves`); a round tries again what waits for others to become free.
+A node cannot be used when it has left, is lost, takes no work or is of another flavour now, when it comes after the window has begun, or when maintenance
+or a drain is entered for a time inside the booking's window. Work of the owner that still runs on a node keeps it until it ends. The batch in which
+a node is lost decides it (`due_moves`); a round tries again what waits for others to become free.
 """
 
 from typing import TYPE_CHECKING
@@ -66,7 +66,7 @@ def _suspects(state: FactoryState) -> frozenset[str]:
     closing = (name for closure in state.health.closures.values() for name in closure.nodes)
     fleet = state.scheduler.fleet.nodes
     others = (name for one in state.booking.bookings.values() for name in one.nodes if is_another(fleet[name], one.site, one.flavour))
-    return frozenset((*nodes, *closing, *state.health.marks, *others))
+    return frozenset((*nodes, *closing, *state.health.marks, *state.health.coming, *others))
 
 
 def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
@@ -110,6 +110,7 @@ def unusable(state: FactoryState, booking: Booking, now: int) -> frozenset[str]:
             and (
                 is_bad(state, name)
                 or is_another(nodes[name], booking.site, booking.flavour)
+                or nodes[name].from_ms > start
                 or any(not entry.kind.is_tenants for entry in calendar.meeting(name, start, booking.until_ms))
             )
         )

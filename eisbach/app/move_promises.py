@@ -47,7 +47,8 @@ def _why_not(state: FactoryState, entry: Entry, name: str) -> BreakCause | None:
     """Return why a promise cannot have a node at its time, or None where it can."""
     if name in state.health.marks:
         return BreakCause.HARDWARE
-    if is_bad(state, name) or not _is_of_use(state, entry.id, name):
+    comes_ms = state.scheduler.fleet.nodes[name].from_ms
+    if is_bad(state, name) or comes_ms > entry.from_ms or not _is_of_use(state, entry.id, name):
         return BreakCause.OPERATOR
     closing = (one for one in state.scheduler.calendar.meeting(name, entry.from_ms, entry.until_ms) if not one.kind.is_tenants)
     return BreakCause.OPERATOR if next(closing, None) is not None else None

@@ -6,6 +6,7 @@ import pytest
 
 from eisbach.app import cap_power, close_nodes, extend_booking, hold_option
 from eisbach.app.commands import SYSTEM
+from eisbach.app.event_codec import decode
 from eisbach.app.tend_nodes import Act
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
@@ -13,7 +14,7 @@ from eisbach.core.scheduling.policy import NOTICE_MS
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.factory import TARIFF, a_job, a_site, new_factory
-from tests.app.invariants import check_all
+from tests.app.invariants import check_all, events_of
 from tests.app.test_bookings import a_node, book, booked, quoted, refused, row
 from tests.app.test_lost_nodes import fail, marks, places, tend
 
@@ -141,6 +142,25 @@ def test_a_booking_leaves_a_node_that_a_new_site_file_makes_another_one(factory)
     check_all(factory)
 
 
+@pytest.mark.parametrize(("comes_h", "is_moved"), [(2, False), (3, True)])
+def test_a_booking_leaves_a_node_that_comes_after_its_window_has_begun(tmp_path, comes_h, is_moved):
+    """A new site file said so, and the booking began on a node that was not there."""
+    factory = new_factory(tmp_path, site=a_site(a_node("n0")), budget_eur=10_000)
+    now = factory.clock.now()
+    to_come = [replace(a_node(name), from_ms=now + HOUR_MS) for name in ("n1", "n2")]
+    factory = factory.restart(site=a_site(a_node("n0"), *to_come))
+    booking, option = booked(factory, nodes=2, from_ms=now + 2 * HOUR_MS)
+    assert option["nodes"] == ["n0", "n1"]
+    factory = factory.restart(site=a_site(a_node("n0"), replace(to_come[0], from_ms=now + comes_h * HOUR_MS), to_come[1]))
+    factory.run_rounds()
+    assert booking_of(factory, booking).nodes == (("n0", "n2") if is_moved else ("n0", "n1"))
+    factory.pass_time(option["from_ms"] - factory.clock.now())
+    nodes = factory.app.applier.state.scheduler.fleet.nodes
+    assert all(nodes[name].available for name in booking_of(factory, booking).nodes)
+    assert row(factory, booking)["price"] == option["price"]
+    check_all(factory)
+
+
 def test_an_option_whose_nodes_are_others_by_now_is_neither_booked_nor_held(tmp_path):
     """Who booked it had paid for GPUs of nodes that have none any more."""
     factory = new_factory(tmp_path, site=a_site(a_node("n0"), a_node("n1")), budget_eur=10_000)
@@ -176,6 +196,21 @@ def test_a_promise_on_a_node_that_a_new_site_file_makes_another_one_is_broken(tm
     factory = factory.restart(site=replace(site, nodes=(replace(a_node("n0"), flavour="cpu", gpus=0),)))
     assert not factory.app.applier.state.scheduler.calendar.promises
     assert factory.job(job)["state"] == "waiting"
+    check_all(factory)
+
+
+def test_a_promise_on_a_node_that_comes_later_is_broken_by_the_operator(tmp_path):
+    """A new site file said so, and it was told as a fault of the hardware."""
+    site = a_site(a_node("n0"), a_node("n1"))
+    factory = new_factory(tmp_path, site=site, budget_eur=10_000)
+    running = factory.submit(a_job("sleep 3000", cpus=8, limit_s=3600))
+    job = factory.submit(a_job("sleep 60", cpus=8, nodes=2))
+    assert set(factory.app.applier.state.scheduler.calendar.promises[job].nodes) == {"n0", "n1"}
+    later_ms = factory.clock.now() + 5 * HOUR_MS
+    nodes = [one if one.node in places(factory, running) else replace(one, from_ms=later_ms) for one in site.nodes]
+    factory = factory.restart(site=replace(site, nodes=tuple(nodes)))
+    (broken,) = [decode(one) for one in events_of(factory) if one.kind == "start.unpromised"]
+    assert (broken.job, broken.cause) == (job, "operator")
     check_all(factory)
 
 
