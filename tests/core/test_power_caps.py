@@ -147,7 +147,7 @@ def test_no_spot_stays_because_a_large_on_demand_job_goes(state):
 def test_who_is_leaving_counts_as_gone(state):
     state.power_caps["here"] = drawn(state) - 1
     (stop,) = decide(state, NOW).stops
-    state.jobs[stop.job].state = JobState.STOPPING
+    state.stop(state.jobs[stop.job], StopCause.POWER_CAP, 0, NOW)
     assert decide(state, NOW).stops == ()
 
 
