@@ -14,7 +14,9 @@ from eisbach.app.why_texts import Capacity, Said, capacity_of
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.giving_way import is_above_quota
 from eisbach.core.admission.outlook import best_domain, estimate
+from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob, SchedulerState
+from eisbach.core.admission.yielding import Yielding
 from eisbach.core.capacity.calendar import EntryKind
 from eisbach.core.capacity.fit import free_of
 from eisbach.core.jobs.lifecycle import JobState
@@ -146,6 +148,10 @@ def _busy_or_behind(state: FactoryState, job: ActiveJob, needs: Mapping[str, obj
             return _said(Reason.CAPACITY_BUSY.value, _in_one_domain(scheduler, job, needs, ahead, now))
         said = Said(why_texts.BUSY, {**needs, "free": _free(state, job), "ahead": ahead})
         return _said(Reason.CAPACITY_BUSY.value, said)
+    if (waits_for := Yielding(Placing(scheduler, now)).for_whom(job)) is not None:
+        head, expected_ms = waits_for
+        pattern = why_texts.YIELDS_TO_ONE if scheduler.jobs[head].project == job.project else why_texts.YIELDS
+        return _said(Reason.BEHIND_PROMISE.value, Said(pattern, {"head": head, "start_at": expected_ms, "ahead": ahead}))
     entry = scheduler.calendar.first_before(now + job.length_ms, job.job)
     if entry is None:
         return _said(Reason.BEHIND_PROMISE.value, Said(why_texts.IN_ORDER, {**needs, "ahead": ahead}))

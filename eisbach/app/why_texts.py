@@ -45,6 +45,14 @@ BEHIND_FIRST = N_(
     "It would fit now, but running up to its limit it would delay the first job that has to wait, which stands before it "
     "({ahead} jobs ahead)"
 )
+YIELDS_TO_ONE = N_(
+    "It would fit now, but running up to its limit it would delay {head}, which stands before it and is expected to start at "
+    "{start_at} ({ahead} jobs ahead)"
+)
+YIELDS = N_(
+    "It would fit now, but running up to its limit it would delay a larger job, which stands before it and is expected to "
+    "start at {start_at} ({ahead} jobs ahead)"
+)
 BEHIND_BOOKING = N_(
     "It would fit now, but running up to its limit it would reach into a booking that begins at {from_at} ({ahead} jobs ahead)"
 )

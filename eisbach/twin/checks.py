@@ -132,8 +132,7 @@ class Checks:
         rebuilt = recover(world.store, from_snapshot=False).state
         if fingerprint(rebuilt) != live:
             yield "9: the state rebuilt from the whole log is not the live state"
-        if not rebuilt.scheduler.calendar.promises:  # else whoever has seen nothing yet may bring one nearer before its time
-            yield from invariants.at_rest(rebuilt.scheduler, world.now)
+        yield from invariants.at_rest_anew(state.scheduler, rebuilt.scheduler, world.now)
         if fingerprint(recover(world.store).state) != live:
             yield "9: the state rebuilt from the newest snapshot is not the live state"
         for finding in check_store(world.store, findings_max=5):

@@ -129,6 +129,21 @@ def at_rest(scheduler: SchedulerState, now: Instant) -> Iterator[str]:
         yield f"2: {len(plan.starts)} could start and {len(plan.stops)} have to give way, and nobody sees to it"
 
 
+def at_rest_anew(live: SchedulerState, rebuilt: SchedulerState, now: Instant) -> Iterator[str]:
+    """Yield what a cycle would do that has seen nothing yet and looks at everything, where the live one has nothing to do (2).
+
+    Only when a promise was looked at last is taken over from the live state: that is looked at now and then (Policy.again_ms),
+    and whoever has never looked would bring one nearer before its time.
+    """
+    rebuilt.seen.looked_ms = dict(live.seen.looked_ms)
+    plan = decide(rebuilt, now)
+    if plan.starts or plan.stops or plan.broken or plan.given:
+        yield (
+            f"2: whoever looks at everything would start {[one.job for one in plan.starts]}, stop {[one.job for one in plan.stops]}, break the "
+            f"promises of {[one.job for one in plan.broken]} and promise {[one.job for one in plan.given]}, and nobody sees to it"
+        )
+
+
 def of_answers(state: FactoryState, now: Instant, reasons: set[Reason]) -> Iterator[str]:
     """Yield who waits and cannot say on what; the reasons that jobs give are added to `reasons`."""
     for name, job in state.scheduler.jobs.items():

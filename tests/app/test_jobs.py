@@ -1,5 +1,6 @@
 """A job from its submission to its end: what is refused, what waits and why, what is tried again and what it costs."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -10,7 +11,7 @@ from eisbach.app.record_observation import OWN_FAULT_TRIES_MAX
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome
 from eisbach.core.jobs.request import CapacityClass, NodeShape
-from eisbach.core.scheduling.policy import NOTICE_MS
+from eisbach.core.scheduling.policy import DEFAULT, NOTICE_MS
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -152,6 +153,17 @@ def test_a_job_that_would_delay_an_earlier_one_says_whom(factory):
     answer = why(factory, long)
     assert answer["reason"] == "BEHIND_PROMISE"
     assert head in answer["text"]
+
+
+def test_a_gang_that_leaves_a_larger_one_its_expected_start_says_whom(factory):
+    scheduler = factory.app.applier.state.scheduler
+    scheduler.set_policy(replace(DEFAULT, promised_nodes=1))  # so that one node is many
+    running = factory.submit(a_job("sleep 3600", cpus=6))
+    scheduler.jobs[running].predicted_ms = 600_000
+    head = factory.submit(a_job("sleep 60", cpus=8, limit_s=600))
+    answer = why(factory, factory.submit(a_job("sleep 60", cpus=2, limit_s=1800)))
+    assert answer["reason"] == "BEHIND_PROMISE"
+    assert f"would delay {head}, which stands before it and is expected to start at " in answer["text"]
 
 
 def test_a_job_of_another_project_is_never_named(factory):

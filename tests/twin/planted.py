@@ -198,6 +198,19 @@ def promise_forgotten(patch):
     patch.setattr(Promising, "_is_unkept", lambda self, entry: False)
 
 
+def end_unseen_beside_a_promise(patch):
+    """While a start is promised, nobody looks whether the end of other work lets somebody start."""
+    real = SchedulerState._let_go
+
+    def let_go(self, job):
+        was_whole = self.seen.is_whole
+        real(self, job)
+        if self.calendar.promises:
+            self.seen.is_whole = was_whole
+
+    patch.setattr(SchedulerState, "_let_go", let_go)
+
+
 def booking_overlapped(patch):
     """An option is booked without another look at the calendar."""
     patch.setattr(book_capacity, "conflict", lambda *asked: "")
@@ -240,7 +253,7 @@ PLANTED: dict[str, Plant] = {
     for plant in (
         no_version_check, lost_outbox, double_post, late_eviction, gang_in_part, share_given_back_twice, charge_for_our_fault,
         budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, forgotten_at_a_restart,
-        promise_moved_later, promise_forgotten, booking_overlapped, booking_on_a_lost_node, saved_more_than_held,
+        promise_moved_later, promise_forgotten, end_unseen_beside_a_promise, booking_overlapped, booking_on_a_lost_node, saved_more_than_held,
         spot_stays_in_a_window, notice_not_reckoned_with,
     )
 }  # fmt: skip

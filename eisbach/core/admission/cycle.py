@@ -8,6 +8,7 @@ from eisbach.core.admission.plan import Plan
 from eisbach.core.admission.promising import Promising
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.admission.waiting import Waiting
+from eisbach.core.admission.yielding import Yielding
 from eisbach.core.scheduling.order import Request
 
 STARTS_MAX = 200
@@ -21,7 +22,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
     if (plan := at_once(state, now)) is not None:
         return plan
     placing = Placing(state, now)
-    promising = Promising(placing)
+    promising, yielding = Promising(placing), Yielding(placing)
     # 2. What a site draws above its cap gives way, spot first; and spot that holds what a booking or a promise needs soon.
     placing.give_way_to_caps()
     placing.give_way_to_entries()
@@ -45,19 +46,20 @@ def decide(state: SchedulerState, now: int) -> Plan:
         if name in starts:
             continue
         job = state.jobs[name]
-        has_started = promising.start(job) if name in promises else waiting.may_pass(job) and placing.start(job)
+        has_started = promising.start(job) if name in promises else waiting.may_pass(job) and not yielding.has_to_wait(job) and placing.start(job)
         # 5. What does not fit may take from spot, gets a promise, or just waits; for some policies all behind it does.
         if not has_started and not waiting.stays(job, request):
             break
     # 6. Roll back: a plan is a value, the applier makes it true.
     placing.roll_back()
+    yields = yielding.is_any or (is_settled and state.seen.yields)
     return Plan(
         starts=tuple(starts.values()),
         stops=placing.stops,
         broken=tuple(promising.broken),
         given=tuple(promising.given.values()),
         heads=waiting.heads(),
-        power_head=placing.power_head, is_whole=is_whole,
-        looked=tuple(promising.looked),
+        power_head=placing.power_head, is_whole=is_whole and not (yields and starts),
+        looked=tuple(promising.looked), yields=yields,
         again_ms=placing.again_ms, spot_lead_ms=state.spot_lead_ms,
     )

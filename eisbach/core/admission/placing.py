@@ -114,9 +114,12 @@ class Placing:
             for one in chosen:
                 self._preempt(state.jobs[one.job])
             return
-        again_ms = first_eligible_ms(state, now, right)
-        if again_ms is not None and (self.again_ms is None or again_ms < self.again_ms):
-            self.again_ms = again_ms
+        self.look_again(first_eligible_ms(state, now, right))
+
+    def look_again(self, at_ms: int | None) -> None:
+        """Note an instant at which somebody may start for whom nothing has to be freed."""
+        if at_ms is not None and (self.again_ms is None or at_ms < self.again_ms):
+            self.again_ms = at_ms
 
     # What fits.
 

@@ -30,7 +30,7 @@ class Plan(NamedTuple):
     room, `heads` the first of each class; `power_head` is the first one that fits but for the power of its site: what is left
     of that is kept for it. `looked` are the jobs whose promises could have been earlier ones and were looked at. `again_ms` is when to look again whether
     somebody could give way who had run too shortly now. `spot_lead_ms` is how long before an entry of the calendar spot was told to
-    leave. `is_whole` says that nothing more can be decided until something changes.
+    leave. `yields` says that a gang that fits leaves a promised one its expected start. `is_whole` says that nothing more can be decided until something changes.
     """
 
     starts: tuple[Start, ...]
@@ -43,6 +43,7 @@ class Plan(NamedTuple):
     again_ms: int | None = None
     is_whole: bool = True
     spot_lead_ms: int = 0
+    yields: bool = False
 
     @property
     def head(self) -> str | None:

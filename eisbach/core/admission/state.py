@@ -227,7 +227,7 @@ class SchedulerState:
         # A cycle that looked at new jobs alone knows nothing of the others.
         if plan.again_ms is not None or seen.again_ms is not None:
             seen.again_ms = min((one for one in (plan.again_ms, seen.again_ms) if one is not None and one > now), default=None)
-        seen.spot_lead_ms = plan.spot_lead_ms
+        seen.spot_lead_ms, seen.yields, seen.entries = plan.spot_lead_ms, plan.yields, len(self.calendar)
         if plan.looked or plan.given:
             looked = dict.fromkeys((*plan.looked, *(given.job for given in plan.given)), now)
             seen.looked_ms = {job: looked.get(job) or seen.looked_ms.get(job, now) for job in self.calendar.promises}
@@ -242,6 +242,8 @@ class SchedulerState:
         if not seen.is_whole or seen.freed != self.calendar.freed or seen.caps != self.power_caps:
             return False
         if seen.again_ms is not None and seen.again_ms <= now:
+            return False
+        if seen.yields and seen.entries != len(self.calendar):
             return False
         head, ahead = seen.power_head, self.queue.precedes
         if head is not None and head in self.queue and any(job != head and ahead(job, head, self.fair_share) for job in seen.fresh):
@@ -331,6 +333,7 @@ class SchedulerState:
             return
         if known is not None:
             del self.releases[bisect_left(self.releases, (known, attempt))]
+            self.seen.is_whole &= not (self.seen.yields and at_ms > known)
         self._expected[attempt] = at_ms
         insort(self.releases, (at_ms, attempt, job))
 

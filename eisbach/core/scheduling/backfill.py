@@ -7,9 +7,9 @@ A. Mu'alem and D. Feitelson, TPDS 12(6), 2001), with named nodes in place of a c
 import heapq
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from eisbach.core.capacity.calendar import Calendar
+from eisbach.core.capacity.calendar import Calendar, Entry
 from eisbach.core.capacity.fit import how_many
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.capacity.holding import give_to
@@ -38,6 +38,20 @@ class Gang(NamedTuple):
     length_ms: int
     where: Where = ANYWHERE
     within: Within | None = None
+
+
+class Entries(Protocol):
+    """What a look along time asks of a calendar."""
+
+    @property
+    def shared(self) -> int:
+        """Return how many entries share their nodes."""
+
+    def has(self, node: str) -> bool:
+        """Return whether anything speaks for a node."""
+
+    def on(self, node: str) -> Iterator[Entry]:
+        """Yield the entries of a node by their start."""
 
 
 class Slot(NamedTuple):
@@ -92,7 +106,7 @@ class Sweep:
         "_where",
     )  # fmt: skip
 
-    def __init__(self, fleet: Fleet, calendar: Calendar, gang: Gang, shape: NodeShape) -> None:
+    def __init__(self, fleet: Fleet, calendar: Entries, gang: Gang, shape: NodeShape) -> None:
         self._fleet, self._calendar, self._shape = fleet, calendar, shape
         self._count, self._where, self._length = gang.nodes, gang.where, gang.length_ms
         self._level = gang.within.level if gang.within is not None and gang.within.is_required else None
