@@ -91,6 +91,8 @@ class Books:
         """attempt -> of each task node, milli-cores, MiB, GPUs and thousandths of each"""
         self.job_of: dict[str, str] = {}
         """attempt that holds -> its job"""
+        self.ends_ms: dict[str, int] = {}
+        """attempt that holds -> when it is gone at the latest, as it was planned"""
         self.ended_attempts: set[str] = set()
         self.policy_version = -1
         """where the newest rule, or fact of a site, stands in the log"""
@@ -201,6 +203,7 @@ class Books:
                 yield f"3: {body.attempt} holds on {node} what it did not ask for"
             yield from self._take(at_ms, body.attempt, node, task_cpu, task_memory, task_gpus, milli)
         self.held[body.attempt], self.job_of[body.attempt] = tasks, body.job
+        self.ends_ms[body.attempt] = at_ms + body.limit_ms + job.submitted.grace_ms
 
     def _take(
         self, at_ms: int, attempt: str, name: str, cpu: int, memory: int, gpus: tuple[int, ...], milli: int
@@ -225,6 +228,7 @@ class Books:
             yield f"2: {body.attempt} ends, and holds nothing"
             return
         self.ended_attempts.add(body.attempt)
+        self.ends_ms.pop(body.attempt, None)
         self.job_of.pop(body.attempt, None)
         self.bookings.stays.pop(body.attempt, None)
         for name, cpu, memory, gpus, milli in tasks:

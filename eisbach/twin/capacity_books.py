@@ -11,13 +11,14 @@ def of_capacity(books: Books, now: int) -> Iterator[str]:
     """Yield pools in which more is booked and placed than is healthy, and bookings that count on nodes that are lost.
 
     Of each open booking counts the larger one of what was booked, with what it lost, and what its owner has placed; lost and
-    not replaced is the recorded shortfall. Work that still holds a lost node is about to end and holds nothing of the pool. Of promises
-    none is due and open while a world is at rest: those that are, the books of promises find overdue.
+    not replaced is the recorded shortfall. Work that still holds a lost node is about to end and holds nothing of the pool. What was
+    planned to be gone by now is there since its engine is late or silent, and that is no sale. Of promises none
+    is due and open while a world is at rest: those that are, the books of promises find overdue.
     """
     asked, has = Counter[str](), Counter[str]()
     for book in books.nodes.values():
         has[book.pool] += 0 if book.is_lost else book.gpus * WHOLE_GPU
-    placed = _placed(books)
+    placed = _placed(books, now)
     for name, booked in books.bookings.open.items():
         if not booked.from_ms <= now < booked.until_ms:
             continue
@@ -38,12 +39,12 @@ def of_capacity(books: Books, now: int) -> Iterator[str]:
             yield f"1: of {pool} {gpu_milli} thousandths of a GPU are booked or placed, and {has[pool]} are healthy or recorded as missing"
 
 
-def _placed(books: Books) -> Counter[tuple[str, str]]:
+def _placed(books: Books, now: int) -> Counter[tuple[str, str]]:
     """Return (booking, pool) -> thousandths of GPUs that attempts hold there; the booking is empty for work outside of any. Spot does not count."""
     found = Counter[tuple[str, str]]()
     for attempt, tasks in books.held.items():
         submitted = books.jobs[books.job_of[attempt]].submitted
-        if submitted.capacity_class == CapacityClass.SPOT.value:
+        if submitted.capacity_class == CapacityClass.SPOT.value or books.ends_ms[attempt] <= now:
             continue
         for node, _, _, gpus, milli in tasks:
             if not books.nodes[node].is_lost:

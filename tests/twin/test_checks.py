@@ -80,6 +80,17 @@ def test_more_sold_than_a_pool_has_is_found():
     assert found == "1: of gpu 24000 thousandths of a GPU are booked or placed, and 20000 are healthy or recorded as missing"
 
 
+def test_work_that_an_engine_is_late_with_is_not_sold():
+    """Its engine had not answered for an hour when a booking began on its node: no decision could have helped that."""
+    world = a_world()
+    checks = Checks(world)
+    run(world, [work(name, 0, 600) for name in "abc"], until_ms=START_MS + 1)
+    checks.books.nodes["n2"].gpus = 0
+    gone_ms = max(checks.books.ends_ms.values())
+    assert len(list(of_capacity(checks.books, gone_ms - 1))) == 1
+    assert list(of_capacity(checks.books, gone_ms)) == []
+
+
 def test_spot_is_sold_beside_bookings_and_is_not_counted():
     world = a_world()
     checks = Checks(world)
