@@ -151,6 +151,14 @@ def test_who_is_leaving_counts_as_gone(state):
     assert decide(state, NOW).stops == ()
 
 
+def test_who_is_within_his_notice_still_draws_power_and_goes_first(state):
+    spot = state.jobs["old-spot"]
+    state.stop(spot, StopCause.PREEMPTION, 30_000, NOW, 60_000)
+    state.power_caps["here"] = drawn(state) - 1
+    assert stopped(decide(state, NOW)) == [("old-spot", StopCause.POWER_CAP)]
+    assert stopped(decide(state, NOW + 60_000)) == []
+
+
 def test_a_cap_below_what_nodes_draw_at_rest_stops_everything_and_no_more(state):
     state.power_caps["here"] = 0
     assert len(decide(state, NOW).stops) == 4
