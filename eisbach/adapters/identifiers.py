@@ -78,7 +78,7 @@ class SeededIds(SystemIds):
 
     def salt(self) -> bytes:
         """Return 16 bytes that follow from the seed."""
-        return self._salts.randbytes(16)
+        return self._salts.getrandbits(128).to_bytes(16, "little")  # what randbytes returns
 
     def _random(self, count: int) -> int:
         return int.from_bytes(self._chance.randbytes(count), "big")

@@ -1,8 +1,10 @@
 """What the application needs from a store: one atomic commit, the log, and the rows that faces read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from eisbach.core.log.event import SealedEvent
 
@@ -62,24 +64,23 @@ class TreeNode:
     digest: bytes
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(msgspec.Struct):
     """All that one commit writes, or nothing of it. `rows` were derived from the events (app/projections.py)."""
 
-    events: list[SealedEvent] = field(default_factory=list)
-    subjects: list[tuple[str, int]] = field(default_factory=list)
+    events: list[SealedEvent] = msgspec.field(default_factory=list)
+    subjects: list[tuple[str, int]] = msgspec.field(default_factory=list)
     """(id of the job, project, organisation ... that an event is about, its seq): the index of the log"""
-    inserts: dict[str, dict[str, Row]] = field(default_factory=dict)
+    inserts: dict[str, dict[str, Row]] = msgspec.field(default_factory=dict)
     """table -> primary key -> the new row, complete with the updates of this batch"""
-    updates: dict[str, dict[str, Row]] = field(default_factory=dict)
+    updates: dict[str, dict[str, Row]] = msgspec.field(default_factory=dict)
     """table -> primary key -> changed columns of a row that was there before this batch"""
-    texts: list[Text] = field(default_factory=list)
-    erased: list[str] = field(default_factory=list)
+    texts: list[Text] = msgspec.field(default_factory=list)
+    erased: list[str] = msgspec.field(default_factory=list)
     """ids of texts that are erased with this commit (see Store.erase_text)"""
-    replies: list[Reply] = field(default_factory=list)
+    replies: list[Reply] = msgspec.field(default_factory=list)
     replies_kept_from_ms: int | None = None
     """replies older than this instant are deleted"""
-    tree_nodes: list[TreeNode] = field(default_factory=list)
+    tree_nodes: list[TreeNode] = msgspec.field(default_factory=list)
     head: tuple[int, str] | None = None
     """(size of the log, signed note) of a newly signed head"""
     snapshot: tuple[int, bytes] | None = None

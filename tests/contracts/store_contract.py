@@ -1,8 +1,8 @@
 """What every store must do: the same suite for each; a subclass says how one is opened."""
 
-import dataclasses
 import threading
 
+import msgspec
 import pytest
 
 from eisbach.app.check_store import check_store
@@ -273,4 +273,4 @@ def spoiled(good, how):
         "node": {"tree_nodes": [*good.tree_nodes, TreeNode(0, 0, bytes(32))]},
         "head": {"head": (10**6, "x")},
     }  # fmt: skip
-    return dataclasses.replace(good, **changes[how])
+    return msgspec.structs.replace(good, **changes[how])
