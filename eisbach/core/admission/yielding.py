@@ -1,6 +1,7 @@
 """Large gangs do not put one another off: who may not start now, though it fits, because a promised gang before it would start later."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import groupby
 
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob, SchedulerState
@@ -114,3 +115,11 @@ class _ButPromises:
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""
         return (entry for entry in self._calendar.on(node) if entry.kind is not EntryKind.PROMISE)
+
+    def first_after(self, node: str, instant: int) -> Entry | None:
+        """Return the first entry of a node that is not over at an instant, or None."""
+        return next((entry for entry in self.on(node) if entry.until_ms > instant), None)
+
+    def by_first_entry(self, nodes: Iterable[str], instant: int) -> list[tuple[Entry | None, list[str]]]:
+        """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
+        return [(entry, list(names)) for entry, names in groupby(nodes, lambda node: self.first_after(node, instant))]

@@ -53,6 +53,12 @@ class Entries(Protocol):
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""
 
+    def first_after(self, node: str, instant: int) -> Entry | None:
+        """Return the first entry of a node that is not over at an instant, or None."""
+
+    def by_first_entry(self, nodes: Iterable[str], instant: int) -> list[tuple[Entry | None, list[str]]]:
+        """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
+
 
 class Slot(NamedTuple):
     """A start that is possible: which of the acceptable shapes, when, and on which nodes."""
