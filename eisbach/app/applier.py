@@ -63,7 +63,7 @@ class Applier:
         self._writer.on_deposed = lambda: self.on_deposed()
         self._waiting: deque[_Waiting] = deque()
         self._wake = threading.Condition()
-        self._thread: threading.Thread | None = None
+        self._worker: threading.Thread | None = None
         self._is_stopping = False
         self._is_inline = is_inline
         self._is_more_due = False
@@ -167,16 +167,16 @@ class Applier:
 
     def start(self) -> None:
         """Run on a thread of its own until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="applier")
-        self._thread.start()
+        self._worker = threading.Thread(target=self._run, name="applier")
+        self._worker.start()
 
     def stop(self) -> None:
         """Decide what is waiting, take a snapshot, and end the thread."""
         with self._wake:
             self._is_stopping = True
             self._wake.notify()
-        if self._thread is not None:
-            self._thread.join()
+        if self._worker is not None:
+            self._worker.join()
         self.drain()
         self.run_once(snapshot=True)
 

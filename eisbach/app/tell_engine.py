@@ -54,18 +54,18 @@ class EngineTeller:
         self._beginner = engine if isinstance(engine, KnowsItsWork) else None
         self._engine, self._sources, self._observed, self._is_held = engine, sources, observed, is_held
         self._orders: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._worker: threading.Thread | None = None
 
     def start(self) -> None:
         """Send from a thread of its own until `stop`."""
-        self._thread = threading.Thread(target=self._run, name="engine-teller", daemon=True)
-        self._thread.start()
+        self._worker = threading.Thread(target=self._run, name="engine-teller", daemon=True)
+        self._worker.start()
 
     def stop(self) -> None:
         """Send what is due and end the thread."""
         self._orders.put(None)
-        if self._thread is not None:
-            self._thread.join(timeout=10)
+        if self._worker is not None:
+            self._worker.join(timeout=10)
 
     def after_commit(self, draft: Draft) -> None:
         """Take note of what a durable batch means for the engine; runs on the applier's thread."""

@@ -132,7 +132,9 @@ def read_trace(path: Path, check: Callable[[TraceRow], str] = lambda row: "") ->
 
 
 def _complete(rows: Iterator[TraceRow | None]) -> Iterator[TraceRow]:
-    return (row for row in rows if row is not None)
+    for row in rows:
+        if row is not None:
+            yield row
 
 
 def _in_order(path: Path, rows: Iterator[TraceRow]) -> Iterator[TraceRow]:

@@ -272,7 +272,7 @@ class Placing:
         state, now, stops = self.state, self.now, self._stops
         planned = [(now + state.jobs[start.job].length_ms, start.shares) for start in self.starts.values()]
         if not stops:
-            held: Iterator[Release] = ((at_ms, job.shares) for at_ms, _, job in state.releases)
+            held = _of_running(state)
             return heapq.merge(held, sorted(planned, key=_instant), key=_instant) if planned else held
         planned += [
             (min(at_ms, now + stops[job.job].notice_ms + job.grace_ms) if job.job in stops else at_ms, job.shares)
@@ -338,6 +338,11 @@ class Placing:
             self.take_pending()
             self._guards = Guards(self.state, self.now, self.releases())
         return self._guards
+
+
+def _of_running(state: SchedulerState) -> Iterator[Release]:
+    for at_ms, _, job in state.releases:
+        yield at_ms, job.shares
 
 
 def _instant(release: Release) -> int:

@@ -1,13 +1,14 @@
 """Promised starts while a plan is made: who gets one, whether it can be earlier, and what breaks it."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from eisbach.core.admission.giving_way import is_above_quota
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.backfill import Gang, Slot, earliest
+from eisbach.core.scheduling.backfill import Gang, Release, Slot, earliest
 from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.policy import Backfill
 from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause, Broken, Given
@@ -156,7 +157,7 @@ class Promising:
         self._placing.take_pending()
         gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
         # Nobody knows when what has outrun its limit lets go: no promise is built on it.
-        releases = (release for release in self._placing.releases() if release[0] > self._now)
+        releases = _after(self._placing.releases(), self._now)
         return earliest(self._state.fleet, self._state.calendar, releases, gang, self._now)
 
     # What holds for it.
@@ -215,3 +216,9 @@ class Promising:
 
     def _pool(self, nodes: tuple[str, ...]) -> str:
         return self._state.fleet.nodes[nodes[0]].pool
+
+
+def _after(releases: Iterator[Release], instant: int) -> Iterator[Release]:
+    for release in releases:
+        if release[0] > instant:
+            yield release
