@@ -4,7 +4,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help demo demo-close demo-train test prove bench map lock clean
+.PHONY: help demo demo-close demo-train test fast prove bench map lock clean
 
 PYTHON_IN := .venv/bin/python
 # `yes` installs torch as well and runs the tests that train.
@@ -28,6 +28,10 @@ demo-train: ## the story of a language model: two workers, a kill, the rest of t
 test: ## linters, type checker, import contracts and all tests (EISBACH_TEST_TRAIN=yes: also those that train)
 	@scripts/setup-venv $(TEST_EXTRAS)
 	@scripts/test
+
+fast: ## compile the hot modules for `eisbach twin` into build/compiled; needs a C compiler, takes minutes
+	@scripts/setup-venv fast
+	@$(PYTHON_IN) scripts/compile.py
 
 prove: ## the long runs: whole weeks in the twin, crashes at every step
 	@scripts/setup-venv $(TEST_EXTRAS)

@@ -5,6 +5,12 @@ import sys
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
+    if sys.argv[1:2] == ["twin"]:
+        from eisbach import compiled
+        from eisbach.settings import may_run_compiled
+
+        if may_run_compiled():
+            compiled.use()
     from eisbach.cli.main import main as run
 
     sys.exit(run())

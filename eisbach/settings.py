@@ -124,6 +124,11 @@ def scratch_root() -> Path | None:
     return _absolute("EISBACH_SCRATCH", os.environ)
 
 
+def may_run_compiled() -> bool:
+    """Return whether `eisbach twin` may run the compiled modules of `make fast`; EISBACH_COMPILED=no forbids it."""
+    return os.environ.get("EISBACH_COMPILED", "").strip() != "no"
+
+
 def read_profile(file: Path) -> Profile:
     """Return the profile in a file, an empty one where there is none; raise SettingsError when it is damaged.
 

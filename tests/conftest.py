@@ -17,6 +17,7 @@ def home_of_its_own(tmp_path_factory, monkeypatch):
     """Each test has an empty home, so that a forgotten path can never reach the user's files."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("EISBACH_COMPILED", "no")  # tests run the sources; those of compiled modules say so
     for name in ("EISBACH_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
 

@@ -6,6 +6,7 @@ from itertools import takewhile
 from random import Random
 from typing import Any
 
+from eisbach import compiled
 from eisbach.adapters.signing import signer_from
 from eisbach.app import set_scheduler
 from eisbach.app.commands import SYSTEM
@@ -108,6 +109,7 @@ class Scenario:
             "checkpoint_s": None if self.checkpoint_ms is None else self.checkpoint_ms / SECOND_MS,
             "assumptions": list(self.assumptions),
             "unknown": list(self.unknown()),
+            "compiled": compiled.is_used(),
             **result.as_mapping(),
         }
 

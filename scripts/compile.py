@@ -1,0 +1,125 @@
+"""Compile the hot modules into build/compiled; run by `make fast`. Says what it did, or what is missing (decision 15).
+
+usage: .venv/bin/python scripts/compile.py
+"""
+
+import ast
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+
+from eisbach.compiled import FOLDER, PACKAGE, STAMP, built, sources_digest
+
+ROOT = PACKAGE.parent
+PATTERNS = (
+    "core/vocabulary/{identity,interval,money,quantities,reasons}",
+    "core/jobs/{amounts,lifecycle,placement,request,within}",
+    "core/capacity/{calendar,fit,fleet,holding,inventory,placement,pool,ranking,search,share,topology,vacancies,where}",
+    "core/log/{event,leaf,tree}",
+    "core/ledger/*",
+    "core/power/{budget,draw}",
+    "core/billing/charge",
+    "core/scheduling/*",
+    "core/admission/*",
+    "app/{admit_jobs,application,applier,draft,due_on_nodes,end_stranded,money,places,plan_hash,record_observation}",
+    "app/{fold,fold_health,fold_promises,fold_shares,fold_usage,settle_usage,state,submit_job,tell_engine,writer}",
+    "adapters/identifiers",
+    "stores/totals",
+    "twin/{distinct,figures,run,trace_file,trace_workload,world}",
+)
+"""What a replay spends its time in (`cProfile` over week_10k, modules from a thousandth of it on), and what these are made of."""
+
+
+def hot_modules() -> list[Path]:
+    """Return the files to compile, relative to the repository."""
+    found: set[Path] = set()
+    for pattern in PATTERNS:
+        head, brace, rest = pattern.partition("{")
+        for name in rest.rstrip("}").split(",") if brace else [""]:
+            matches = {path for path in PACKAGE.glob(f"{head}{name}.py") if path.name != "__init__.py"}
+            if not matches:
+                raise SystemExit(f"scripts/compile.py names {head}{name}.py, which is not there. Correct PATTERNS")
+            found |= matches
+    return sorted(path.relative_to(ROOT) for path in found)
+
+
+def missing() -> str:
+    """Return what a build lacks on this machine and where to get it; nothing where it lacks nothing."""
+    compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")[0]
+    if shutil.which(compiler) is None:
+        return f"a C compiler: there is no {compiler} (Debian, Ubuntu: apt install gcc)"
+    if not (Path(sysconfig.get_path("include")) / "Python.h").exists():
+        return f"Python's headers: there is no {sysconfig.get_path('include')}/Python.h (Debian, Ubuntu: apt install python3-dev)"
+    if subprocess.run([sys.executable, "-c", "import mypyc.build, setuptools"], capture_output=True, check=False).returncode:
+        return "mypyc: install this package with its extra `fast` (make fast does)"
+    return ""
+
+
+def build(into: Path) -> str:
+    """Compile all of it into a folder; return what the compilers said where they failed, else nothing."""
+    command = [sys.executable, "scripts/run_mypyc.py", str(into), *map(str, hot_modules())]
+    ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    return f"{ran.stdout[-4000:]}\nexit code {ran.returncode}" if ran.returncode else ""
+
+
+def stamp(into: Path, digest: str) -> str:
+    """Return what a build says of itself: of which sources it is, and its modules."""
+    files = sorted(path.relative_to(into).as_posix() for path in into.rglob("*.so"))
+    stems = {file: file.split(".", 1)[0] for file in files}
+    modules = {stem.replace("/", "."): {"file": file, "annotations": annotations(ROOT / f"{stem}.py")} for file, stem in stems.items()}
+    return json.dumps({"digest": digest, "modules": modules}, indent=1)
+
+
+def annotations(source: Path) -> dict[str, dict[str, str]]:
+    """Return the annotated attributes of each class of a module as text; none for what mypyc adds beside the modules."""
+    if not source.exists():
+        return {}
+    found = {}
+    for one in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(one, ast.ClassDef):
+            lines = [line for line in one.body if isinstance(line, ast.AnnAssign)]
+            found[one.name] = {ast.unparse(line.target): written(line.annotation) for line in lines}
+    return {name: lines for name, lines in found.items() if lines}
+
+
+def written(annotation: ast.expr) -> str:
+    """Return an annotation as text; one that is a text already as it is."""
+    is_text = isinstance(annotation, ast.Constant) and isinstance(annotation.value, str)
+    return str(annotation.value) if is_text else ast.unparse(annotation)  # type: ignore[attr-defined]
+
+
+def main() -> int:
+    """Build, and put the stamp on it last; return the exit code."""
+    wanted = {".".join(module.with_suffix("").parts) for module in hot_modules()}
+    if wanted == {name for name in built() if name.startswith("eisbach.")}:
+        print("The compiled modules are those of these sources.")
+        return 0
+    if lacking := missing():
+        print(f"Nothing was compiled: this machine lacks {lacking}. Everything runs as Python.")
+        return 1
+    digest, modules = sources_digest(), hot_modules()
+    FOLDER.parent.mkdir(exist_ok=True)
+    print(f"Compiling {len(modules)} modules: several minutes of one core, about 1.5 GB of memory.", flush=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER.parent, prefix="compiling-") as made:
+        into = Path(made) / "compiled"
+        into.mkdir()
+        if failure := build(into):
+            print(f"{failure}\nNothing was compiled: see above. Everything runs as Python.")
+            return 1
+        if sources_digest() != digest:
+            print("The sources changed while they were compiled, and so the build was dropped. Run it again.")
+            return 1
+        (into / STAMP).write_text(stamp(into, digest))
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        into.rename(FOLDER)
+    print(f"Compiled into {FOLDER.relative_to(ROOT)}. `eisbach twin` runs it until a source changes.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
