@@ -78,6 +78,10 @@ def book(
     session = Session()
     made = session.client.post(f"{_project(session, project)}/bookings", {"option": option, "on_fault": on_fault.value})
     words = f"{'Booked before' if made['again'] else 'Booked'}: {made['booking']}. Use it with `eisbach run --booking {made['booking']}`."
+    if made["again"]:
+        held = session.client.get(f"/v1/bookings/{segment(made['booking'])}")["on_fault"]
+        if held != on_fault.value:
+            words += f" For nodes that fail it stays with `{held}`, as it was booked."
     show(document("booking", **made), output_format, lambda is_wide: print(words))
 
 

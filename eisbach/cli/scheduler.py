@@ -31,7 +31,7 @@ def set_policy(
 ) -> None:
     """Set the policy by which the scheduler decides.
 
-    Promises that were given stay. Try a policy on last month first: `eisbach twin replay --history`.
+    What is not said is as usual again. Promises that were given stay. Try a policy on last month first: `eisbach twin replay --history`.
     """
     half_life_ms = _duration_ms("--half-life", half_life)
     if half_life_ms % HOUR_MS:
@@ -44,7 +44,11 @@ def set_policy(
     }
     changed = Session().client.put("/v1/scheduler", body)
     words = "decides by" if changed["changed"] else "already decides by"
-    show(document("scheduler", scheduler=changed), output_format, lambda is_wide: print(f"The scheduler {words} {changed['policy']}."))
+    holds = (  # said each time: what is left out is as usual again, also where it was set before
+        f"notice {figures.duration(changed['notice_ms'])}, minimum run {figures.duration(changed['minimum_run_ms'])}, "
+        f"half-life {figures.duration(changed['half_life_hours'] * HOUR_MS)}"
+    )
+    show(document("scheduler", scheduler=changed), output_format, lambda is_wide: print(f"The scheduler {words} {changed['policy']}: {holds}."))
 
 
 def _duration_ms(option: str, text: str) -> int:

@@ -31,8 +31,15 @@ class Session:
 
     @property
     def default_project(self) -> str | None:
-        """The project that commands use unless told otherwise: a name or an id."""
-        return self.settings.project or self.settings.profile.project
+        """The project that commands use unless told otherwise: a name or an id.
+
+        The profile's is of the profile's factory; no other knows its id.
+        """
+        if self.settings.project is not None:
+            return self.settings.project
+        profile = self.settings.profile
+        is_its_home = self.settings.url is None and profile.home == self.settings.home  # maybe at another port by now
+        return profile.project if is_its_home or profile.url == self.client.url else None
 
     def _factory(self) -> tuple[str, str | None]:
         settings, profile = self.settings, self.settings.profile

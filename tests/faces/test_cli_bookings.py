@@ -30,7 +30,10 @@ def test_a_booking_from_quote_to_cancelling(member):
     refused = run_cli("book", second)
     assert refused.code != ExitCode.OK
     assert booking in refused.err
-    assert "Booked before" in run_cli("book", first).out
+    assert "it stays with `credit`, as it was booked" in run_cli("book", first, "--on-fault", "extend").out
+    again = run_cli("book", first, "--on-fault", "credit").out
+    assert "Booked before" in again
+    assert "stays with" not in again
     shown = run_cli("booking", "show", booking)
     assert "on fault" in shown.out
     assert "credit" in shown.out

@@ -275,6 +275,22 @@ def test_a_remembered_token_goes_only_where_it_was_remembered_with(tmp_path, mon
     assert Session().client._token == "other"
 
 
+def test_a_remembered_project_is_of_the_factory_it_was_remembered_with(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    write_profile(read_settings().profile_file, Profile(url=NOWHERE, token="secret", home=home, project="prj_of_it"))
+    assert Session().default_project == "prj_of_it"
+    monkeypatch.setenv("EISBACH_URL", "http://elsewhere.example")
+    assert Session().default_project is None
+    monkeypatch.delenv("EISBACH_URL")
+    for folder, project in ((home, "prj_of_it"), (tmp_path / "other", None)):  # its own home at another port; another home
+        folder.mkdir(mode=0o700)
+        write_server_file(folder, this_process("http://127.0.0.1:8", None))
+        monkeypatch.setenv("EISBACH_HOME", str(folder))
+        assert Session().default_project == project
+    monkeypatch.setenv("EISBACH_PROJECT", "said")
+    assert Session().default_project == "said"
+
+
 def test_relative_xdg_folders_are_ignored(monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", "relative")
     assert read_settings().home == Path(os.environ["HOME"]) / ".local/share/eisbach"

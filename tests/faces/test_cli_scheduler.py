@@ -21,6 +21,7 @@ def test_the_operator_sees_and_sets_the_policy(world, monkeypatch):
         for option, value in (("--half-life", "90m"), ("--half-life", "soon"), ("--minimum-run", "x"), ("--notice", "")):
             assert run_cli("scheduler", "set", "easy", option, value).code == ExitCode.USAGE
         assert run_cli("scheduler", "set", "easy", "--half-life", "1000d").code != ExitCode.OK
+        assert "notice 1m 00s, minimum run 10m 00s, half-life 7d 00h" in run_cli("scheduler", "set", "easy", "--notice", "1m").out
         refused = run_cli("scheduler", "set", "lifo")
         assert refused.code != ExitCode.OK
         assert "fifo, easy, default" in refused.err
