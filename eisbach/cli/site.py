@@ -1,5 +1,6 @@
 """`eisbach site`: power, stream and heat of a site by hour, and the cap an operator sets."""
 
+from math import isfinite
 from typing import Annotated, Any
 
 import typer
@@ -47,6 +48,8 @@ def cap(
     """Cap the power of a site; spot work gives way first."""
     if (kw is None) != lift:
         raise usage_error("Say either --kw or --lift", "For example `eisbach site cap munich --kw 500`")
+    if kw is not None and not isfinite(kw):  # no JSON number
+        raise usage_error(f"--kw is {kw}, but must be a number of kilowatts", "For example `eisbach site cap munich --kw 500`")
     body = {"kw": kw, "until_ms": instant_ms(until, "--until") if until else 0}
     changed = Session().client.post(f"/v1/sites/{segment(site)}/cap", body)
     show(document("site-cap", **changed), output_format, lambda is_wide: print(_capped(site, changed)))

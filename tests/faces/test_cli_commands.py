@@ -330,3 +330,10 @@ def test_ps_says_when_who_was_given_notice_will_be_asked_to_stop():
     assert _state_cell(job) == "stops at 2999-07-01: preempted"
     assert _state_cell({**job, "signal_at": "2001-07-01T12:00:00.000Z"}) == "stopping: preempted"
     assert _state_cell({**job, "signal_at": None}) == "stopping: preempted"
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "1e400"])
+def test_a_cap_that_is_no_number_is_said_before_anything_is_sent(number):
+    ran = run_cli("site", "cap", "here", "--kw", number)
+    assert ran.code == ExitCode.USAGE
+    assert "but must be a number of kilowatts" in ran.err
