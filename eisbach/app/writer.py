@@ -15,11 +15,11 @@ import msgspec
 from eisbach.app.admit_jobs import fund_next, plan_attempts
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
+from eisbach.app.due_moves import due_moves
 from eisbach.app.due_on_nodes import due_on_nodes
 from eisbach.app.end_stranded import end_stranded
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
 from eisbach.app.events_usage import UsageSettledTogether
-from eisbach.app.move_bookings import due_moves
 from eisbach.app.move_promises import move_promises
 from eisbach.app.recover_state import Recovered, recover
 from eisbach.app.snapshot import encode_state

@@ -14,8 +14,8 @@ from eisbach.app.site_facts import NodeFacts, SiteFacts
 from eisbach.cli.errors import CliError
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.figures import counted
+from eisbach.cli.link_table import print_links
 from eisbach.cli.output import Format, Output, document, pairs, show, table
-from eisbach.cli.sites import print_links
 from eisbach.core.capacity.flavours import gpu_model
 
 Json = dict[str, Any]

@@ -7,11 +7,11 @@ import typer
 from eisbach.cli import figures
 from eisbach.cli.client import segment
 from eisbach.cli.errors import CliError
+from eisbach.cli.link_table import print_links
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.session import Session
 
 Json = dict[str, Any]
-LINK_COLUMNS = ["LINK FROM", "TO", ">GBIT/S", "~SOURCE"]
 COLUMNS = ["SITE", "COUNTRY", "~OPERATOR", "SEAT", "PARENT", ">NODES", ">GPUS", ">FREE", ">HALLS", ">RACKS", "KIND"]
 
 
@@ -48,13 +48,6 @@ def _asked(site: str, *, or_nothing: bool) -> Json | None:
             return None
         raise
     return found
-
-
-def print_links(links: list[Json]) -> None:
-    """Print what leads from the domains of a site up to the next ones, and how much of it; nothing where nothing is said."""
-    if links:
-        print()
-        table(LINK_COLUMNS, [[one["from"], one["to"], f"{one['gbit_s']:,}", one["source"]] for one in links])
 
 
 def kind_of(site: Json) -> str:

@@ -8,9 +8,9 @@ from eisbach.app import (
     admit_jobs,
     book_capacity,
     draft,
+    due_moves,
     fold_policy,
     money,
-    move_bookings,
     projections,
     reconcile_engine,
     record_observation,
@@ -218,7 +218,7 @@ def booking_overlapped(patch):
 
 def booking_on_a_lost_node(patch):
     """Nobody moves a booking off a node that cannot be used, or records what it is short of."""
-    patch.setattr(move_bookings, "_events", lambda state, now: [])
+    patch.setattr(due_moves, "next_moves", lambda state, now: [])
 
 
 def saved_more_than_held(patch):
