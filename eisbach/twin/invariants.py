@@ -132,10 +132,10 @@ def at_rest(scheduler: SchedulerState, now: Instant) -> Iterator[str]:
 def at_rest_anew(live: SchedulerState, rebuilt: SchedulerState, now: Instant) -> Iterator[str]:
     """Yield what a cycle would do that has seen nothing yet and looks at everything, where the live one has nothing to do (2).
 
-    Only when a promise was looked at last is taken over from the live state: that is looked at now and then (Policy.again_ms),
-    and whoever has never looked would bring one nearer before its time.
+    Only whether an open promise could be an earlier one is not asked: the factory asks that in cycles in which something was
+    freed, and then now and then (Policy.again_ms), so that the time may have come and no such cycle yet.
     """
-    rebuilt.seen.looked_ms = dict(live.seen.looked_ms)
+    rebuilt.seen.looked_ms = dict.fromkeys(live.calendar.promises, now)
     plan = decide(rebuilt, now)
     if plan.starts or plan.stops or plan.broken or plan.given:
         yield (
