@@ -10,7 +10,7 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
     """Return the plan where one new job is all there is to look at and it fits; None where all steps are to be taken.
 
     Nobody is there who could give way (no cap, no spot), nothing limits a start but room (no cap, no promise that shares its
-    nodes), and nobody waits behind whom the job would have to stay.
+    nodes), nobody waits behind whom the job would have to stay, and it is too small to put off a promised gang (yielding.py).
     """
     seen = state.seen
     if len(seen.fresh) != 1 or state.power_caps or state.spot or state.calendar.shared or not state.is_settled(now):
@@ -18,6 +18,8 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
     (name,) = seen.fresh
     job = state.jobs[name]
     if job.capacity_class is not CapacityClass.ON_DEMAND or job.booking or name in state.calendar.promises:
+        return None
+    if seen.yields or (state.calendar.promises and 0 < state.policy.promised_nodes <= 2 * job.nodes):
         return None
     if seen.heads and state.policy.backfill is Backfill.NONE:
         return None
