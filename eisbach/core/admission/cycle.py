@@ -59,7 +59,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
         broken=tuple(promising.broken),
         given=tuple(promising.given.values()),
         heads=waiting.heads(),
-        power_head=placing.power_head, is_whole=is_whole and not (yields and starts),
+        power_head=placing.power_head, is_whole=is_whole and not (yields and (starts or placing.stops)),
         looked=tuple(promising.looked), yields=yields,
         again_ms=placing.again_ms, spot_lead_ms=state.spot_lead_ms,
     )

@@ -56,7 +56,7 @@ class LiveSimulatedEngine(SimulatedEngine):
     def _follow(self) -> None:
         while True:
             with self._has_changed:
-                if not self._is_new:
+                if not self._is_new and not self._is_closed:  # closed while it advanced: nobody would wake it again
                     self._has_changed.wait(self._wait_s())
                 self._is_new = False
                 if self._is_closed:
