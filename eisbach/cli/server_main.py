@@ -47,8 +47,6 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
         bound.close()
         raise
 
-    simulated = factory.application.ask(lambda state, now: [one.site for one in state.sites.values() if one.is_simulated]).result()
-
     def ready(address: str, real_port: int) -> None:
         shown = f"[{address}]" if ":" in address else address
         url = f"http://{shown}:{real_port}"
@@ -62,7 +60,7 @@ def start(home: Path, host: str, port: int, on_ready: Callable[[ReadyFacts], Non
                 isolation=factory.application.isolation,
                 gpus=factory.gpus,
                 flavours=factory.flavours,
-                simulated=simulated,
+                simulated=factory.application.simulated_sites(),
                 portal_links={who: f"{url}/portal/enter?code={code}" for who, code in codes.items()},
             )
         )

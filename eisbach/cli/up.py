@@ -28,6 +28,7 @@ from eisbach.cli.profile import write_profile
 from eisbach.cli.server_file import ServerFile, remove_server_file, write_server_file
 from eisbach.cli.server_process import running_server, this_process
 from eisbach.cli.session import settings
+from eisbach.cli.simulated_sites import simulated_sites
 from eisbach.settings import HOST_DEFAULT, PORT_DEFAULT, TIMEOUTS, Profile, Settings, own_environment
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _start_in_background(home: Path, host: str, port: int, found: Settings, outp
             f"It may still come up. Look at {log}, or stop it with `{_down(home, found)}`",
             ExitCode.UNAVAILABLE,
         )
-    isolation, simulated, links = _isolation(server), _simulated(server), _links(server)
+    isolation, links, simulated = _isolation(server), _links(server), list(simulated_sites())
     doc = document(
         "factory", url=server.url, home=str(home), pid=process.pid, log=str(log), isolation=isolation, simulated=simulated,
         portal_links=links,
@@ -177,15 +178,6 @@ def _isolation(server: ServerFile) -> str:
         return str(Client(server.url, token).get("/v1/factory")["isolation"])
     except (CliError, OSError, KeyError):
         return ""
-
-
-def _simulated(server: ServerFile) -> list[str]:
-    """Return the sites at which nothing is executed; none where the operator's token is no longer here."""
-    try:
-        token = Path(server.token_file).read_text(encoding="utf-8").strip() if server.token_file else None
-        return [str(one["site"]) for one in Client(server.url, token).get("/v1/sites")["items"] if one["simulated"]]
-    except (CliError, OSError, KeyError):
-        return []
 
 
 def _simulated_lines(sites: Sequence[str]) -> list[str]:

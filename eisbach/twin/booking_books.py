@@ -1,5 +1,7 @@
-"""The books of bookings, kept from the events alone: no node is booked twice, who is no spot leaves a window to its owner, and at
-its first instant nobody else is there who was not told in time to leave."""
+"""The books of bookings, kept from the events alone: no node is booked twice, and a window is left to its owner in time.
+
+Who is no spot ends before it by his limit; at its first instant no spot is there that was not told in time to leave.
+"""
 
 import heapq
 from collections.abc import Iterable, Iterator
@@ -81,8 +83,6 @@ class BookingBooks:
             if isinstance(body, BookingReduced):
                 self.open[body.booking].lost = tuple(body.lost)
                 self.open[body.booking].until_ms = body.until_ms or self.open[body.booking].until_ms
-            if isinstance(body, BookingReduced) and body.until_ms:
-                self.open[body.booking].until_ms = body.until_ms
             yield from self._alone(body.booking)
         elif isinstance(body, BookingEnded):
             self.open.pop(body.booking, None)

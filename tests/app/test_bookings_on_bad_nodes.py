@@ -13,9 +13,9 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import NOTICE_MS
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
+from tests.app.bookings import a_node, book, booked, quoted, refused, row
 from tests.app.factory import TARIFF, a_job, a_site, new_factory
 from tests.app.invariants import check_all, events_of
-from tests.app.test_bookings import a_node, book, booked, quoted, refused, row
 from tests.app.test_lost_nodes import fail, marks, places, tend
 
 

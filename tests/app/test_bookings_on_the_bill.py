@@ -16,8 +16,8 @@ from eisbach.core.vocabulary.interval import month_end
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from tests.adapters.e_invoice_rules import broken_german_rules, check
 from tests.app.billing import address, document, file_of, issue, month
+from tests.app.bookings import a_node, booked, pass_until, row
 from tests.app.factory import TARIFF, a_job, a_site, new_factory
-from tests.app.test_bookings import a_node, booked, pass_until, row
 from tests.app.test_export_focus import rows
 
 WHOLE = {"cpus": 8, "memory_mib": 16_384, "gpus": 4, "flavour": "h200"}

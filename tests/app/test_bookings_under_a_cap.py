@@ -12,9 +12,9 @@ from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.power.draw import rating_of
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason
+from tests.app.bookings import a_node, book, booked, pass_until, quoted, refused, row
 from tests.app.factory import TARIFF, a_site, new_factory
 from tests.app.invariants import check_all, events_of
-from tests.app.test_bookings import a_node, book, booked, pass_until, quoted, refused, row
 from tests.app.test_lost_nodes import tend
 
 RATING = rating_of("h200.4", 8000, 4)

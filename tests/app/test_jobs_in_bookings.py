@@ -9,8 +9,8 @@ from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
+from tests.app.bookings import booked, inside, pass_until, refused
 from tests.app.factory import a_job, a_site, new_factory
-from tests.app.test_bookings import booked, inside, pass_until, refused
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from eisbach.app.commands import SYSTEM
 from eisbach.app.money import LATE_MS_MAX
 from eisbach.core.power.draw import rating_of
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
+from tests.app.bookings import a_node
 from tests.app.factory import a_job, a_site, new_factory
 from tests.app.invariants import check_all, events_of
-from tests.app.test_bookings import a_node
 
 RATING = rating_of("h200.4", 8000, 4)
 WHOLE = {"cpus": 8, "memory_mib": 16_384, "gpus": 4, "flavour": "h200"}

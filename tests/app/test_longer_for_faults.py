@@ -13,9 +13,9 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.interval import month_end
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.app.bookings import a_node, booked, pass_until, row
 from tests.app.factory import TARIFF, a_job, a_site, new_factory
 from tests.app.invariants import check_all
-from tests.app.test_bookings import a_node, booked, pass_until, row
 from tests.app.test_lost_nodes import tend
 
 

@@ -11,9 +11,9 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import MINIMUM_RUN_MS, NOTICE_MS
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason
+from tests.app.bookings import book, quoted
 from tests.app.factory import a_job, a_site, new_factory
 from tests.app.invariants import check_all, events_of
-from tests.app.test_bookings import book, quoted
 from tests.app.test_closures import close
 from tests.app.test_lost_nodes import tend
 from tests.app.test_placement import AUDIT, set_rule

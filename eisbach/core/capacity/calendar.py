@@ -21,8 +21,6 @@ class EntryKind(ClosedEnum):
     MAINTENANCE = "maintenance"
     DRAIN = "drain"
 
-    __hash__ = object.__hash__  # there is one of each; Enum's own hash is a call in Python
-
     @property
     def is_tenants(self) -> bool:
         """Return whether a tenant is to have the nodes; two such entries never meet on a node."""

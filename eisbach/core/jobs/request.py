@@ -19,8 +19,6 @@ class CapacityClass(ClosedEnum):
     ON_DEMAND = "on-demand"
     SPOT = "spot"
 
-    __hash__ = object.__hash__  # there is one of each; Enum's own hash is a call in Python
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NodeShape:

@@ -4,7 +4,7 @@ from typing import Any
 
 from starlette.responses import Response
 
-from eisbach.app import read_shares
+from eisbach.app import read_shares, set_scheduler
 from eisbach.app.visible import organisations_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.portal.access import OWN, page
@@ -25,7 +25,7 @@ def list_shares(call: Call) -> Response:
     depths: dict[str | None, int] = {}
     for one in found:
         depths[one["owner"]] = depths.get(one["parent"], -1) + 1
-    half_life_ms = call.application.applier.state.scheduler.policy.half_life_hours * HOUR_MS
+    half_life_ms = call.ask(set_scheduler.question())["half_life_hours"] * HOUR_MS
     return call.render("shares/list.html", half_life_ms=half_life_ms, shares=[_told(call, one, depths[one["owner"]]) for one in found])
 
 
