@@ -1,4 +1,4 @@
-"""Plays the story of a language model that is trained, with live output: demo_train.py [--no-train] [--keep].
+"""Plays the story of a language model that is trained, with live output: demo_train.py [--no-train] [--keep] [--difference-ms N].
 
 Run by `make demo-train`. Everything happens in a temporary folder, which is removed at the end. Exit code: 0 when every
 check held, 1 when one failed, 2 when something is missing, 130 after Ctrl-C. What is played is real: processes, kills,
@@ -47,6 +47,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Plays the story of a language model that is trained, killed and resumed.")
     parser.add_argument("--no-train", action="store_true", help="without torch: two workers of plain Python")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder and say where it is")
+    parser.add_argument(
+        "--difference-ms", type=int, default=100, metavar="N",
+        help="how far charge and observation of an attempt may lie apart; more where the machine is busy with other things (default 100)",
+    )
     arguments = parser.parse_args()
     missing = _missing(trains=not arguments.no_train)
     if missing:
@@ -56,7 +60,7 @@ def main() -> int:
     folder = temporary_folder()
     shell = Shell(folder, environment_of(folder))
     workload = COUNTING if arguments.no_train else TRAINING
-    stage = Stage(shell=shell, record=Record(), scripts=SCRIPTS, workload=workload)
+    stage = Stage(shell=shell, record=Record(), scripts=SCRIPTS, workload=workload, difference_ms_max=arguments.difference_ms)
     try:
         return _play(stage)
     finally:

@@ -6,7 +6,6 @@ from itertools import pairwise
 
 from story.stage import Stage
 
-DIFFERENCE_MS_MAX = 100.0
 OVER_BUDGET = 7
 """The exit code of `eisbach` for more than the budget allows (docs/cli.md)."""
 HALF_A_DAY = "12h"
@@ -26,8 +25,8 @@ def compare_bill(stage: Stage) -> None:
         start_ms, end_ms = lifetime
         charged, observed = attempt["charged_ms"], end_ms - start_ms
         figures = f"{charged} ms charged, {observed:.0f} ms observed: {charged - observed:+.0f} ms"
-        agrees = abs(charged - observed) <= DIFFERENCE_MS_MAX
-        check(f"attempt {attempt['number']}: charged = observed within 100 ms", agrees, figures)
+        agrees = abs(charged - observed) <= stage.difference_ms_max
+        check(f"attempt {attempt['number']}: charged = observed within {stage.difference_ms_max} ms", agrees, figures)
     held = sum(attempt["charged_ms"] for attempt in bill["attempts"])
     expected = stage.price * held // 3_600_000
     figures = f"{bill['charged_eur']} EUR for {held} ms"

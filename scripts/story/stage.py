@@ -77,6 +77,8 @@ class Stage(FactoryStage):
     """The stage of the language model's story."""
 
     workload: Workload
+    difference_ms_max: int = 100
+    """how far the time charged for an attempt and what the observer saw may lie apart"""
     price: int = 0
     """of the job, in micro-euro per hour"""
 
