@@ -68,3 +68,22 @@ def test_a_job_that_waits_for_other_work_of_its_own_booking_says_so(factory):
     assert "free" in told["text"]
     pass_until(factory, option["until_ms"] - 10 * MINUTE_MS)
     assert factory.job(second)["state"] == "ended"
+
+
+@pytest.mark.parametrize("within", [Within(Level.RACK), None], ids=["preferred", "not said"])
+def test_a_gang_gets_one_rack_of_its_booking_where_one_is_free(factory, within):
+    """It took the first free nodes of the booking, of both racks."""
+    booking, option = booked(factory, nodes=6)
+    pass_until(factory, option["from_ms"])
+    single = inside(factory, booking, gpus=4)
+    gang = inside(factory, booking, gpus=4, nodes=3, within=within)
+    after = inside(factory, booking, gpus=4, nodes=2, within=within)
+    racks = [{share.node for share in factory.app.applier.state.scheduler.jobs[job].shares} for job in (single, gang, after)]
+    assert racks == [{"n0"}, {"n3", "n4", "n5"}, {"n1", "n2"}]
+
+
+def test_a_gang_that_prefers_one_rack_still_starts_where_its_booking_has_none_free(factory):
+    booking, option = booked(factory, nodes=4)
+    pass_until(factory, option["from_ms"])
+    gang = inside(factory, booking, gpus=4, nodes=4, within=Within(Level.RACK))
+    assert len(factory.app.applier.state.scheduler.jobs[gang].shares) == 4

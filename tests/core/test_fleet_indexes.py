@@ -163,3 +163,34 @@ def test_the_indexed_fleet_answers_as_one_that_walks(drawn, todo):
         assert index_of(fleet) == index_of(rebuilt(drawn, walking, taken)), "the indexes say what a new one would"
     for one in walking.nodes.values():
         assert (fleet.nodes[one.node.node].is_idle) == (not one.shares)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(nodes.map(lambda one: ("here", *one[1:])), min_size=1, max_size=9),
+    st.data(),
+    st.sampled_from(SHAPES),
+    st.integers(1, 6),
+    st.sampled_from(WITHINS),
+)
+def test_a_gang_on_named_nodes_is_as_near_together_as_it_wishes(drawn, data, shape, count, within):
+    """So a job inside a booking, or spot on its idle nodes, is placed as it would be anywhere else."""
+    fleet, names = Fleet(), [f"n{number}" for number in range(len(drawn))]
+    for node in made(drawn):
+        fleet.add(node)
+    named = data.draw(st.permutations(names))[: data.draw(st.integers(1, len(names)))]
+    walking = WalkingFleet([fleet.nodes[name] for name in named])
+    for name in data.draw(st.lists(st.sampled_from(named), max_size=3)):
+        busy = fleet.place(SHAPES[5], 1, among=[name])
+        if busy is not None:
+            fleet.take(busy)
+            walking.take(busy)
+    shares = fleet.place(shape, count, within=within, among=named)
+    assert (shares is not None) == walking.fits(shape, count, ANYWHERE, within, None)
+    if shares is not None and count > 1:
+        used = [fleet.nodes[share.node] for share in shares]
+        is_whole = all(one.room(shape) <= 1 for one in walking.nodes.values())
+        first = 0 if is_whole else len(Level) if within is None else list(Level).index(within.level)
+        spanned = next((place for place, level in enumerate(Level) if len({domain_of(node, level) for node in used}) == 1), len(Level))
+        holds = (max(walking.rooms(shape, ANYWHERE, level, None).values()) >= count for level in list(Level)[first:])
+        assert spanned <= first + next((place for place, one in enumerate(holds) if one), len(Level) - first)

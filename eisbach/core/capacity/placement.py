@@ -86,17 +86,44 @@ def _one_by_one(holder: Holder, pools: Sequence[Pool], ask: Ask, limits: Limits 
 
 
 def place_among(nodes: Sequence[Node], ask: Ask, ranking: Ranking) -> tuple[Share, ...] | None:
-    """Return shares for a gang on these nodes, each of which holds a task of it: the best first, together as they must be."""
-    together: dict[str, list[Node]] = {}
+    """Return shares for a gang on these nodes, each of which holds a task of it: as near together as it wishes, the best node first.
+
+    The first site that holds it, and there the tightest domain, as everywhere else; None where what it requires is not there.
+    """
+    by_site: dict[str, list[Node]] = {}
     for node in nodes:
-        together.setdefault(domain_of(node, ask.required) if ask.required is not None else node.site, []).append(node)
-    for group in together.values():
-        if sum(how_many(node.kind, node.state, ask.shape) for node in group) < ask.tasks:
-            continue
-        costs = [ranking.answer(node.kind, ask.shape, node.state) or (0, 0) for node in group]
-        ranked = sorted(range(len(group)), key=lambda at: (costs[at], at))
-        return tuple(_filled([group[at] for at in ranked], ask, ranking))
+        by_site.setdefault(node.site, []).append(node)
+    for at_site in by_site.values():
+        group = _together(at_site, ask)
+        if group is not None:
+            costs = [ranking.answer(node.kind, ask.shape, node.state) or (0, 0) for node in group]
+            ranked = sorted(range(len(group)), key=lambda at: (costs[at], at))
+            return tuple(_filled([group[at] for at in ranked], ask, ranking))
     return None
+
+
+def _together(nodes: Sequence[Node], ask: Ask) -> Sequence[Node] | None:
+    """Return the nodes of the tightest domain that holds a gang, and of equally tight ones that holds least besides."""
+    rooms = [how_many(node.kind, node.state, ask.shape) for node in nodes]
+    if sum(rooms) < ask.tasks:
+        return None
+    for level in _levels_of(ask, is_whole=max(rooms) == 1):
+        in_domain: dict[str, list[int]] = {}
+        for at, node in enumerate(nodes):
+            in_domain.setdefault(domain_of(node, level), []).append(at)
+        fitting = [one for one in in_domain.values() if sum(rooms[at] for at in one) >= ask.tasks]
+        if fitting:
+            return [nodes[at] for at in min(fitting, key=lambda one: sum(rooms[at] for at in one))]
+    return nodes if ask.required is None else None
+
+
+def _levels_of(ask: Ask, *, is_whole: bool) -> Sequence[Level]:
+    """Return the levels at which a gang looks for a domain, in order: where each node holds one task of it, from the tightest on."""
+    levels = tuple(Level)
+    if ask.tasks == 1 or (ask.within is None and not is_whole):
+        return ()
+    wished = levels.index(ask.within.level) if ask.within is not None else 0
+    return levels[0 if is_whole else wished : wished + 1 if ask.required is not None else None]
 
 
 def _filled(nodes: Sequence[Node], ask: Ask, ranking: Ranking) -> list[Share]:
