@@ -82,7 +82,7 @@ class BookedOption(Told):
 class Booking(Told):
     booking: str
     project: str
-    state: Literal["booked", "ended"]
+    state: Literal["booked", "open", "ended"] = Field(description="booked until its window begins, open until that is over.")
     cause: str = Field(description="Why it ended: over, cancelled, no-show, lost.")
     site: str
     simulated: bool

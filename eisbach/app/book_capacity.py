@@ -188,9 +188,9 @@ def _made(
 def _extend(
     state: FactoryState, context: Context, actor: Actor, quote: Quote, name: str, chosen: Option
 ) -> Decision | Refusal:
-    booking = state.booking.bookings.get(quote.extends)
-    if booking is None:
-        return over(quote.extends)
+    booking = booking_of(state, quote.extends, context.now)
+    if isinstance(booking, Refusal):
+        return booking
     if booking.until_ms != chosen.from_ms or booking.nodes != chosen.nodes:
         return Refusal(
             Reason.OPTION_TAKEN,
@@ -265,7 +265,7 @@ def _same(chosen: Option, lead_ms: int, now: int) -> Ask:
     return Ask(nodes=len(chosen.nodes), length=length, first=first, last=first + quote_capacity.SEARCHED_MS // MINUTE_MS, within=within)
 
 
-def booking_of(state: FactoryState, name: str) -> Booking | Refusal:
-    """Return a booking that has not ended, or why there is none."""
+def booking_of(state: FactoryState, name: str, now: int) -> Booking | Refusal:
+    """Return a booking that has not ended, or why there is none; after its window it is over, before a round says so."""
     known = state.booking.bookings.get(name)
-    return known if known is not None else over(name)
+    return known if known is not None and now < known.until_ms else over(name)

@@ -19,7 +19,7 @@ def command(actor: Actor, *, booking: str) -> Command:
     """Return the command that cancels a booking; its jobs end with it."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
-        known = booking_of(state, booking)
+        known = booking_of(state, booking, context.now)
         if isinstance(known, Refusal):
             return known
         opened = money.open_period(state, known.project, context.now)

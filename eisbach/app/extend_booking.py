@@ -17,7 +17,7 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, booking: str, lengt
     """Return the command that quotes how much longer a booking could last, and at which price."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
-        known = booking_of(state, booking)
+        known = booking_of(state, booking, context.now)
         if isinstance(known, Refusal):
             return known
         tariff = state.prices.at(context.now)

@@ -9,6 +9,7 @@ from eisbach.app import (
     drain_node,
     extend_booking,
     hold_option,
+    list_bookings,
     observe_use,
     quote_job,
     read_calendar,
@@ -263,3 +264,31 @@ def test_the_plan_of_a_task_inside_a_booking_costs_nothing_and_starts_with_the_w
     spec = a_job(booking=booking, capacity_class=CapacityClass.RESERVED)
     plan = factory.ask(quote_job.question(project=factory.project, spec=spec))
     assert (plan["cap"], plan["starts_at_once"], plan["start_promised_ms"]) == (0, False, option["from_ms"])
+
+
+def test_what_is_shown_follows_the_clock_and_does_not_wait_for_a_round(factory):
+    """It said that a window that was open was booked, and one that was over as well, until the next round."""
+    booking, option = booked(factory)
+    inside(factory, booking, "sleep 60", limit_s=600)
+    shown = []
+    for at_ms in (option["from_ms"] - 1, option["from_ms"], option["until_ms"] - 1, option["until_ms"]):
+        pass_until(factory, at_ms)
+        told = list_bookings.told(row(factory, booking), factory.clock.now())
+        shown.append((told["state"], told["cause"], bool(factory.ask(list_bookings.question(booking=booking)))))
+    assert shown == [("booked", "", True), ("open", "", True), ("open", "", True), ("ended", "over", False)]
+    assert row(factory, booking)["state"] == "booked", "no round has run"
+    factory.run_rounds()
+    assert list_bookings.told(row(factory, booking), factory.clock.now())["ended_ms"] == option["until_ms"]
+
+
+def test_a_window_that_is_over_is_neither_cancelled_nor_extended_before_the_round(factory):
+    """Cancelling it, or a quote for time that had passed, was possible until the next round."""
+    booking, option = booked(factory)
+    pass_until(factory, option["until_ms"] - MINUTE_MS)
+    longer = factory.perform(extend_booking.command(SYSTEM, factory.app.sites, booking=booking, length_ms=HOUR_MS))
+    factory.pass_time(MINUTE_MS)
+    refused(factory.perform(cancel_booking.command(SYSTEM, booking=booking)), Reason.BOOKING_OVER)
+    refused(factory.perform(extend_booking.command(SYSTEM, factory.app.sites, booking=booking, length_ms=HOUR_MS)), Reason.BOOKING_OVER)
+    refused(book(factory, longer["options"][0]["option"]), Reason.BOOKING_OVER)
+    factory.run_rounds()
+    assert (row(factory, booking)["cause"], row(factory, booking)["charged"]) == ("over", option["price"])

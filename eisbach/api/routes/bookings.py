@@ -83,8 +83,8 @@ def list_all(
     call: CallNow, project: schemas.ProjectPath, cursor: schemas.Cursor = None, limit: schemas.Limit = 100
 ) -> Response:
     """Return a page of bookings, newest first."""
-    found = call.application.reader.rows("bookings", {"project": project}, cursor=cursor, limit=limit)
-    return JsonAnswer(representations.page(found, lambda row: _told(list_bookings.told(row))))
+    found, now = call.application.reader.rows("bookings", {"project": project}, cursor=cursor, limit=limit), call.application.clock.now()
+    return JsonAnswer(representations.page(found, lambda row: _told(list_bookings.told(row, now))))
 
 
 @router.get("/v1/bookings/{booking}", response_model=shown.BookingWithTerms, summary="Look at a booking")
@@ -95,7 +95,7 @@ async def read(call: CallNow, booking: BookingPath) -> Response:
     if row is None:
         raise Problem(ABSENT)
     terms = await settled(call, call.application.ask(list_bookings.question(booking=booking)))
-    return JsonAnswer(_told({**list_bookings.told(row), **terms}))
+    return JsonAnswer(_told({**list_bookings.told(row, call.application.clock.now()), **terms}))
 
 
 @router.post("/v1/bookings/{booking}/cancel", response_model=shown.EndedBooking, summary="Cancel a booking")

@@ -34,7 +34,8 @@ SPANS = {"14": N_("two weeks"), "28": N_("four weeks"), "91": N_("three months")
 MARKS = {"earliest": N_("earliest"), "cheapest": N_("cheapest"), "least-carbon": N_("least CO2")}
 WITHIN = {"nvlink": N_("one NVLink domain"), "rack": N_("one rack"), "row": N_("one row"), "hall": N_("one hall")}
 CAUSES = {
-    "": (N_("booked"), "busy"),
+    "booked": (N_("booked"), "busy"),
+    "open": (N_("window open"), "good"),
     "over": (N_("over"), "calm"),
     "cancelled": (N_("cancelled"), "calm"),
     "no-show": (N_("given back unused"), "wait"),
@@ -165,7 +166,7 @@ def _booking(
         "bookings/show.html",
         status=200 if refused is None else 422,
         refusals=() if refused is None else refused.refusals,
-        booking=list_bookings.told(row),
+        booking=list_bookings.told(row, call.application.clock.now()),
         terms=terms,
         causes=CAUSES,
         on_fault=ON_FAULT,
@@ -212,7 +213,8 @@ def _page(
 def _bookings(call: Call, projects: Sequence[Row]) -> list[dict[str, Any]]:
     names = {row["project"]: row["name"] for row in projects}
     found = call.application.reader.rows("bookings", {"project": tuple(names)}, limit=BOOKINGS_SHOWN) if names else None
-    return [{**list_bookings.told(row), "project_name": names[row["project"]]} for row in (found.rows if found is not None else ())]
+    now = call.application.clock.now()
+    return [{**list_bookings.told(row, now), "project_name": names[row["project"]]} for row in (found.rows if found is not None else ())]
 
 
 def _pool(call: Call, pool: Mapping[str, Any], until_ms: int) -> dict[str, Any]:
