@@ -255,6 +255,7 @@ def job_cost(answer: Mapping[str, Any]) -> Json:
         **{name: answer[name] for name in copied},
         **money("ceiling", answer["cap"]),
         **money("charged", answer["charged"]),
+        **money("credited", answer["credited"]),
         "attempts": [_attempt_cost(one) for one in answer["attempts"]],
         "transfers": [_transfer(one) for one in answer["transfers"]],
     }
@@ -298,6 +299,7 @@ def why(answer: Mapping[str, Any]) -> Json:
         "reason": answer["reason"],
         "detail": answer["text"],
         "share": str(answer.get("share", "")),
+        "late": str(answer.get("late", "")),
         "start_estimated_at": instant_text(answer["start_estimated_ms"]),
         "start_promised_at": instant_text(answer["start_promised_ms"]),
     }

@@ -252,6 +252,7 @@ class Why(Told):
     reason: str
     detail: str
     share: str = Field(default="", description="What fair shares have to do with it, where the policy asks them.")
+    late: str = Field(default="", description="What it is credited where a cap on power broke the promise of its start.")
     start_estimated_at: At | None
     start_promised_at: At | None
 
@@ -286,6 +287,8 @@ class JobCost(Told):
     charged_micro_eur: MicroEuro
     charged_eur: Euro
     charged_ms: int
+    credited_micro_eur: MicroEuro = Field(description="For a start that came later than promised, as power was capped: charged and taken back.")
+    credited_eur: Euro
     attempts: list[dict[str, Any]]
     transfers: list[dict[str, Any]]
 

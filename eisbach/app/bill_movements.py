@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from eisbach.app import report_cost
 from eisbach.app.event_codec import decode
 from eisbach.app.events import AttemptPlanned, JobSubmitted
 from eisbach.app.events_booking import BookingMade
-from eisbach.core.billing.invoice import RESOLD, Movement, Place, Supply
+from eisbach.core.billing.invoice import LATE, RESOLD, Movement, Place, Supply
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.ledger import account
 from eisbach.core.vocabulary.invariant import require
@@ -121,11 +122,12 @@ def _supply(reader: Reader, job: _Job, attempt: str, sites: dict[str, str], *, i
     node = planned.tasks[0][1]
     if node not in sites:
         sites[node] = (reader.row("nodes", node) or {"site": ""})["site"]
+    is_late = is_taken_back and planned.free_ms > 0 and not report_cost.is_ours(reader, attempt)
     return Supply(
         project=job.submitted.project,
         site=sites[node],
         flavour=job.submitted.shapes[planned.shape][3] or NO_FLAVOUR,
-        capacity_class=job.submitted.capacity_class,
+        capacity_class=LATE if is_late else job.submitted.capacity_class,
         tariff=job.submitted.tariff,
         price=job.submitted.prices[planned.shape],
         is_taken_back=is_taken_back,

@@ -34,6 +34,7 @@ def question(*, job: str) -> Callable[[FactoryState, int], Answer | None]:
         if known is None:
             return None
         answer: Answer = {"job": job, "state": known.state.value, "start_estimated_ms": None, "start_promised_ms": None}
+        answer |= _late(state, known, now)
         if known.state is not JobState.WAITING:
             return answer | _under_way(known, now)
         if not known.is_funded:
@@ -44,6 +45,14 @@ def question(*, job: str) -> Callable[[FactoryState, int], Answer | None]:
         return answer | _no_room(state, known, now)
 
     return ask
+
+
+def _late(state: FactoryState, job: ActiveJob, now: int) -> Answer:
+    """Return what stands beside the reason where a cap on power broke the promise of a job's start."""
+    account = state.accounts[job.job]
+    if job.state is JobState.WAITING and account.late_since_ms:
+        return {"late": Said(why_texts.LATE, {"from_at": account.late_since_ms, "free_ms": money.LATE_MS_MAX})}
+    return {"late": Said(why_texts.RUNS_FREE, {"free_ms": _seconds(account.free_ms)})} if account.free_ms else {}
 
 
 def _under_way(job: ActiveJob, now: int) -> Answer:

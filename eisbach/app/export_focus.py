@@ -9,7 +9,7 @@ from typing import Any
 
 from eisbach.app.bill_movements import movements, places
 from eisbach.app.bill_overview import NO_END
-from eisbach.core.billing.invoice import HOUR_PARTS, RESOLD, Place, Supply
+from eisbach.core.billing.invoice import HOUR_PARTS, LATE, RESOLD, Place, Supply
 from eisbach.core.billing.vat import half_up
 from eisbach.core.billing.wording import quantity_text
 from eisbach.core.jobs.request import CapacityClass
@@ -29,7 +29,11 @@ COLUMNS = (
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """What makes a spreadsheet run a text as a formula; a tenant's text that begins so gets an apostrophe before it."""
 
-_WHAT = {CapacityClass.RESERVED.value: "booked", RESOLD: "idle time of a booking that was sold as spot"}
+_WHAT = {
+    CapacityClass.RESERVED.value: "booked",
+    RESOLD: "idle time of a booking that was sold as spot",
+    LATE: "credited as power was capped: the start came later than promised",
+}
 
 _Key = tuple[str, str, Supply]
 

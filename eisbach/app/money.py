@@ -88,13 +88,19 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     """Return the settlement of an attempt that has held its capacity for `held_ms` so far.
 
     `is_charged` is False where the fault is ours: whatever was charged for this attempt is taken back. `is_over` says
-    that the job has ended: what is left of the reservation is given back.
+    that the job has ended: what is left of the reservation is given back. The transfers are those of the attempt's end: time
+    that it ran uncharged is charged there and credited at once, so that statements and bills have a line of it.
     """
     money = state.accounts[job.job]
     earlier, before, reserved = money.earlier_charged, money.attempt_charged, money.reserved
-    charged_ms = max(0, min(held_ms, job.remaining_ms + job.grace_ms) - money.free_ms) if is_charged else 0
+    within_ms = min(held_ms, job.remaining_ms + job.grace_ms)
+    charged_ms = max(0, within_ms - money.free_ms) if is_charged else 0
     amount = min(charge_of(money.earlier_weight + money.price * charged_ms, earlier + before), reserved)
     transfers = _movement(money, amount)
+    if money.free_ms and is_charged:
+        in_full = charge_of(money.earlier_weight + money.price * within_ms, earlier + before + amount)
+        late = min(in_full, reserved - amount)
+        transfers += [transfer.settle(money.project, money.period, late), transfer.credit(money.project, money.period, late)]
     if is_over and reserved != amount:
         transfers += release(state, money.project, money.period, reserved - amount)
     charged = before + amount

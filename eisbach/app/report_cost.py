@@ -1,16 +1,23 @@
 """What jobs and projects cost: held time, charges and how one follows from the other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from eisbach.app.event_codec import decode
+from eisbach.app.events import AttemptPlanned
+from eisbach.core.jobs.lifecycle import Fault
 from eisbach.core.ledger import account
+from eisbach.core.ledger.transfer import TransferKind
 from eisbach.ports.store import Reader, Row
 
 PAGE = 1000
 
 
 def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
-    """Return a job's charge with each attempt's held and charged time, and its transfers; None without such a job."""
+    """Return a job's charge with each attempt's held and charged time, and its transfers; None without such a job.
+
+    `credited` is what it was credited since a cap on power broke the promise of its start.
+    """
     row = reader.row("jobs", job)
     if row is None:
         return None
@@ -28,9 +35,26 @@ def of_job(reader: Reader, job: str) -> dict[str, Any] | None:
         "cap": row["cap"],
         "charged": row["charged"],
         "charged_ms": row["charged_ms"],
+        "credited": _credited(reader, job, transfers),
         "attempts": [_attempt(one) for one in attempts],
         "transfers": [dict(one) for one in transfers],
     }
+
+
+def is_ours(reader: Reader, attempt: str) -> bool:
+    """Return whether an attempt has ended by a fault of ours."""
+    row = reader.row("attempts", attempt)
+    return row is not None and any(one.is_ours for one in Fault if one.value == row["fault"])
+
+
+def _credited(reader: Reader, job: str, transfers: Sequence[Row]) -> int:
+    """Return the credits of attempts that ran uncharged for a while and were not taken back altogether."""
+    credits = [one for one in transfers if one["kind"] == TransferKind.CREDIT.value]
+    if not credits:
+        return 0
+    planned = (decode(sealed) for sealed in reader.events_of(job, after_seq=-1, limit=PAGE) if sealed.kind == "attempt.planned")
+    late = {one.attempt for one in planned if isinstance(one, AttemptPlanned) and one.free_ms and not is_ours(reader, one.attempt)}
+    return sum(int(one["amount"]) for one in credits if one["attempt"] in late)
 
 
 def of_project(reader: Reader, project: str, period: str, this_month: str) -> dict[str, Any]:

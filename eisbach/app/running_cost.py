@@ -17,7 +17,7 @@ def question(*, job: str) -> Callable[[FactoryState, int], int | None]:
         known, account = state.scheduler.jobs.get(job), state.accounts.get(job)
         if known is None or account is None or known.state is not JobState.RUNNING or known.running_ms is None:
             return None
-        unsettled_ms = max(0, now - known.running_ms - account.attempt_settled_ms)
+        unsettled_ms = max(0, now - known.running_ms - max(account.attempt_settled_ms, account.free_ms))
         return charge_of(account.weight + account.price * unsettled_ms, 0)
 
     return ask

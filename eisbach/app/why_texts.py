@@ -93,6 +93,9 @@ POWER_NEVER = N_(
 )
 POWER_KEPT = N_("What is left of the power of {site} is kept for a job that stands before it")
 
+LATE = N_("A cap on power broke the promise of its start at {from_at}: as long as it starts too late, up to {free_ms}, it runs uncharged")
+RUNS_FREE = N_("It started later than promised, as power was capped: {free_ms} of its run are credited")
+
 POWER_CAUSES = (N_("nothing"), N_("grid connection"), N_("hot day"), N_("cooling permit"), N_("operator"))
 """What limits a site's power (CapCause), for translations."""
 CAUSES = (N_("cancel"), N_("budget"), N_("preemption"), N_("drain"), N_("power_cap"), N_("placement"))

@@ -84,6 +84,7 @@ def _print_job_cost(job: Json, statement: Json) -> None:
             ("tariff", str(statement["tariff"])),
             ("ceiling", _amount(statement, "ceiling")),
             ("charged", f"{_amount(statement, 'charged')} for {statement['charged_ms']} ms"),
+            *_credited(statement),
             *energy_figures.parts(statement["energy"]),
         ]
     )
@@ -104,6 +105,13 @@ def _print_job_cost(job: Json, statement: Json) -> None:
         for one in attempts
     ]
     table(columns, rows)
+
+
+def _credited(statement: Json) -> list[tuple[str, str]]:
+    """Return what a job was credited as a line; none where that is nothing."""
+    if not statement["credited_micro_eur"]:
+        return []
+    return [("credited", f"{_amount(statement, 'credited')} as power was capped: it started later than promised")]
 
 
 def _amount(statement: Json, part: str) -> str:

@@ -229,6 +229,8 @@ def _print_why(job: Json, reasons: Json) -> None:
     print(f"{name}{state}: {clean(reasons['detail'])}")
     if reasons.get("share"):
         print(f"{clean(reasons['share'])}.")
+    if reasons.get("late"):
+        print(f"{clean(reasons['late'])}.")
     if reasons["start_promised_at"]:
         print(f"It starts no later than {figures.instant(reasons['start_promised_at'])} (a promise).")
     elif reasons["start_estimated_at"] and reasons["state"] == JobState.WAITING.value:

@@ -18,6 +18,7 @@ from eisbach.core.vocabulary.quantities import DAY_MS
 CENT = 10_000
 """Micro-euro in a cent."""
 RESOLD = "resold"
+LATE = "late"
 HOUR_PARTS = 10**8
 """Hours are billed in hundred-millionths: at 10,000 euro an hour their rounding is below a cent by far."""
 
@@ -34,7 +35,7 @@ class Supply:
     """What was supplied: capacity of one kind in one project at one price; charges that were taken back stand apart.
 
     `price` is micro-euro an hour for the whole of what a job held or a booking has. The class RESOLD is what the owner
-    of a booking gets back of what spot paid on its nodes.
+    of a booking gets back of what spot paid on its nodes, LATE the credit for a start that came later than promised.
     """
 
     project: str

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from eisbach.core.billing.invoice import HOUR_PARTS, RESOLD, Document, DocumentKind, Line
+from eisbach.core.billing.invoice import HOUR_PARTS, LATE, RESOLD, Document, DocumentKind, Line
 from eisbach.core.billing.vat import half_up
 from eisbach.core.vocabulary.interval import calendar_date, date_text
 from eisbach.core.vocabulary.money import euro_text
@@ -28,6 +28,7 @@ _WORDS = {
         "capacity": "Rechenkapazität",
         "taken_back": "Zurückgenommen (Störung auf unserer Seite): Rechenkapazität",
         "resold": "Gutschrift für ungenutzte Zeit einer Buchung, die als Spot verkauft wurde:",
+        "late": "Gutschrift für einen späteren Start als zugesagt, da die Leistung begrenzt war:",
         "place": "Projekt {project}, Standort {site} ({country}), Tarif {tariff}, {price} EUR je Stunde",
         "simulated": "SIMULIERTER Standort",
         "correction": "Gutschrift zur Rechnung {invoice}",
@@ -49,6 +50,7 @@ _WORDS = {
         "capacity": "Computing capacity",
         "taken_back": "Taken back (a fault on our side): computing capacity",
         "resold": "Credit for idle time of a booking that was sold as spot:",
+        "late": "Credit for a start later than promised, as power was capped:",
         "place": "Project {project}, site {site} ({country}), tariff {tariff}, {price} EUR an hour",
         "simulated": "SIMULATED site",
         "correction": "Credit for invoice {invoice}",
@@ -77,8 +79,8 @@ def line_name(document: Document, line: Line) -> str:
     words, supply = _words(document), line.supply
     if not supply.flavour:
         return words["correction"].format(invoice=_referred(document))
-    if supply.capacity_class == RESOLD:
-        return f"{words['resold']} {supply.flavour}"
+    if supply.capacity_class in (RESOLD, LATE):
+        return f"{words[supply.capacity_class]} {supply.flavour}"
     kind = words["taken_back" if supply.is_taken_back else "capacity"]
     return f"{kind} {supply.flavour}, {supply.capacity_class}"
 
