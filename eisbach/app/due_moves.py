@@ -25,8 +25,8 @@ CAUSE = "node-unusable"
 def due_moves(state: FactoryState, context: Context) -> list[Body]:
     """Return the next moves of bookings; once they are true, asking again may bring more.
 
-    It costs nothing while no node has become unusable since, no booking that waits for one begins, and no work of an owner
-    has left one.
+    It costs nothing while no node has become unusable since, no booking that waits for one begins, no work of an owner
+    has left one, and what caps leave to the bookings of their sites is as it was.
     """
     agenda = state.scheduler.agenda
     if not agenda.are_bookings_shaken:
@@ -34,11 +34,24 @@ def due_moves(state: FactoryState, context: Context) -> list[Body]:
     events = next_moves(state, context.now) or relieve_bookings.changes(state, context.now)
     if not events:
         agenda.are_bookings_shaken = False
-        suspects = _suspects(state)
-        for booking in state.booking.bookings.values():
-            if context.now < booking.from_ms and not suspects.isdisjoint(booking.nodes):
-                agenda.note(booking.from_ms)  # until then nodes may come back; after that its owner lacks them
+        soonest_ms = _soonest_ms(state, context.now)
+        if soonest_ms is not None:
+            agenda.note(soonest_ms)  # then it looks again, and so finds the next one
     return events
+
+
+def _soonest_ms(state: FactoryState, now: int) -> int | None:
+    """Return when something changes for a booking by itself: one begins whose nodes may come back until then, or one begins or
+    ends at a site with a cap, which the others there share.
+    """
+    suspects, caps = _suspects(state), state.scheduler.power_caps
+    instants: list[int] = []
+    for booking in state.booking.bookings.values():
+        if booking.site in caps:
+            instants += (booking.from_ms, booking.until_ms)
+        elif suspects and not suspects.isdisjoint(booking.nodes):
+            instants.append(booking.from_ms)
+    return min((at_ms for at_ms in instants if at_ms > now), default=None)
 
 
 def _suspects(state: FactoryState) -> frozenset[str]:

@@ -92,6 +92,7 @@ def _made(state: FactoryState, seq: int, at_ms: int, body: e.BookingMade) -> Non
     if quote is not None:
         quote.booked[body.option] = body.booking
     _enter(state, body.booking, body.from_ms, body.until_ms, booking.nodes)
+    _shake(state, booking.site)
 
 
 def _extended(state: FactoryState, seq: int, at_ms: int, body: e.BookingExtended) -> None:
@@ -104,6 +105,7 @@ def _extended(state: FactoryState, seq: int, at_ms: int, body: e.BookingExtended
     booking.energy_wh, booking.carbon_g = body.energy_wh, body.carbon_g
     state.scheduler.calendar.remove(EntryKind.BOOKING, body.booking)
     _enter(state, body.booking, booking.from_ms, booking.until_ms, booking.nodes)
+    _shake(state, booking.site)
     quote = state.booking.quotes.get(body.option.rpartition(".")[0])
     if quote is not None:
         quote.booked[body.option] = body.booking
@@ -124,6 +126,7 @@ def _reduced(state: FactoryState, seq: int, at_ms: int, body: e.BookingReduced) 
         booking.until_ms = body.until_ms
     state.scheduler.calendar.remove(EntryKind.BOOKING, body.booking)
     _enter(state, body.booking, booking.from_ms, booking.until_ms, booking.nodes)
+    _shake(state, booking.site)
 
 
 def _settled(state: FactoryState, seq: int, at_ms: int, body: e.BookingSettled) -> None:
@@ -142,6 +145,7 @@ def _ended(state: FactoryState, seq: int, at_ms: int, body: e.BookingEnded) -> N
     booking.until_ms = max(booking.ended_ms, booking.from_ms)
     state.scheduler.calendar.remove(EntryKind.BOOKING, body.booking)
     state.booking.closing[body.booking] = booking
+    _shake(state, booking.site)
 
 
 def _closed(state: FactoryState, seq: int, at_ms: int, body: e.BookingClosed) -> None:
@@ -213,6 +217,12 @@ def _on(state: FactoryState, node: str, from_ms: int, until_ms: int) -> Iterable
 
 def _enter(state: FactoryState, name: str, from_ms: int, until_ms: int, nodes: tuple[str, ...]) -> None:
     state.scheduler.calendar.add(Entry(EntryKind.BOOKING, name, from_ms, until_ms, nodes))
+
+
+def _shake(state: FactoryState, site: str) -> None:
+    """What is booked at a site has changed: under a cap the others there get another part of its power."""
+    if site in state.scheduler.power_caps:
+        state.scheduler.agenda.are_bookings_shaken = True
 
 
 def _stretches(said: Iterable[e.StretchTuple]) -> tuple[Stretch, ...]:

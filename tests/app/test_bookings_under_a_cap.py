@@ -179,3 +179,37 @@ def test_who_loses_a_node_under_a_cap_pays_for_neither(factory):
     factory.run_rounds()
     assert row(factory, booking)["charged"] == option["price"] // 4 + option["price"] // 4
     check_all(factory)
+
+
+def test_relief_begins_in_the_batch_that_opens_the_window_and_no_round_is_waited_for(factory):
+    """Under a cap from before, the first seconds of a window cost their full price, up to the next round."""
+    factory = factory.restart(tariff=replace(TARIFF, version="patient", booking=BookingRules(no_show_ms=0)))
+    cap(factory, 4)
+    first, option = booked(factory, nodes=2, length_ms=4 * HOUR_MS)
+    second, after = booked(factory, nodes=2, from_ms=option["from_ms"] + HOUR_MS, length_ms=HOUR_MS)
+    cap(factory, 3)
+    short = []
+    for at_ms in (option["from_ms"], after["from_ms"], after["until_ms"]):
+        factory = factory.restart()
+        pass_until(factory, at_ms)
+        short.append([one.short_permille for one in factory.app.applier.state.booking.bookings.values()])
+    assert short == [[0, 0], [250, 250], [0, 250]], "no round has run: what is over shares no more"
+    factory.pass_time(HOUR_MS)
+    factory.perform(cancel_booking.command(SYSTEM, booking=first))
+    assert row(factory, first)["relieved"] == option["price"] // 4 // 4
+    factory.run_rounds()
+    assert row(factory, second)["relieved"] == after["price"] // 4
+    check_all(factory)
+
+
+def test_who_is_left_alone_with_a_cap_is_relieved_no_more_at_once(factory):
+    cap(factory, 4)
+    first, option = booked(factory, nodes=2)
+    second, _ = booked(factory, nodes=2)
+    cap(factory, 3)
+    pass_until(factory, option["from_ms"])
+    bookings = factory.app.applier.state.booking.bookings
+    assert [one.short_permille for one in bookings.values()] == [250, 250]
+    factory.perform(cancel_booking.command(SYSTEM, booking=first))
+    assert [(name, one.short_permille) for name, one in bookings.items()] == [(second, 0)]
+    check_all(factory)
