@@ -27,7 +27,7 @@ def occupied(fleet, wanted):
 
 def find(fleet, shape, count, releases=(), length=10, calendar=None, within=None):
     gang = Gang((shape,), count, length, within=within)
-    return earliest(fleet, calendar or Calendar(fleet), list(releases), gang, NOW)
+    return earliest(fleet, (calendar or Calendar(fleet)).without(), list(releases), gang, NOW)
 
 
 def booked(fleet, *entries):

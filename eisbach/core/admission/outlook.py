@@ -40,8 +40,8 @@ def outlook(state: SchedulerState, job: ActiveJob, now: int) -> Outlook:
 def estimate(state: SchedulerState, job: ActiveJob, now: int) -> Slot | None:
     """Return when a waiting job could start if everything that holds capacity ran to its limit and nobody else waited."""
     gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
-    releases = ((at_ms, held.shares) for at_ms, _, held in state.releases)
-    return earliest(state.fleet, state.calendar, releases, gang, now)
+    releases = ((at_ms, held.shares) for at_ms, _, held in state.releases.by_limit)
+    return earliest(state.fleet, state.calendar.without(), releases, gang, now)
 
 
 def best_domain(state: SchedulerState, job: ActiveJob, now: int) -> tuple[int, int | None]:

@@ -276,7 +276,7 @@ class Placing:
             return heapq.merge(held, sorted(planned, key=_instant), key=_instant) if planned else held
         planned += [
             (min(at_ms, now + stops[job.job].notice_ms + job.grace_ms) if job.job in stops else at_ms, job.shares)
-            for at_ms, _, job in state.releases
+            for at_ms, _, job in state.releases.by_limit
         ]
         return iter(sorted(planned, key=_instant))
 
@@ -320,6 +320,12 @@ class Placing:
         self._undo.append(self._struck)
         self._guards = None
 
+    def replace(self, entry: Entry) -> None:
+        """Put an entry into the calendar in the place of the one with its kind and id."""
+        before = self.state.calendar.replace(entry)
+        self._undo.append(lambda: self.state.calendar.replace(before))
+        self._guards = None
+
     def put_back(self, entry: Entry) -> None:
         """Enter what was struck again; where nothing else was done meanwhile, nothing was done at all."""
         if self._undo and self._undo[-1] is self._struck:
@@ -341,7 +347,7 @@ class Placing:
 
 
 def _of_running(state: SchedulerState) -> Iterator[Release]:
-    for at_ms, _, job in state.releases:
+    for at_ms, _, job in state.releases.by_limit:
         yield at_ms, job.shares
 
 

@@ -133,32 +133,40 @@ class Promising:
         return False
 
     def _bring_nearer(self, job: ActiveJob, entry: Entry) -> None:
-        placing = self._placing
+        # Beside other entries nodes are found in the order in which they were dated: what is taken out comes last.
+        placing, is_alone = self._placing, len(self._state.calendar) == 1
         self.looked.append(job.job)
-        placing.strike(entry)
+        if not is_alone:
+            placing.strike(entry)
         slot = self._earliest(job)
         # What fits now starts in its turn: others may stand before it.
         if slot is not None and self._now < slot.at_ms <= entry.from_ms and (slot.at_ms, slot.nodes) != (entry.from_ms, entry.nodes):
-            self._enter(job, slot, entry.from_ms)
-        else:
+            self._enter(job, slot, entry)
+        elif not is_alone:
             placing.put_back(entry)
 
     def _break(self, entry: Entry) -> None:
         self._placing.strike(entry)  # first: its own nodes are not in its way
         self.broken.append(Broken(entry.id, entry.from_ms, self._cause(entry)))
 
-    def _enter(self, job: ActiveJob, slot: Slot, earlier_than_ms: int | None) -> None:
+    def _enter(self, job: ActiveJob, slot: Slot, before: Entry | None) -> None:
         until_ms = slot.at_ms + job.length_ms
-        self._placing.enter(Entry(EntryKind.PROMISE, job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared))
+        entry = Entry(EntryKind.PROMISE, job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared)
+        if self.has(job):
+            self._placing.replace(entry)
+        else:
+            self._placing.enter(entry)
         self.given.pop(job.job, None)
-        self.given[job.job] = Given(job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared, earlier_than_ms)
+        self.given[job.job] = Given(job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared, before.from_ms if before is not None else None)
 
     def _earliest(self, job: ActiveJob) -> Slot | None:
+        """Return the earliest start of a job that limits allow; what it is promised already is not in its way."""
         self._placing.take_pending()
         gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
         # Nobody knows when what has outrun its limit lets go: no promise is built on it.
         releases = _after(self._placing.releases(), self._now)
-        return earliest(self._state.fleet, self._state.calendar, releases, gang, self._now)
+        view = self._state.calendar.without((job.job,) if self.has(job) else ())
+        return earliest(self._state.fleet, view, releases, gang, self._now)
 
     # What holds for it.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from eisbach.core.admission.active_job import ActiveJob as ActiveJob
 from eisbach.core.admission.plan import Plan
+from eisbach.core.admission.releases import Releases
 from eisbach.core.admission.seen import Seen
 from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.capacity.fleet import Fleet, Share
@@ -49,9 +50,8 @@ class SchedulerState:
     """what happens by itself on nodes: closures, and who must leave before they begin"""
     calendar: Calendar = field(init=False)
     """bookings, promised starts, maintenance windows and drains to come"""
-    releases: list[tuple[int, str, ActiveJob]] = field(default_factory=list)
-    """(instant, attempt, job) of all that hold shares, by when they let go of them at the latest"""
-    _expected: dict[str, int] = field(default_factory=dict)  # attempt -> its instant in `releases`
+    releases: Releases = field(default_factory=Releases)
+    """when all that hold shares let go of them"""
     spot: dict[str, ActiveJob] = field(default_factory=dict)
     """job id -> job, for spot that holds shares"""
     spot_grace_ms: int = 0
@@ -190,11 +190,12 @@ class SchedulerState:
     def promise(self, given: Given) -> None:
         """A start is promised, or an earlier one than was promised before."""
         known = self.calendar.promises.get(given.job)
-        if known is not None:
-            require(given.from_ms <= known.from_ms, "no promise moves later")
-            self.calendar.remove(EntryKind.PROMISE, given.job)
         entry = Entry(EntryKind.PROMISE, given.job, given.from_ms, given.until_ms, given.nodes, given.is_shared)
-        self.calendar.add(entry)
+        if known is None:
+            self.calendar.add(entry)
+        else:
+            require(given.from_ms <= known.from_ms, "no promise moves later")
+            self.calendar.replace(entry)
 
     def break_promise(self, job: str) -> None:
         """A promise does not hold any more; its nodes are spoken for by nobody."""
@@ -326,16 +327,9 @@ class SchedulerState:
         self._expect(job)
 
     def _expect(self, job: ActiveJob) -> None:
-        """Note when an attempt lets go of its shares at the latest; nothing where that is as it was."""
-        attempt, at_ms = str(job.attempt), job.releases_ms
-        known = self._expected.get(attempt)
-        if known == at_ms:
-            return
-        if known is not None:
-            del self.releases[bisect_left(self.releases, (known, attempt))]
-            self.seen.is_whole &= not (self.seen.yields and at_ms > known)
-        self._expected[attempt] = at_ms
-        insort(self.releases, (at_ms, attempt, job))
+        """Note when an attempt lets go of its shares; whoever yields to a promised gang may pass it where that is later now."""
+        if self.releases.note(str(job.attempt), job) and self.seen.yields:
+            self.seen.is_whole = False
 
     def _let_go(self, job: ActiveJob) -> None:
         attempt = str(job.attempt)
@@ -344,7 +338,7 @@ class SchedulerState:
         self.power.give_back(job.shares)
         self.fair_share.hold(job.project, -job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
         self.spot.pop(job.job, None)
-        del self.releases[bisect_left(self.releases, (self._expected.pop(attempt), attempt))]
+        self.releases.forget(attempt)
         self.unsettle()
 
     def _leave_unfunded(self, job: ActiveJob) -> None:

@@ -1,11 +1,10 @@
 """Large gangs do not put one another off: who may not start now, though it fits, because a promised gang before it would start later."""
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterator
+from heapq import merge
 
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob, SchedulerState
-from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Gang, Release, Sweep
 from eisbach.core.scheduling.order import served_as_of
@@ -21,14 +20,13 @@ class Yielding:
     are left then (A. Mu'alem and D. Feitelson, TPDS 12(6), 2001).
     """
 
-    __slots__ = ("_expected", "_placing", "_releases", "_starts", "is_any")
+    __slots__ = ("_expected", "_placing", "_starts", "is_any")
 
     def __init__(self, placing: Placing) -> None:
         self._placing = placing
         self.is_any = False
         """whether somebody had to wait"""
         self._expected: dict[str, tuple[int, int] | None] = {}
-        self._releases: list[Release] = []
         self._starts = -1
 
     def has_to_wait(self, job: ActiveJob) -> bool:
@@ -36,7 +34,7 @@ class Yielding:
         if self.for_whom(job) is None:
             return False
         self.is_any = True
-        self._placing.look_again(self._next_outrun())
+        self._placing.look_again(self._placing.state.releases.next_outrun(self._placing.now))
         return True
 
     def for_whom(self, job: ActiveJob) -> tuple[str, int] | None:
@@ -60,66 +58,39 @@ class Yielding:
         """Return when a promised gang is expected to start, and how many tasks more would fit then; None where nobody can say."""
         placing = self._placing
         if self._starts != len(placing.starts):
-            self._starts, self._releases = len(placing.starts), sorted(self._predicted(), key=lambda one: one[0])
+            self._starts = len(placing.starts)
             self._expected.clear()
         if name not in self._expected:
             state, gang = placing.state, placing.state.jobs[name]
             placing.take_pending()
             asked = Gang(gang.shapes, gang.nodes, gang.length_ms, gang.where)
-            found = Sweep(state.fleet, _ButPromises(state.calendar), asked, gang.shapes[0]).find(self._releases, placing.now)
+            without_promises = state.calendar.without(state.calendar.promises)
+            found = Sweep(state.fleet, without_promises, asked, gang.shapes[0]).find(self._releases(), placing.now)
             self._expected[name] = (found[0], found[1].count - gang.nodes) if found is not None else None
         return self._expected[name]
 
-    def _predicted(self) -> Iterator[Release]:
-        """Yield when whatever is held, and what the plan starts, is expected to be free."""
+    def _releases(self) -> Iterator[Release]:
+        """Return in their order when whatever is held, and what the plan starts, is expected to be free."""
         placing = self._placing
         state, now = placing.state, placing.now
-        for at_ms, _, job in state.releases:
-            predicted_ms = _ends_ms(job, at_ms)
-            yield predicted_ms if predicted_ms > now else at_ms, job.shares
+        started = []
         for start in placing.starts.values():
             job = state.jobs[start.job]
-            yield now + min(job.length_ms, job.predicted_ms or job.length_ms), start.shares
+            started.append((now + min(job.length_ms, job.predicted_ms or job.length_ms), start.shares))
+        started.sort(key=_instant)
+        releases = state.releases
+        return merge(_shares(releases.outrun(now)), _shares(releases.as_predicted(now)), started, key=_instant)
 
-    def _next_outrun(self) -> int | None:
-        """Return when the next that runs outlasts its prediction: what is expected changes by itself then."""
-        now = self._placing.now
-        ends = (_ends_ms(job, at_ms) for at_ms, _, job in self._placing.state.releases)
-        return min((ends_ms for ends_ms in ends if ends_ms > now), default=None)
+
+def _shares(ends: Iterator[tuple[int, ActiveJob]]) -> Iterator[Release]:
+    for at_ms, job in ends:
+        yield at_ms, job.shares
+
+
+def _instant(release: Release) -> int:
+    return release[0]
 
 
 def _place_of(state: SchedulerState, job: ActiveJob) -> tuple[int, int, int]:
     """Return where a gang stands among gangs: as in the queue, but for fair share, which changes while nothing happens to them."""
     return job.key[1], served_as_of(state.policy, job.submitted_ms, job.predicted_ms or job.length_ms), job.seq
-
-
-def _ends_ms(job: ActiveJob, at_ms: int) -> int:
-    since = job.running_ms if job.running_ms is not None else job.planned_ms
-    return min(at_ms, since + job.predicted_ms) if job.predicted_ms else at_ms
-
-
-class _ButPromises:
-    """A calendar without its promises: a gang that is promised one start is asked about another."""
-
-    __slots__ = ("_calendar",)
-
-    shared = 0
-
-    def __init__(self, calendar: Calendar) -> None:
-        self._calendar = calendar
-
-    def has(self, node: str) -> bool:
-        """Return whether anything but a promise speaks for a node."""
-        return self._calendar.has(node) and any(True for _ in self.on(node))
-
-    def on(self, node: str) -> Iterator[Entry]:
-        """Yield the entries of a node by their start."""
-        return (entry for entry in self._calendar.on(node) if entry.kind is not EntryKind.PROMISE)
-
-    def first_after(self, node: str, instant: int) -> Entry | None:
-        """Return the first entry of a node that is not over at an instant, or None."""
-        return next((entry for entry in self.on(node) if entry.until_ms > instant), None)
-
-    def by_first_entry(self, nodes: Iterable[str], instant: int) -> list[tuple[Entry | None, list[str]]]:
-        """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
-        return [(entry, list(names)) for entry, names in groupby(nodes, lambda node: self.first_after(node, instant))]

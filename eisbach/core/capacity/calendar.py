@@ -5,7 +5,7 @@ deadline. The calendar dates the fleet: a node takes work only when that ends by
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from eisbach.core.capacity.fleet import Fleet
@@ -88,24 +88,13 @@ class Calendar:
         kind, entry_id, from_ms, until_ms, nodes, is_shared = entry
         require((kind, entry_id) not in self._entries, "an entry of the calendar is added once")
         require(from_ms < until_ms, "an entry of the calendar has a length")
-        on = self._on
-        if kind.is_tenants:
-            for node in nodes:
-                met = next(self.meeting(node, from_ms, until_ms), None) if node in on else None
-                if met is not None:
-                    require(not met.kind.is_tenants, "two entries of tenants never meet on a node")
+        self._check(kind, from_ms, until_ms, nodes)
         self._entries[kind, entry_id] = entry
         insort(self._starts, from_ms)
         if kind is EntryKind.PROMISE:
             self.promises[entry_id] = entry
         self.changed.update(nodes)
-        slot = _slot(entry)
-        for node in nodes:
-            slots = on.get(node)
-            if slots is None:
-                on[node] = [slot]
-            else:
-                insort(slots, slot)
+        self._speak(nodes, _slot(entry))
         if is_shared:
             self.shared += 1
         else:
@@ -119,31 +108,52 @@ class Calendar:
             del self.promises[entry_id]
         self.freed += 1
         self.changed.update(entry.nodes)
-        slot, on = _slot(entry), self._on
-        for node in entry.nodes:
-            slots = on[node]
-            if len(slots) == 1:
-                del on[node]
-            else:
-                del slots[bisect_left(slots, slot)]
+        self._fall_silent(entry.nodes, _slot(entry))
         if entry.is_shared:
             self.shared -= 1
         else:
             self._date(entry.nodes)
         return entry
 
+    def replace(self, entry: Entry) -> Entry:
+        """Put an entry in the place of the one with its kind and id, which is returned.
+
+        It comes to the same as to remove the one and to add the other; where the times stay, fewer nodes are dated for it.
+        """
+        kind, entry_id, from_ms, until_ms, nodes, _ = entry
+        before = self._entries[kind, entry_id]
+        # What is dated anew comes last where others look for nodes, so that beside other entries all nodes are.
+        if len(self._entries) > 1 or before[2:4] != (from_ms, until_ms) or before.is_shared or entry.is_shared:
+            self.remove(kind, entry_id)
+            self.add(entry)
+            return before
+        kept = set(before.nodes).intersection(nodes)
+        gone, come = [one for one in before.nodes if one not in kept], [one for one in nodes if one not in kept]
+        self._check(kind, from_ms, until_ms, come)
+        del self._entries[kind, entry_id]
+        self._entries[kind, entry_id] = entry
+        if kind is EntryKind.PROMISE:
+            del self.promises[entry_id]
+            self.promises[entry_id] = entry
+        self.freed += 1
+        self.changed.update(before.nodes, come)
+        old, new, on = _slot(before), _slot(entry), self._on
+        self._fall_silent(gone, old)
+        self._speak(come, new)
+        for node in kept:
+            slots = on[node]
+            slots[bisect_left(slots, old) if len(slots) > 1 else 0] = new
+        self._date((*gone, *come))
+        return before
+
     def move(self, kind: EntryKind, entry_id: str, nodes: tuple[str, ...]) -> None:
         """Put an entry on other nodes; its times stay."""
-        self.add(self.remove(kind, entry_id)._replace(nodes=nodes))
+        self.replace(self._entries[kind, entry_id]._replace(nodes=nodes))
 
     def first_before(self, before_ms: int, but_for: str) -> Entry | None:
         """Return the entry that begins first before an instant, but for the promise of one job; None without one."""
         begins = (one for one in self._entries.values() if one.from_ms < before_ms and one.id != but_for)
         return min(begins, key=lambda entry: (entry.from_ms, entry.kind.value, entry.id), default=None)
-
-    def has(self, node: str) -> bool:
-        """Return whether anything speaks for a node."""
-        return node in self._on
 
     def starts(self, after_ms: int, before_ms: int) -> list[int]:
         """Return the instants between two at which entries begin, each once and in order; both ends are left out."""
@@ -160,30 +170,12 @@ class Calendar:
         begun = [one for one in self if one.kind is EntryKind.BOOKING and one.from_ms <= now and one.until_ms >= until_ms]
         return [node for one in begun for node in one.nodes if all(met is one for met in self.meeting(node, now, until_ms))]
 
-    def first_after(self, node: str, instant: int) -> Entry | None:
-        """Return the first entry of a node that is not over at an instant, or None."""
-        for slot in self._on.get(node, ()):
-            if slot[1] > instant:
-                return slot[4]
-        return None
-
-    def by_first_entry(self, nodes: Iterable[str], instant: int) -> list[tuple[Entry | None, list[str]]]:
-        """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
-        found: list[tuple[Entry | None, list[str]]] = []
-        together: list[str] = []
-        on, last = self._on, None
-        for node in nodes:
-            entry = None
-            for slot in on.get(node, ()):
-                if slot[1] > instant:
-                    entry = slot[4]
-                    break
-            if together and entry is last:
-                together.append(node)
-            else:
-                last, together = entry, [node]
-                found.append((entry, together))
-        return found
+    def without(self, promised: Collection[str] = ()) -> "View":
+        """Return what a look along time sees of it, but for the promises of these jobs: until something in it changes."""
+        shared = self.shared
+        if shared and promised:
+            shared -= sum(1 for job in promised if self.promises[job].is_shared)
+        return View(self._on if len(self._entries) > len(promised) else {}, promised, shared)
 
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""
@@ -206,6 +198,35 @@ class Calendar:
         """Return the start of a node's earliest entry that is not over at `now`, which may lie in the past; None without one."""
         return next((slot[0] for slot in self._on.get(node, ()) if slot[1] > now), None)
 
+    def _check(self, kind: EntryKind, from_ms: int, until_ms: int, nodes: Iterable[str]) -> None:
+        """Raise BrokenInvariant where an entry of a tenant would meet another one on a node."""
+        if kind.is_tenants:
+            on = self._on
+            for node in nodes:
+                met = next(self.meeting(node, from_ms, until_ms), None) if node in on else None
+                if met is not None:
+                    require(not met.kind.is_tenants, "two entries of tenants never meet on a node")
+
+    def _speak(self, nodes: Iterable[str], slot: Slot) -> None:
+        """Note at each of some nodes that an entry speaks for it."""
+        on = self._on
+        for node in nodes:
+            slots = on.get(node)
+            if slots is None:
+                on[node] = [slot]
+            else:
+                insort(slots, slot)
+
+    def _fall_silent(self, nodes: Iterable[str], slot: Slot) -> None:
+        """Note at each of some nodes that an entry speaks for it no more."""
+        on = self._on
+        for node in nodes:
+            slots = on[node]
+            if len(slots) == 1:
+                del on[node]
+            else:
+                del slots[bisect_left(slots, slot)]
+
     def _date(self, nodes: Iterable[str]) -> None:
         on, alike, is_any_shared = self._on, dict[int | None, list[str]](), self.shared > 0
         for node in nodes:
@@ -223,6 +244,54 @@ class Calendar:
                 dated.append(node)
         for date, dated in alike.items():
             self._fleet.set_dated_alike(dated, date)
+
+
+class View:
+    """A calendar but for some of its promises: who is promised one start is asked about another."""
+
+    __slots__ = ("_but", "_on", "shared")
+
+    def __init__(self, on: Mapping[str, Sequence[Slot]], but: Collection[str], shared: int) -> None:
+        self._on, self._but = on, but
+        self.shared = shared
+        """how many entries share their nodes"""
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is in it that could speak for a node."""
+        return not self._on
+
+    def first_after(self, node: str, instant: int) -> Entry | None:
+        """Return the first entry of a node that is not over at an instant, or None."""
+        but = self._but
+        for slot in self._on.get(node, ()):
+            if slot[1] > instant and not (but and slot[2] == _PROMISE and slot[3] in but):
+                return slot[4]
+        return None
+
+    def by_first_entry(self, nodes: Sequence[str], instant: int) -> Sequence[tuple[Entry | None, Sequence[str]]]:
+        """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
+        on, but = self._on, self._but
+        if not on:
+            return [(None, nodes)]
+        found: list[tuple[Entry | None, list[str]]] = []
+        together: list[str] = []
+        last: Entry | None = None
+        for node in nodes:
+            entry = None
+            for slot in on.get(node, ()):
+                if slot[1] > instant and not (but and slot[2] == _PROMISE and slot[3] in but):
+                    entry = slot[4]
+                    break
+            if together and entry is last:
+                together.append(node)
+            else:
+                last, together = entry, [node]
+                found.append((entry, together))
+        return found
+
+
+_PROMISE = EntryKind.PROMISE.value
 
 
 def _slot(entry: Entry) -> Slot:

@@ -5,15 +5,15 @@ A. Mu'alem and D. Feitelson, TPDS 12(6), 2001), with named nodes in place of a c
 """
 
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from eisbach.core.capacity.calendar import Calendar, Entry
+from eisbach.core.capacity.calendar import Entry, View
 from eisbach.core.capacity.fit import how_many
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.capacity.holding import give_to
-from eisbach.core.capacity.inventory import Node, is_flavour
+from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.pool import UNDATED, Pool
 from eisbach.core.capacity.topology import Level, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -40,26 +40,6 @@ class Gang(NamedTuple):
     within: Within | None = None
 
 
-class Entries(Protocol):
-    """What a look along time asks of a calendar."""
-
-    @property
-    def shared(self) -> int:
-        """Return how many entries share their nodes."""
-
-    def has(self, node: str) -> bool:
-        """Return whether anything speaks for a node."""
-
-    def on(self, node: str) -> Iterator[Entry]:
-        """Yield the entries of a node by their start."""
-
-    def first_after(self, node: str, instant: int) -> Entry | None:
-        """Return the first entry of a node that is not over at an instant, or None."""
-
-    def by_first_entry(self, nodes: Iterable[str], instant: int) -> list[tuple[Entry | None, list[str]]]:
-        """Return nodes in their order, those that stand together and have the same first entry not over at an instant as one."""
-
-
 class Slot(NamedTuple):
     """A start that is possible: which of the acceptable shapes, when, and on which nodes."""
 
@@ -80,7 +60,8 @@ class _Together:
 
     def __init__(self) -> None:
         self.tasks: dict[str, int] = {}
-        self.idle: list[tuple[Pool, int]] = []
+        self.idle: list[tuple[Pool, int, Mapping[int, int]]] = []
+        """pools, how many tasks an idle node of them holds, and their bits by leaf"""
         self.count = 0
 
     def set(self, node: str, tasks: int) -> None:
@@ -98,9 +79,14 @@ class _Together:
         """Yield nodes with their tasks, those that opened last first and those that were always free in the end."""
         for node in reversed(self.tasks):
             yield node, self.tasks[node]
-        for pool, each in self.idle:
-            for leaf, bits in sorted(pool.idle[UNDATED].masks.items(), reverse=True):
-                for number in reversed(pool.tree.numbers_in(leaf, bits)):
+        of_pools: dict[Pool, tuple[int, dict[int, int]]] = {}
+        for pool, each, masks in self.idle:
+            _, leaves = of_pools.setdefault(pool, (each, {}))
+            for leaf, bits in masks.items():
+                leaves[leaf] = leaves.get(leaf, 0) | bits
+        for pool, (each, leaves) in of_pools.items():
+            for leaf in sorted(leaves, reverse=True):
+                for number in reversed(pool.tree.numbers_in(leaf, leaves[leaf])):
                     yield pool.tree.nodes[number].node, each
 
 
@@ -108,20 +94,14 @@ class Sweep:
     """One look along time for a shape: nodes open when they are released and close when their next entry is too near."""
 
     __slots__ = (
-        "_calendar", "_count", "_due", "_each", "_fleet", "_freed", "_length", "_level", "_number", "_shape", "_tasks", "_together",
-        "_where",
+        "_count", "_due", "_each", "_fleet", "_freed", "_length", "_level", "_number", "_shape", "_tasks", "_together", "_view", "_where",
     )  # fmt: skip
 
-    def __init__(self, fleet: Fleet, calendar: Entries, gang: Gang, shape: NodeShape) -> None:
-        self._fleet, self._calendar, self._shape = fleet, calendar, shape
+    def __init__(self, fleet: Fleet, view: View, gang: Gang, shape: NodeShape) -> None:
+        self._fleet, self._view, self._shape = fleet, view, shape
         self._count, self._where, self._length = gang.nodes, gang.where, gang.length_ms
         self._level = gang.within.level if gang.within is not None and gang.within.is_required else None
-        self._each = {
-            pool: pool.each(shape)
-            for pool in fleet.pools()
-            if (gang.where.sites is None or pool.site in gang.where.sites)
-            and (shape.flavour is None or is_flavour(pool.kind.flavour, shape.flavour))
-        }
+        self._each = {pool: pool.each(shape) for pool in fleet.pools_for(shape, gang.where)}
         self._together: dict[str, _Together] = {}
         self._freed: dict[str, Node] = {}
         self._tasks: dict[str, int] = {}
@@ -134,8 +114,7 @@ class Sweep:
         `releases` are in the order of their instants.
         """
         for pool, each in self._each.items():
-            if each:
-                self._open_free(pool, each, now)
+            self._open_free(pool, each, now)
         coming = iter(releases)
         release = next(coming, None)
         at_ms, due = now, self._due
@@ -161,22 +140,43 @@ class Sweep:
                 return None
 
     def _open_free(self, pool: Pool, each: int, now: int) -> None:
-        nodes, are_counted = pool.tree.nodes, self._level is None and not self._calendar.shared
+        """Open what has room now. Idle nodes that nothing ever takes away are counted for their site, and not one by one."""
+        view, is_single_site = self._view, self._level is None and not self._view.shared
         for date, vacancies in pool.idle.items():
-            if date == UNDATED and are_counted:
-                together = self._together.setdefault(pool.site, _Together())
-                together.count += vacancies.total * each
-                together.idle.append((pool, each))
-                continue
-            for leaf, bits in vacancies.masks.items():
-                for number in pool.tree.numbers_in(leaf, bits):
-                    self._open(nodes[number], now, each)
+            if is_single_site and (date == UNDATED or view.is_empty):
+                self._count_free(pool, each, vacancies.masks, vacancies.total)
+            elif is_single_site:
+                self._open_dated(pool, each, vacancies.masks, now)
+            else:
+                for leaf, bits in vacancies.masks.items():
+                    for number in pool.tree.numbers_in(leaf, bits):
+                        self._open(pool.tree.nodes[number], now, each)
         for _, state, mask in pool.partly_used(self._where.tenant, 0):
             tasks = how_many(pool.kind, state, self._shape)
             while tasks and mask:
                 low = mask & -mask
-                self._open(nodes[low.bit_length() - 1], now, tasks)
+                self._open(pool.tree.nodes[low.bit_length() - 1], now, tasks)
                 mask ^= low
+
+    def _open_dated(self, pool: Pool, each: int, masks: Mapping[int, int], now: int) -> None:
+        """Open idle nodes of a pool that are dated: those that nothing in view speaks for are as free as others."""
+        numbers = [number for leaf, bits in masks.items() for number in pool.tree.numbers_in(leaf, bits)]
+        nodes, seats, at = pool.tree.nodes, pool.tree.seats, 0
+        for entry, names in self._view.by_first_entry([nodes[number].node for number in numbers], now):
+            if entry is not None:
+                self._open_until(entry, names, now, each)
+            else:
+                free: dict[int, int] = {}
+                for number in numbers[at : at + len(names)]:
+                    leaf, bit = seats[number]
+                    free[leaf] = free.get(leaf, 0) | bit
+                self._count_free(pool, each, free, len(names))
+            at += len(names)
+
+    def _count_free(self, pool: Pool, each: int, masks: Mapping[int, int], count: int) -> None:
+        together = self._together.setdefault(pool.site, _Together())
+        together.count += count * each
+        together.idle.append((pool, each, masks))
 
     def _release_all(self, over: Sequence[Sequence[Share]], at_ms: int) -> None:
         """Release what ends at one instant, as one gang where all of it holds whole nodes."""
@@ -207,17 +207,21 @@ class Sweep:
         together = self._at(self._fleet.nodes[names[0]])
         if not together.tasks.keys().isdisjoint(names):
             return False
-        for entry, nodes in self._calendar.by_first_entry(names, at_ms):
+        for entry, nodes in self._view.by_first_entry(names, at_ms):
             if entry is None:
                 together.set_all(nodes, each)
-                continue
-            self._tasks.update(dict.fromkeys(nodes, each))
-            if entry.from_ms >= at_ms + self._length:
-                together.set_all(nodes, each)
-                self._plan(entry.from_ms - self._length, _CLOSES, nodes)
             else:
-                self._plan(entry.until_ms, _OPENS, nodes)
+                self._open_until(entry, nodes, at_ms, each)
         return True
+
+    def _open_until(self, entry: Entry, names: Sequence[str], at_ms: int, each: int) -> None:
+        """Nodes of one site, none of which is open, hold equally many tasks from an instant on: as long as this entry allows."""
+        self._tasks.update(dict.fromkeys(names, each))
+        if entry.from_ms >= at_ms + self._length:
+            self._at(self._fleet.nodes[names[0]]).set_all(names, each)
+            self._plan(entry.from_ms - self._length, _CLOSES, names)
+        else:
+            self._plan(entry.until_ms, _OPENS, names)
 
     def _release_each(self, shares: Sequence[Share], at_ms: int) -> None:
         nodes, freed, each_of, seat_of = self._fleet.nodes, self._freed, self._each, self._fleet.seat_of
@@ -250,7 +254,7 @@ class Sweep:
         together = self._together.get(node.site if self._level is None else domain_of(node, self._level))
         if together is None:
             together = self._at(node)
-        entry = self._calendar.first_after(name, at_ms)
+        entry = self._view.first_after(name, at_ms)
         if entry is None:
             together.set(name, tasks)
             return
@@ -284,7 +288,7 @@ class Sweep:
         return found
 
 
-def earliest(fleet: Fleet, calendar: Calendar, releases: Iterable[Release], gang: Gang, now: int) -> Slot | None:
+def earliest(fleet: Fleet, view: View, releases: Iterable[Release], gang: Gang, now: int) -> Slot | None:
     """Return the earliest start of a gang if everything else ends at its limit; None where it never fits.
 
     `releases` are in the order of their instants. Of several nodes it takes those that are released last: those that are
@@ -293,7 +297,7 @@ def earliest(fleet: Fleet, calendar: Calendar, releases: Iterable[Release], gang
     best: Slot | None = None
     again = releases if len(gang.shapes) == 1 else list(releases)
     for number, shape in enumerate(gang.shapes):
-        found = Sweep(fleet, calendar, gang, shape).find(again, now)
+        found = Sweep(fleet, view, gang, shape).find(again, now)
         if found is not None and (best is None or found[0] < best.at_ms):
             best = _named(fleet, gang, number, *found)
     return best
