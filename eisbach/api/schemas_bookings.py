@@ -46,6 +46,13 @@ class Option(Told):
     cancel_free_until_at: At
 
 
+class CountedCap(Told):
+    site: str
+    source: str = Field(description="plant or operator.", examples=["plant"])
+    cause: str = Field(examples=["hot day"])
+    counts_until_at: At | None = Field(description="The cap is taken to last until then, and no other to follow; null: for all time to come.")
+
+
 class Quote(Told):
     quote: str
     project: str
@@ -54,6 +61,7 @@ class Quote(Told):
     rules: dict[str, int] = Field(description="The rules of a booking made of it (docs/bookings.md).")
     extends: str = Field(description="The booking that the option makes longer, empty for a new one.")
     notice_ms: int = Field(description="Spot on the nodes gets so much notice before its grace when the owner's work comes.")
+    power_caps: list[CountedCap] = Field(description="Caps on power that were reckoned with; what a later one does not carry costs less.")
     options: list[Option]
 
 

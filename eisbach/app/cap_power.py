@@ -12,9 +12,9 @@ from eisbach.app.events_energy import PowerCapped
 from eisbach.app.model_energy import nodes_of
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
-from eisbach.core.power.budget import CapCause, allowed_for_grid, allowed_within
+from eisbach.core.power.budget import CapCause, allowed_for_grid, allowed_within, carried_from
 from eisbach.core.power.draw import rating_of_node
-from eisbach.core.vocabulary.quantities import SECOND_MS
+from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ PERIOD_MS = 15 * SECOND_MS
 LOOK_AHEAD_MS = 2 * PERIOD_MS
 """A cap counts this long before it is reached, and as much earlier as the longest grace of running work: whoever is stopped
 for it has saved by then, even where a round comes late."""
+FORESEEN_MS = 7 * DAY_MS
+"""So far ahead the series of a plant are asked until when its cap lasts; what lasts longer has no end that counts."""
 STEPS = 200
 """A cap moves in steps of this part of what the racks could draw at most: so few events say it."""
 CAP_MW_MAX = 10**13
@@ -60,18 +62,32 @@ def _changes(state: FactoryState, facts: SiteFacts, now: int) -> list[PowerCappe
     by_hand = caps.get(OPERATOR)
     if by_hand is not None and 0 < by_hand.until_ms <= now:
         events.append(_event(facts.site, OPERATOR, CapCause.OPERATOR, None))
-    known = caps[PLANT].racks_mw if PLANT in caps else None
+    known = caps.get(PLANT)
     racks_mw, cause = _of_plant(state, facts, now)
-    if racks_mw != known:
-        events.append(_event(facts.site, PLANT, cause, racks_mw))
+    is_later = known is not None and 0 < known.until_ms <= now
+    if racks_mw != (known.racks_mw if known is not None else None) or is_later:
+        until_ms = _foreseen_end(state, facts, now) if racks_mw is not None else 0
+        events.append(_event(facts.site, PLANT, cause, racks_mw, until_ms))
     return events
+
+
+def _most(state: FactoryState, site: str) -> int:
+    """Return what the racks of a site could draw at most."""
+    return sum(rating_of_node(node).rated_mw for node in nodes_of(state, site))
+
+
+def _foreseen_end(state: FactoryState, facts: SiteFacts, now: int) -> int:
+    """Return from when on a plant carries all its racks again, as its site file foresees it; 0 where that is too far ahead."""
+    if facts.plant is None:
+        return 0
+    return carried_from(facts.plant, _most(state, facts.site), now, now + FORESEEN_MS) or 0
 
 
 def _of_plant(state: FactoryState, facts: SiteFacts, now: int) -> tuple[int | None, CapCause]:
     """Return what a site's plant allows its racks, None where that is more than they could ever draw."""
     if facts.plant is None:
         return None, CapCause.NONE
-    most = sum(rating_of_node(node).rated_mw for node in nodes_of(state, facts.site))
+    most = _most(state, facts.site)
     grace = max((job.grace_ms for job in state.scheduler.holding.values()), default=0)
     allowed = allowed_within(facts.plant, now, now + LOOK_AHEAD_MS + grace)
     if allowed.it_mw >= most:
@@ -80,8 +96,8 @@ def _of_plant(state: FactoryState, facts: SiteFacts, now: int) -> tuple[int | No
     return allowed.it_mw - allowed.it_mw % step, allowed.cause
 
 
-def _event(site: str, source: str, cause: CapCause, racks_mw: int | None) -> PowerCapped:
-    return PowerCapped(site=site, source=source, cause=cause.value, racks_mw=racks_mw, by=SYSTEM.token)
+def _event(site: str, source: str, cause: CapCause, racks_mw: int | None, until_ms: int = 0) -> PowerCapped:
+    return PowerCapped(site=site, source=source, cause=cause.value, racks_mw=racks_mw, by=SYSTEM.token, until_ms=until_ms)
 
 
 def command(actor: Actor, facts: SiteFacts | None, *, site: str, draw_mw: int | None, until_ms: int = 0) -> Command:

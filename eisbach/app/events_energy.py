@@ -46,8 +46,8 @@ class EnergyMetered(Body, frozen=True):
 class PowerCapped(Body, frozen=True):
     """The racks of a site may draw at most `racks_mw` from now on (None: the cap is lifted).
 
-    `source` is `plant` (what connection, weather and water allow) or `operator` (a named act, until `until_ms`, 0: until it
-    is lifted). `cause` says what limits. The lower one of the two holds.
+    `source` is `plant` (what connection, weather and water allow, as foreseen until `until_ms`, 0: nobody knows) or `operator`
+    (a named act, until `until_ms`, 0: until it is lifted). `cause` says what limits. The lower one of the two holds.
     """
 
     site: str

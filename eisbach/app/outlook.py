@@ -152,7 +152,8 @@ def _rates(known: dict[str, tuple[Series, Rates]], site: str, series: Series) ->
 def power_left(state: FactoryState, site: str, but_for: Collection[str] = ()) -> PowerLeft | None:
     """Return what the caps on a site's power leave beside bookings and held options but some; None where there is no cap.
 
-    A cap counts until its end where it has one, and for all time to come where nobody knows that.
+    A cap counts until its end where it has one, a plant's until the end that its series foresee, and for all time to come where
+    nobody knows that. What a plant may be capped to on a later day is not reckoned with.
     """
     caps = state.energy.caps.get(site)
     if not caps:

@@ -311,8 +311,19 @@ def told(state: FactoryState, event: QuoteGiven) -> dict[str, Any]:
         "rules": dict(event.rules),
         "extends": event.extends,
         "notice_ms": state.scheduler.policy.notice_ms,
+        "power_caps": _caps(state, event),
         "options": [_option(state, event, nth, said) for nth, said in enumerate(event.options, 1)],
     }
+
+
+def _caps(state: FactoryState, event: QuoteGiven) -> list[dict[str, Any]]:
+    """Return the caps that the options of a quote were found under, each with the instant until which it is taken to last."""
+    sites = sorted({said[1] for said in event.options})
+    return [
+        {"site": site, "source": source, "cause": cap.cause, "counts_until_ms": cap.until_ms or None}
+        for site in sites
+        for source, cap in sorted(state.energy.caps.get(site, {}).items())
+    ]
 
 
 def _option(state: FactoryState, event: QuoteGiven, nth: int, said: OptionTuple) -> dict[str, Any]:

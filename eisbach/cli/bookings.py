@@ -180,6 +180,9 @@ def _print_quote(quote: Json, is_wide: bool) -> None:
         )
     print(f"Idle time is sold as spot: {rules['resale_permille'] / 10:g} % of what that pays is yours.")
     print(_fault_rule(rules))
+    for cap in quote["power_caps"]:
+        until = f"until {figures.instant(cap['counts_until_at'])}" if cap["counts_until_at"] else "for all time to come"
+        print(f"The power of {cap['site']} is capped ({cap['cause']}), here taken to be so {until}; what a later cap does not carry costs less.")
 
 
 def _fault_rule(rules: Json) -> str:

@@ -7,9 +7,14 @@ import pytest
 from eisbach.app import cancel_booking, cap_power, extend_booking, hold_option
 from eisbach.app.commands import SYSTEM
 from eisbach.app.event_codec import decode
+from eisbach.app.rounds import Round
 from eisbach.app.tend_nodes import Act
 from eisbach.core.billing.booking_rules import BookingRules, OnFault
+from eisbach.core.power.budget import Connection, Derating
+from eisbach.core.power.cooling import Cooling
 from eisbach.core.power.draw import rating_of
+from eisbach.core.power.series import Series
+from eisbach.core.power.supply import Supply
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason
 from tests.app.bookings import a_node, book, booked, pass_until, quoted, refused, row
@@ -213,3 +218,56 @@ def test_who_is_left_alone_with_a_cap_is_relieved_no_more_at_once(factory):
     factory.perform(cancel_booking.command(SYSTEM, booking=first))
     assert [(name, one.short_permille) for name, one in bookings.items()] == [(second, 0)]
     check_all(factory)
+
+
+PLANT_ROUND = Round("cap", 1, cap_power.cap_power)
+
+
+def hot(factory, by_hour):
+    """A connection that just carries all nodes at 30 degrees of the air and one of four at 31; so many degrees more by the hour than 20."""
+    most_mw, one_mw = 4 * RATING.rated_mw, 4 * RATING.idle_mw + NODE_MW * 3 // 2
+    connection = Connection(
+        grid_mw=most_mw + 1_000,
+        supply=Supply(rated_mw=most_mw, proportional_ppm=0, square_ppm=0),
+        cooling=Cooling(chillers_mw=2 * most_mw, chiller_cop_milli=10**12),
+        air=Series(monthly=(20_000,) * 12, hourly=by_hour),
+        derating=Derating(above_mc=30_000, permille_per_k=1000 - one_mw * 1000 // most_mw, least_permille=1),
+    )
+    factory.app.sites = {"here": replace(factory.app.sites["here"], power=connection)}
+    factory.run_rounds(PLANT_ROUND)
+
+
+def test_a_cap_of_the_plant_counts_until_its_series_foresee_that_it_carries_all_again(factory):
+    """A hot afternoon counted for all the future: the whole site could not be booked for December."""
+    now = factory.clock.now()
+    hour = now % DAY_MS // HOUR_MS
+    hot(factory, tuple(11_000 if (nth - hour) % 24 < 3 else 0 for nth in range(24)))
+    ends = now - now % HOUR_MS + 3 * HOUR_MS
+    assert factory.app.applier.state.energy.caps["here"]["plant"].until_ms == ends
+    quote = quoted(factory, nodes=4)
+    assert quote["options"][0]["from_ms"] == ends
+    assert quote["power_caps"] == [{"site": "here", "source": "plant", "cause": "hot day", "counts_until_ms": ends}]
+    assert quoted(factory, nodes=1)["options"][0]["from_ms"] < ends
+    factory.pass_time(ends - now)
+    factory.run_rounds(PLANT_ROUND)
+    assert factory.app.applier.state.energy.caps == {}
+    check_all(factory)
+
+
+def test_a_cap_of_the_plant_without_an_end_in_sight_counts_for_all_time(factory):
+    hot(factory, (11_000,) * 24)
+    assert factory.app.applier.state.energy.caps["here"]["plant"].until_ms == 0
+    refused(quoted(factory, nodes=4), Reason.NO_WINDOW)
+    assert quoted(factory)["power_caps"][0]["counts_until_ms"] is None
+
+
+def test_a_plant_that_is_still_capped_when_its_end_has_come_says_so_anew(factory):
+    now = factory.clock.now()
+    hour = now % DAY_MS // HOUR_MS
+    hot(factory, tuple(11_000 if nth == hour else 0 for nth in range(24)))
+    foreseen = factory.app.applier.state.energy.caps["here"]["plant"].until_ms
+    factory.pass_time(foreseen - now)
+    hot(factory, (11_000,) * 24)
+    plant = factory.app.applier.state.energy.caps["here"]["plant"]
+    assert (plant.until_ms, plant.racks_mw > 0) == (0, True)
+    refused(quoted(factory, nodes=4), Reason.NO_WINDOW)

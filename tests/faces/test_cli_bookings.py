@@ -4,8 +4,12 @@ import json
 
 import pytest
 
+from eisbach.app import cap_power
+from eisbach.app.commands import SYSTEM
 from eisbach.cli.exit_codes import ExitCode
 from tests.faces.cli_tools import listening, run_cli
+from tests.faces.portal_world import browser
+from tests.faces.test_portal_bookings import quoted as quoted_by_hand
 
 
 @pytest.fixture
@@ -41,6 +45,22 @@ def test_a_booking_from_quote_to_cancelling(member):
     assert run_cli("booking", "extend", booking, "--for", "10m", "--yes").code == ExitCode.OK
     assert member.application.reader.row("bookings", booking)["until_ms"] == before + 600_000
     assert "Cancelled." in run_cli("booking", "cancel", booking, "--yes").out
+
+
+def test_a_quote_under_a_cap_and_its_page_say_until_when_they_take_it_to_last(member):
+    facts = member.application.sites["here"]
+    try:
+        for until_ms, cli, page in (
+            (0, "is capped (operator), here taken to be so for all time to come", "this counts here for all time to come"),
+            (2_000_000_000_000, "is capped (operator), here taken to be so until 2033-05-18", "no later cap does"),
+        ):
+            member.application.perform(
+                cap_power.command(SYSTEM, facts, site="here", draw_mw=cap_power.CAP_MW_MAX, until_ms=until_ms)
+            ).result()
+            assert cli in run_cli("quote", "--flavour", "cpu", "--for", "30m", "--from", "2026-09-01T08:00").out
+            assert page in quoted_by_hand(browser(member, member.ours.tokens["member"]), member.ours).text
+    finally:
+        member.application.perform(cap_power.command(SYSTEM, facts, site="here", draw_mw=None)).result()
 
 
 def test_a_job_larger_than_its_booking_is_refused_with_both_numbers(member):

@@ -1,6 +1,6 @@
 """How much the racks of a site may draw now: the least of grid connection, hot-day derating and cooling permit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -9,6 +9,7 @@ from eisbach.core.power.heat import HeatExport, HeatFlow
 from eisbach.core.power.series import Series
 from eisbach.core.power.supply import Supply
 from eisbach.core.vocabulary.interval import month_end
+from eisbach.core.vocabulary.quantities import HOUR_MS
 
 
 class CapCause(Enum):
@@ -175,27 +176,43 @@ def allowed_at(plant: Plant, instant: int) -> Allowed:
 
     Nobody has to take the heat: the permit must hold without the quarter, the connection also with its heat pump.
     """
-    alone, around = replace(plant, quarter=None), surroundings_at(plant, instant)
-
-    def is_allowed(it_mw: int) -> bool:
-        if not operate_in(alone, it_mw, around).is_allowed:
-            return False
-        with_quarter = operate_in(plant, it_mw, around) if plant.quarter is not None else None
-        return with_quarter is None or with_quarter.total_mw <= with_quarter.grid_allowed_mw
-
-    most = _largest(is_allowed, plant.connection.grid_mw)
-    beyond = operate_in(alone, most + 1, around)
+    around = surroundings_at(plant, instant)
+    most = _largest(lambda it_mw: _carries(plant, it_mw, around), plant.connection.grid_mw)
+    beyond = operate_in(replace(plant, quarter=None), most + 1, around)
     if beyond.cooling.excess_mw > 0:
         return Allowed(most, CapCause.STREAM)
     return Allowed(most, CapCause.HOT_DAY if beyond.grid_allowed_mw < plant.connection.grid_mw else CapCause.GRID)
 
 
+def _carries(plant: Plant, it_mw: int, around: Surroundings) -> bool:
+    """Return whether grid and cooling carry a load of the racks, whether or not the quarter takes heat."""
+    if not operate_in(replace(plant, quarter=None), it_mw, around).is_allowed:
+        return False
+    with_quarter = operate_in(plant, it_mw, around) if plant.quarter is not None else None
+    return with_quarter is None or with_quarter.total_mw <= with_quarter.grid_allowed_mw
+
+
 def allowed_within(plant: Plant, start: int, end: int) -> Allowed:
     """Return the least that is allowed between two instants.
 
-    Work needs time to save itself: whoever looks ahead has it stopped before the limit falls. Between the breaks of
-    its series the limit has its least value at an end.
+    Work needs time to save itself: whoever looks ahead has it stopped before the limit falls.
     """
+    return min((allowed_at(plant, instant) for instant in _turns(plant, start, end)), key=lambda one: one.it_mw)
+
+
+def carried_from(plant: Plant, it_mw: int, after: int, latest: int) -> int | None:
+    """Return the first full hour from which a plant carries a load again, as its series foresee it, for an hour at least.
+
+    It comes after one instant and is no later than another; None where there is none.
+    """
+    for begin in range(after - after % HOUR_MS + HOUR_MS, latest + 1, HOUR_MS):
+        if all(_carries(plant, it_mw, surroundings_at(plant, instant)) for instant in _turns(plant, begin, begin + HOUR_MS - 1)):
+            return begin
+    return None
+
+
+def _turns(plant: Plant, start: int, end: int) -> Sequence[int]:
+    """Return both instants and the breaks of a plant's series between them: what it carries is least at one of these."""
     known = [plant.connection.air]
     if plant.stream is not None:
         known += [plant.stream.flow, plant.stream.temperature]
@@ -204,7 +221,7 @@ def allowed_within(plant: Plant, start: int, end: int) -> Allowed:
     breaks = {at for series in known for at in series.breaks(start, end)}
     if (turn := month_end(start)) < end:  # another season, perhaps
         breaks |= {turn - 1, turn}
-    return min((allowed_at(plant, instant) for instant in sorted({start, end, *breaks})), key=lambda one: one.it_mw)
+    return sorted({start, end, *breaks})
 
 
 def allowed_for_grid(plant: Plant, draw_mw: int, instant: int) -> int:
