@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from eisbach.app import money
@@ -25,9 +26,9 @@ log = logging.getLogger("eisbach.rounds")
 SETTLE_EVERY_MS = HOUR_MS
 Running = tuple[str, ActiveJob, JobAccount, int]
 """An attempt, its job, the money of that, and the milliseconds that it held."""
-Due = tuple[int, list[Running]]
+Due = tuple[int, Sequence[Running]]
 """Attempts that are due, and the position of the log up to which they are: behind it somebody has to look again."""
-NOT_LOOKED: Due = (-1, [])
+NOT_LOOKED: Due = (-1, ())
 AT_ONCE = 500
 """Attempts, or jobs whose month turns, that one batch settles."""
 
@@ -38,12 +39,13 @@ def settle_running(application: "Application") -> int:
     saved, due = _saved(application, held)
     settled = 0
     while True:
-        answer = application.perform(lambda state, context: _decide(state, context, held, saved, due)).result()
+        answer = application.perform(partial(_decide, held=held, saved=saved, due=due)).result()
         if isinstance(answer, Refusal):
             return settled
         settled += int(answer["settled"])
         if answer["is_done"]:
             return settled
+        due = answer["left"]
 
 
 def _held(application: "Application") -> Mapping[str, int]:
@@ -88,7 +90,8 @@ def _due(state: FactoryState, held: Mapping[str, int]) -> Due:
 def _decide(
     state: FactoryState, context: Context, held: Mapping[str, int], saved: Mapping[str, int], due: Due = NOT_LOOKED
 ) -> Decision | Refusal:
-    """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch."""
+    """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch. The answer
+    says whether that was all, and who is left."""
     period = month_of(context.now)
     if state.turned_to != period:
         months = {(account.project, account.period) for account in state.accounts.values()}
@@ -102,10 +105,11 @@ def _decide(
                 return _decided(moved, count)
         else:
             state.turned_to = period  # whoever comes later comes into this month or a later one
-    settled = _settle(state, period, saved, due[1] if due[0] == state.next_seq else _due(state, held)[1])
+    settled, left = _settle(state, period, saved, due[1] if due[0] == state.next_seq else _due(state, held)[1])
     if settled:
-        count = sum(len(one.jobs) for one in settled)
-        return _decided(settled, count, is_done=count < AT_ONCE and not _overspent(state))
+        count = sum([len(one.jobs) for one in settled])
+        is_done = count < AT_ONCE and not _overspent(state)
+        return _decided(settled, count, is_done=is_done, left=(state.next_seq + len(settled), left))
     # A lowered budget: what was stopped for it may have spent more than was foreseen. Only projects with attempts are
     # looked at: there may be hundreds of thousands without.
     stops: list[Body] = []
@@ -114,8 +118,8 @@ def _decide(
     return _decided(stops, len(stops), is_done=not stops)
 
 
-def _decided(events: Sequence[Body], count: int, *, is_done: bool = False) -> Decision:
-    return Decision(events=tuple(events), reply={"settled": count, "is_done": is_done})
+def _decided(events: Sequence[Body], count: int, *, is_done: bool = False, left: Due = NOT_LOOKED) -> Decision:
+    return Decision(events=tuple(events), reply={"settled": count, "is_done": is_done, "left": left})
 
 
 def _overspent(state: FactoryState) -> list[tuple[str, int]]:
@@ -158,17 +162,18 @@ def _turned(state: FactoryState, job: ActiveJob, now: int, held: Mapping[str, in
 
 def _settle(
     state: FactoryState, period: str, saved: Mapping[str, int], due: Sequence[Running]
-) -> list[UsageSettledTogether]:
-    """Return a settlement for each project of its attempts that are due."""
+) -> tuple[list[UsageSettledTogether], Sequence[Running]]:
+    """Return a settlement for each project of its attempts that are due, of AT_ONCE of them at most, and who is left."""
     by_project: dict[str, list[SettledTuple]] = {}
     used: dict[str, int] = {}
     saved_of, count = saved.get, 0
-    for attempt, job, account, held_ms in due:
+    waiting = iter(due)
+    for attempt, job, account, held_ms in waiting:
         if account.period != period:
             continue  # its month turns first
-        charged_ms = held_ms
-        if charged_ms > job.limit_ms - job.used_ms:
-            charged_ms = min(charged_ms, max(job.limit_ms - job.used_ms, 0) + job.grace_ms)
+        charged_ms, remaining_ms = held_ms, job.limit_ms - job.used_ms
+        if charged_ms > remaining_ms:
+            charged_ms = min(charged_ms, max(remaining_ms, 0) + job.grace_ms)
         if account.free_ms:
             charged_ms = max(0, charged_ms - account.free_ms)
         earlier, before, reserved = account.earlier_charged, account.attempt_charged, account.reserved
@@ -182,19 +187,21 @@ def _settle(
         if saved_ms > held_ms:
             saved_ms = held_ms
         project = job.project
-        if project not in used:
-            by_project[project], used[project] = [], 0
-        by_project[project].append(
+        entries = by_project.get(project)
+        if entries is None:
+            entries, used[project] = by_project.setdefault(project, []), 0
+        entries.append(
             (attempt, job.job, held_ms, charged_ms, charged, earlier + charged, account.earlier_ms + charged_ms, amount, saved_ms)
         )
         used[project] += job.gpu_milli * (held_ms - account.attempt_settled_ms)
         count += 1
         if count >= AT_ONCE:
             break
-    return [
+    events = [
         settle_together(project, period, entries, used[project], transfer.settle(project, period, 0))
         for project, entries in by_project.items()
     ]
+    return events, tuple(waiting)
 
 
 def _stop(job: ActiveJob) -> list[Body]:

@@ -3,11 +3,11 @@
 import logging
 import queue
 import threading
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from eisbach.app.draft import Draft
-from eisbach.app.events import AttemptEnded, AttemptPlanned, JobStopping
+from eisbach.app.events import AttemptEnded, AttemptPlanned, Body, JobStopping
 from eisbach.app.start_attempt import AttemptSources, complete, order_facts, stop_order
 from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.ports.crash import reached
@@ -35,7 +35,6 @@ class Begin(NamedTuple):
 
 
 _NODE_LOST = Ending.NODE_LOST.value
-_TOLD_BY = frozenset({AttemptPlanned, JobStopping, AttemptEnded})
 Told = StartOrder | Begin | StopOrder | str
 """An order, or the id of an attempt to forget."""
 
@@ -55,6 +54,11 @@ class EngineTeller:
         self._engine, self._sources, self._observed, self._is_held = engine, sources, observed, is_held
         self._orders: queue.SimpleQueue[Told | None] = queue.SimpleQueue()
         self._worker: threading.Thread | None = None
+        self._note: Mapping[type[Body], Callable[[Draft, Any], None]] = {
+            AttemptPlanned: self._note_begin if self._beginner is not None else self._note_start,
+            JobStopping: self._note_stop,
+            AttemptEnded: self._note_end,
+        }
 
     def start(self) -> None:
         """Send from a thread of its own until `stop`."""
@@ -69,23 +73,28 @@ class EngineTeller:
 
     def after_commit(self, draft: Draft) -> None:
         """Take note of what a durable batch means for the engine; runs on the applier's thread."""
+        notes = self._note
         for body in draft.bodies:
-            if type(body) not in _TOLD_BY:
-                continue
-            if isinstance(body, AttemptPlanned):
-                if self._beginner is not None:
-                    self._orders.put(Begin(body.attempt, body.job, len(body.tasks), body.limit_ms, draft.context.epoch))
-                    continue
-                job = draft.state.scheduler.holding.get(body.attempt)
-                if job is not None:
-                    self._orders.put(order_facts(draft.state, job, draft.context.epoch))
-            elif isinstance(body, JobStopping):
-                stopping = draft.state.scheduler.holding.get(body.attempt)
-                order = stop_order(stopping, draft.context.epoch, draft.context.now) if stopping is not None else None
-                if order is not None:
-                    self._orders.put(order)
-            elif isinstance(body, AttemptEnded):
-                self._orders.put(_after_end(body, draft.context.epoch))
+            note = notes.get(type(body))
+            if note is not None:
+                note(draft, body)
+
+    def _note_begin(self, draft: Draft, body: AttemptPlanned) -> None:
+        self._orders.put(Begin(body.attempt, body.job, len(body.tasks), body.limit_ms, draft.context.epoch))
+
+    def _note_start(self, draft: Draft, body: AttemptPlanned) -> None:
+        job = draft.state.scheduler.holding.get(body.attempt)
+        if job is not None:
+            self._orders.put(order_facts(draft.state, job, draft.context.epoch))
+
+    def _note_stop(self, draft: Draft, body: JobStopping) -> None:
+        job = draft.state.scheduler.holding.get(body.attempt)
+        order = stop_order(job, draft.context.epoch, draft.context.now) if job is not None else None
+        if order is not None:
+            self._orders.put(order)
+
+    def _note_end(self, draft: Draft, body: AttemptEnded) -> None:
+        self._orders.put(_after_end(body, draft.context.epoch))
 
     def put(self, told: Told) -> None:
         """Add an order, or the id of an attempt to forget."""
@@ -115,10 +124,10 @@ class EngineTeller:
                 self._engine.stop(told)
             else:
                 reached("dispatch.before_start")
-                if isinstance(told, Begin):
-                    self._begin(told)
-                else:
+                if isinstance(told, StartOrder):
                     self._start(told)
+                elif self._beginner is not None and self._is_held(told.attempt):
+                    self._beginner.begin(*told)
                 reached("dispatch.after_start")
         except EngineUnavailable as error:
             log.warning("the engine took no order now, it is sent again: %s", error)
@@ -126,11 +135,6 @@ class EngineTeller:
             log.error("the engine follows a newer leader; this server gives up its orders")
         except Exception:
             log.exception("an order could not be sent; the next round sends it again if it still counts")
-
-    def _begin(self, told: Begin) -> None:
-        assert self._beginner is not None
-        if self._is_held(told.attempt):
-            self._beginner.begin(*told)
 
     def _start(self, facts: StartOrder) -> None:
         if not self._is_held(facts.attempt_id):

@@ -5,7 +5,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from eisbach.app.draft import Draft
-from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, Body, JobEnded, JobSubmitted, PartTuple
+from eisbach.app.events import (
+    AttemptEnded,
+    AttemptPlanned,
+    AttemptRunning,
+    Body,
+    JobEnded,
+    JobStopping,
+    JobSubmitted,
+    PartTuple,
+)
 from eisbach.app.events_energy import EnergyMetered
 from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.events_shares import DefragmentationPlanned
@@ -70,6 +79,7 @@ class Figures:
             AttemptRunning: self._running,
             AttemptEnded: self._ended,
             JobEnded: self._job_ended,
+            JobStopping: self._stopping,
             StartPromised: self._start_promised,
             StartUnpromised: self._start_unpromised,
             **dict.fromkeys(BookedTime.KINDS, self._booked.take),
@@ -80,7 +90,6 @@ class Figures:
 
     def take(self, draft: Draft) -> None:
         """Count what a batch changed."""
-        self.plan_hash.take(draft.bodies)
         now, take = draft.context.now, self._take
         for body in draft.bodies:
             count = take.get(type(body))
@@ -88,6 +97,7 @@ class Figures:
                 count(now, body)
 
     def _job_submitted(self, now: int, body: JobSubmitted) -> None:
+        self.plan_hash.submitted(body)
         self.submitted += 1
         if not body.booking:  # inside a booking nobody waits but for the window
             self._waiting[body.job] = now
@@ -99,6 +109,7 @@ class Figures:
             self.first_ms = now
 
     def _planned(self, now: int, body: AttemptPlanned) -> None:
+        self.plan_hash.planned(body)
         tasks = body.tasks
         part = self._parts[body.job][body.shape][0] if body.job in self._parts else WHOLE
         self._held[body.attempt] = (sum([len(task[4]) for task in tasks]) * part, now)
@@ -111,6 +122,9 @@ class Figures:
             self.gangs_in_rack += first == last and all(self._place_of[task[1]][:shared] == first for task in tasks)
         if self._promised and self._promised.pop(body.job, now) < now:
             self.promises_broken += 1
+
+    def _stopping(self, now: int, body: JobStopping) -> None:
+        self.plan_hash.stopping(body)
 
     def _start_promised(self, now: int, body: StartPromised) -> None:
         self.promises += body.earlier_than_ms is None
@@ -138,10 +152,11 @@ class Figures:
         self.allocated += gpus * (now - planned_ms)
         self.busy += gpus * body.held_ms
         self.sold += gpus * body.charged_ms
-        for node, milli in self._tasks.pop(body.attempt, ()):
+        for node, milli in self._tasks.pop(body.attempt, ()) if self._tasks else ():
             self.sold -= milli * sum(until - since for since, until in self._booked.within(node, now - body.charged_ms, now))
         self.preemptions += body.fault == PREEMPTED
         self.last_ms = now
+        self.plan_hash.attempt_ended(body)
         if body.next == ENDED:
             self._world.courses.pop(body.job, None)
             self._parts.pop(body.job, None)
@@ -149,6 +164,7 @@ class Figures:
             self._waiting.pop(body.job, None)
 
     def _job_ended(self, now: int, body: JobEnded) -> None:
+        self.plan_hash.job_ended(body)
         self.finished += 1
         self.last_ms = now
         self._waiting.pop(body.job, None)

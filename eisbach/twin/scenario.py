@@ -76,13 +76,14 @@ class Scenario:
         counted = stranded if stranded is not None else Stranded(world)
         checks = Checks(world) if self.is_checked else None
 
-        def after_instant(world: World) -> None:
+        def look_at_all(world: World) -> None:
             counted.look(world)
             if look is not None:
                 look(world)
             if checks is not None and checks.is_full_due():
                 checks.look_often()
 
+        after_instant = counted.look if look is None and checks is None else look_at_all
         result = run(world, self._works(), acts=self.acts, rounds=self.rounds, until_ms=until_ms, after_instant=after_instant, refuse=self.refuse)
         if checks is not None:
             checks.look_at_all()

@@ -1,6 +1,6 @@
 """The hourly settlement of many attempts is one event a project; rows, bills and packages follow as if each had its own."""
 
-from eisbach.app import create_organisation, create_project
+from eisbach.app import create_organisation, create_project, settle_usage
 from eisbach.app.check_store import check_store
 from eisbach.app.commands import SYSTEM
 from eisbach.app.event_codec import open_event
@@ -82,4 +82,22 @@ def test_what_is_charged_does_not_wait_for_an_engine_that_knows_of_no_checkpoint
     job = factory.submit(a_job(LONG, limit_s=30_000))
     (settled,) = an_hour_of(factory)
     assert (list(settled.jobs), factory.job(job)["charged_ms"]) == ([job], HOUR_MS)
+    check_all(factory)
+
+
+def test_who_is_left_for_the_next_batch_is_not_looked_for_again_unless_the_log_went_on(tmp_path, monkeypatch):
+    factory = new_factory(tmp_path)
+    jobs = [factory.submit(a_job(LONG, limit_s=30_000)) for _ in range(5)]
+    looks = []
+    real = settle_usage._due
+    monkeypatch.setattr(settle_usage, "_due", lambda state, held: looks.append(state.next_seq) or real(state, held))
+    monkeypatch.setattr(settle_usage, "AT_ONCE", 2)
+    settled = an_hour_of(factory)
+    assert [job for body in settled for job in body.jobs] == jobs
+    assert [len(body.jobs) for body in settled] == [2, 2, 1]
+    assert len(set(looks)) == len(looks) == 1, "the second batch and the third know who is left"
+    found_earlier = (factory.app.applier.state.next_seq - 1, [("att_gone", None, None, 0)])
+    held = settle_usage._held(factory.app)
+    factory.perform(lambda state, context: settle_usage._decide(state, context, held, {}, found_earlier))
+    assert len(looks) == 2, "what was found at another place of the log is found again"
     check_all(factory)

@@ -1,5 +1,7 @@
 """Checkpoints in the twin: what was stopped or lost goes on from the last one, and who has lost least since his gives way."""
 
+from random import Random
+
 import msgspec
 import pytest
 
@@ -116,3 +118,36 @@ def test_who_is_lost_before_his_notice_is_over_goes_on_from_his_last_checkpoint(
     clock.advance_to(START_MS + 80 * MINUTE_MS)
     engine.advance()
     assert {one.attempt_id: one.ended_at_ms for one in engine.observe()}["att_2"] == START_MS + 70 * MINUTE_MS + 10_000
+
+
+def test_what_runs_and_since_when_is_kept_apart_and_is_what_each_attempt_says():
+    """An engine tells held times without a look at any attempt; after every act they are those of the attempts."""
+    clock, courses, chance = VirtualClock(START_MS), dict[str, Course](), Random(7)
+    engine = SavingEngine(clock, courses, checkpoint_every_ms=30 * MINUTE_MS, start_ms=5 * SECOND_MS)
+    running = set()
+    for number in range(300):
+        name = f"att_{number:03}"
+        courses[name] = Course(chance.randrange(4 * HOUR_MS), 0)
+        engine.begin(name, name, 1, 2 * HOUR_MS, 1)
+        other = f"att_{chance.randrange(number + 1):03}"
+        match chance.randrange(5):
+            case 0:
+                engine.stop(StopOrder(attempt_id=other, epoch=1, cause=StopCause.CANCEL, grace_ms=0, notice_ms=chance.choice([0, MINUTE_MS])))
+            case 1 if other in held_by(engine):
+                engine.lose(other)
+            case 2:
+                engine.forget(other)
+        clock.advance_to(clock.now() + chance.randrange(20 * MINUTE_MS))
+        engine.advance()
+        held = held_by(engine)
+        assert engine.held_times() == held
+        now = clock.now()
+        assert engine.saved_at(dict.fromkeys(courses, "")) == {
+            one: now - held_ms % (30 * MINUTE_MS) for one, held_ms in held.items() if held_ms >= 30 * MINUTE_MS
+        }
+        running |= held.keys()
+    assert len(running) > 200
+
+
+def held_by(engine):
+    return {one.attempt_id: one.held_ms for one in engine.observe() if one.ending is None and one.running_since_ms is not None}

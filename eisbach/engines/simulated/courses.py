@@ -20,6 +20,8 @@ class CourseEngine(SimulatedEngine):
     def __init__(self, clock: Clock, courses: MutableMapping[str, Course], *, start_ms: int = 0) -> None:
         super().__init__(clock, start_ms=start_ms)
         self._courses = courses
+        self._since: dict[str, int] = {}
+        """attempt -> since when its tasks run or will, for what is not over"""
 
     def begin(self, attempt_id: str, job_id: str, tasks: int, limit_ms: int, epoch: int) -> None:
         """Begin an attempt (ports/engine.KnowsItsWork)."""
@@ -42,6 +44,7 @@ class CourseEngine(SimulatedEngine):
             ending=ending,
             exit_code=code,
         )
+        self._since[attempt_id] = running
         heapq.heappush(self._due, (ends, attempt_id))
         if self._start_ms:
             heapq.heappush(self._due, (running, attempt_id))
@@ -60,15 +63,16 @@ class CourseEngine(SimulatedEngine):
     def held_times(self) -> dict[str, int]:
         """Return the held milliseconds of what runs (ports/engine.TellsHeldTimes)."""
         now = self._clock.now()
-        return {
-            name: now - one.running_ms
-            for name, one in self._attempts.items()
-            if one.ended_ms is None and one.running_ms <= now
-        }
+        return {name: now - since_ms for name, since_ms in self._since.items() if since_ms <= now}
 
     def forget(self, attempt_id: str) -> None:
         """The outcome is stored and nobody asks for an attempt's lines in a world without any: it is gone."""
         self._attempts.pop(attempt_id, None)
+        self._since.pop(attempt_id, None)
+
+    def _end(self, name: str, attempt: SimulatedAttempt) -> None:
+        super()._end(name, attempt)
+        self._since.pop(name, None)
 
 
 class SavingEngine(CourseEngine):
@@ -85,13 +89,8 @@ class SavingEngine(CourseEngine):
 
     def saved_at(self, running: Mapping[str, str]) -> dict[str, int]:
         """Return when running attempts last saved (ports/engine.CanCheckpoint)."""
-        every_ms, now = self._every_ms, self._clock.now()
-        attempts, found = self._attempts, {}
-        for name in running:
-            attempt = attempts.get(name)
-            if attempt is not None and attempt.ended_ms is None and attempt.running_ms + every_ms <= now:
-                found[name] = now - (now - attempt.running_ms) % every_ms
-        return found
+        every_ms, now, since = self._every_ms, self._clock.now(), self._since.get
+        return {name: now - ran_ms % every_ms for name in running if (ran_ms := now - since(name, now)) >= every_ms}
 
     def _end_at(self, at_ms: int, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
         ran_ms, course = at_ms - attempt.running_ms, attempt.course  # of this attempt: it may be told to end once more, and sooner

@@ -130,14 +130,14 @@ class SimulatedEngine:
     def advance(self) -> None:
         """Make true and report whatever is due by now."""
         with self._lock:
-            now = self._clock.now()
-            while self._due and self._due[0][0] <= now:
-                at_ms, name = heapq.heappop(self._due)
-                attempt = self._attempts.get(name)
+            due, attempts, now = self._due, self._attempts, self._clock.now()
+            while due and due[0][0] <= now:
+                at_ms, name = heapq.heappop(due)
+                attempt = attempts.get(name)
                 if attempt is None or attempt.ended_ms is not None:
                     continue
                 if attempt.ends_ms <= at_ms:
-                    attempt.ended_ms = attempt.ends_ms
+                    self._end(name, attempt)
                 self._tell(name)
 
     def observe(self) -> Sequence[Observation]:
@@ -209,6 +209,10 @@ class SimulatedEngine:
     def _keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
         self._journal.keep(attempt_id, attempt)
         self._attempts[attempt_id] = attempt
+
+    def _end(self, name: str, attempt: SimulatedAttempt) -> None:
+        """An attempt is over."""
+        attempt.ended_ms = attempt.ends_ms
 
     def _end_now(self, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
         self._end_at(self._clock.now(), attempt_id, attempt, ending, exit_code)
