@@ -115,6 +115,38 @@ def test_no_class_that_stays_python_derives_from_a_compiled_one(monkeypatch):
     assert not derived, "leave the module of their parent out of PATTERNS in scripts/compile.py"
 
 
+@pytest.fixture
+def hot(monkeypatch):
+    """The modules that are compiled, as they are parsed."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    modules = importlib.import_module("compile").hot_modules()
+    return {str(module): ast.parse((ROOT / module).read_text(encoding="utf-8")) for module in modules}
+
+
+def test_every_constant_of_a_compiled_module_is_final(hot):
+    """Of a name that may change mypyc asks the module's dictionary each time."""
+    loose = []
+    for module, tree in hot.items():
+        for line in tree.body:
+            if isinstance(line, ast.Assign):
+                targets = [one for target in line.targets for one in (target.elts if isinstance(target, ast.Tuple) else [target])]
+                names = [name.id for name in targets if isinstance(name, ast.Name)]
+                loose += [f"{module}: {name}" for name in names if name.isupper() and len(name) > 1]
+            elif isinstance(line, ast.AnnAssign) and ast.unparse(line.target).isupper():
+                loose += [] if "Final" in ast.unparse(line.annotation) else [f"{module}: {ast.unparse(line.target)}"]
+    assert not loose, "write NAME: Final = ..."
+
+
+def test_no_attribute_of_a_compiled_class_becomes_a_keyword_of_the_compiler(hot):
+    """mypyc puts an underscore before each name: of _thread it makes __thread."""
+    taken = {"_alignof", "_asm", "_attribute", "_complex", "_const", "_extension", "_imag", "_inline", "_int128", "_real", "_restrict", "_signed",
+             "_thread", "_typeof", "_volatile"}  # fmt: skip
+    found = [
+        f"{module}: {node.attr}" for module, tree in hot.items() for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr in taken
+    ]
+    assert not found, "choose another name"
+
+
 def test_the_types_of_attributes_are_kept_as_they_are_written(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     source = tmp_path / "one.py"

@@ -2,10 +2,11 @@
 
 import os
 import random
+from typing import Final
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, as in ULIDs
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
-_SALT_POOL_BYTES = 16 * 256
+_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, as in ULIDs
+_PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
+_SALT_POOL_BYTES: Final = 16 * 256
 
 
 def _text(value: int, characters: int) -> str:

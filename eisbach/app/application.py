@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from eisbach.app import issue_token, record_observation
 from eisbach.app.announce_data_set import DataLimits
@@ -37,10 +37,10 @@ from eisbach.ports.translator import Translator
 
 T = TypeVar("T")
 
-_OWNED = {"Job": "jobs", "Data": "data_sets", "Booking": "bookings"}
+_OWNED: Final = {"Job": "jobs", "Data": "data_sets", "Booking": "bookings"}
 """Kinds of things that belong to a project, and their tables."""
 
-CLOCK_JUMP_MS = 2 * SECOND_MS
+CLOCK_JUMP_MS: Final = 2 * SECOND_MS
 """A wall clock that moves this much against the boot clock has jumped, and the log says so."""
 
 

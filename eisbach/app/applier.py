@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
@@ -26,13 +26,15 @@ from eisbach.ports.store import Store, StoreUnavailable
 T = TypeVar("T")
 log = logging.getLogger("eisbach.applier")
 
-GATHER_S, GATHER_WITHIN_S, GATHER_ENOUGH = 0.002, 0.010, 32
+GATHER_S: Final = 0.002
+GATHER_WITHIN_S: Final = 0.010
+GATHER_ENOUGH: Final = 32
 """Under load (the last commit is younger than the second) a batch of fewer than the third waits for the first, in
 seconds: whoever was just answered asks again at once, and one commit costs as much as several decisions."""
-WAITING_MAX = 20_000
+WAITING_MAX: Final = 20_000
 """Requests of clients that may wait to be decided: a store that stalls must not fill the memory."""
-BATCH_MAX = 512
-PAUSE_AFTER_FAILURE_S = 1.0
+BATCH_MAX: Final = 512
+PAUSE_AFTER_FAILURE_S: Final = 1.0
 """While the store takes nothing, what is due by itself is tried again this often."""
 
 

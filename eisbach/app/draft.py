@@ -1,6 +1,7 @@
 """What a batch is going to write: events sealed, folded into the state and turned into rows as they are added."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from eisbach.app.commands import Context, Decision, IdempotencyKey
 from eisbach.app.event_codec import seal
@@ -13,7 +14,7 @@ from eisbach.core.log.event import SealedEvent
 from eisbach.core.log.tree import Frontier
 from eisbach.ports.store import Batch, Reply, Text, TreeNode
 
-_NO_TEXTS: dict[str, str] = {}
+_NO_TEXTS: Final[dict[str, str]] = {}
 
 
 class Draft:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from itertools import repeat
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app import events as e
 from eisbach.app import (
@@ -35,7 +35,7 @@ from eisbach.core.jobs.within import Level, Within
 from eisbach.core.ledger.transfer import TransferKind, reserved_by
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
-SHAPES_KEPT = 4096
+SHAPES_KEPT: Final = 4096
 _share = partial(tuple.__new__, Share)
 
 
@@ -304,10 +304,10 @@ def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettl
     account.reserved += reserved_by(body.transfers)
 
 
-_CLASSES = {one.value: one for one in CapacityClass}
-_STATES = {one.value: one for one in JobState}
-_FAULTS = {one.value: one for one in Fault}
-_ENDED = JobState.ENDED.value
+_CLASSES: Final = {one.value: one for one in CapacityClass}
+_STATES: Final = {one.value: one for one in JobState}
+_FAULTS: Final = {one.value: one for one in Fault}
+_ENDED: Final = JobState.ENDED.value
 
 
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
@@ -346,7 +346,7 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
         state.totals[body.job_outcome] = state.totals.get(body.job_outcome, 0) + 1
 
 
-_CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
+_CHANGES: Final[dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]]] = {
     e.FactoryOpened: _opened,
     e.SiteDeclared: _site,
     e.SiteChanged: _site,
@@ -383,10 +383,10 @@ _CHANGES: dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]] = {
     **fold_shares.CHANGES,
     **fold_usage.CHANGES,
 }
-_CONTINUED = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if after is After.CONTINUED)
+_CONTINUED: Final = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() if after is After.CONTINUED)
 """Bodies that change the state also when an imported record tells of them; of all others only history is left."""
-_PRICES_FOLLOW = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
+_PRICES_FOLLOW: Final = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
 """Kinds after which the same task may get another price or another refusal."""
-_FOLDS = {body: (_CHANGES.get(body), "transfers" in body.__struct_fields__, body in _PRICES_FOLLOW) for body in e.KIND_OF}
+_FOLDS: Final = {body: (_CHANGES.get(body), "transfers" in body.__struct_fields__, body in _PRICES_FOLLOW) for body in e.KIND_OF}
 _FOLDS[e.RecordImported] = (_apply_told, False, False)
 """kind -> what it changes, whether it may move money, and whether prices follow from it"""

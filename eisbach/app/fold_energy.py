@@ -1,7 +1,7 @@
 """Folding events about energy, water and heat into the state."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app.event_body import Body
 from eisbach.app.events_energy import EnergyMetered, PowerCapped
@@ -65,7 +65,7 @@ def _capped(state: FactoryState, seq: int, at_ms: int, body: PowerCapped) -> Non
     state.scheduler.agenda.are_bookings_shaken = True
 
 
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
+CHANGES: Final[dict[type[Body], Callable[[FactoryState, int, int, Any], None]]] = {
     EnergyMetered: _metered,
     PowerCapped: _capped,
 }

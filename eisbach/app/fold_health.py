@@ -1,7 +1,7 @@
 """Folding events about the health of nodes, maintenance and drains into the state."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app import fold_promises
 from eisbach.app.event_body import Body
@@ -14,10 +14,10 @@ from eisbach.core.capacity.health import NEVER_MS, Closure, ClosureKind, Health,
 from eisbach.core.jobs.lifecycle import Fault
 from eisbach.ports.engine import Ending
 
-NODE_FAILED_BY = frozenset({Ending.LOST, Ending.DISK_FULL})
+NODE_FAILED_BY: Final = frozenset({Ending.LOST, Ending.DISK_FULL})
 """How an attempt ends when that speaks against its node."""
-_NODE_WORKED = frozenset({Fault.NONE.value, Fault.CUSTOMER.value})
-_NODE_FAILED_BY = frozenset(ending.value for ending in NODE_FAILED_BY)
+_NODE_WORKED: Final = frozenset({Fault.NONE.value, Fault.CUSTOMER.value})
+_NODE_FAILED_BY: Final = frozenset(ending.value for ending in NODE_FAILED_BY)
 
 
 def renew_available(state: FactoryState, name: str, *, is_removed: bool | None = None) -> None:
@@ -152,8 +152,8 @@ def _ended(state: FactoryState, seq: int, at_ms: int, body: ClosureEnded) -> Non
         renew_available(state, name)
 
 
-_ENTRY_KINDS = {ClosureKind.MAINTENANCE: EntryKind.MAINTENANCE, ClosureKind.DRAIN: EntryKind.DRAIN}
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
+_ENTRY_KINDS: Final = {ClosureKind.MAINTENANCE: EntryKind.MAINTENANCE, ClosureKind.DRAIN: EntryKind.DRAIN}
+CHANGES: Final[dict[type[Body], Callable[[FactoryState, int, int, Any], None]]] = {
     NodeMarked: _marked,
     NodesCommissioned: _commissioned,
     ClosureAnnounced: _announced,

@@ -1,7 +1,7 @@
 """Folding events about public promises into the state, and counting what they are held against."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app.event_body import Body
 from eisbach.app.events_promises import PromiseDropped, PromiseRecorded, PromiseRestated
@@ -29,7 +29,7 @@ def _dropped(state: FactoryState, seq: int, at_ms: int, body: PromiseDropped) ->
     state.promises.records[body.promise].is_dropped = body.dropped
 
 
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
+CHANGES: Final[dict[type[Body], Callable[[FactoryState, int, int, Any], None]]] = {
     PromiseRecorded: _recorded,
     PromiseRestated: _restated,
     PromiseDropped: _dropped,

@@ -1,7 +1,7 @@
 """Folding events about agreements, quotas and fair shares into the state."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app import events_shares as e
 from eisbach.app.event_body import Body
@@ -50,7 +50,7 @@ def note_run(state: FactoryState, job: ActiveJob, body: AttemptEnded) -> None:
         state.shares.runs.note(f"{job.project} {job.submitter}", job.nodes, job.used_ms, job.limit_ms, body.ended_ms)
 
 
-_TELLING = frozenset(
+_TELLING: Final = frozenset(
     one.value for one in (Outcome.SUCCEEDED, Outcome.FAILED, Outcome.TIMED_OUT, Outcome.OUT_OF_MEMORY)
 )
 
@@ -87,7 +87,7 @@ def _defragmentation(state: FactoryState, seq: int, at_ms: int, body: e.Defragme
     state.shares.moved = [one for one in state.shares.moved if one[0] > at_ms - HOUR_MS] + [(at_ms, len(body.moved))]
 
 
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {
+CHANGES: Final[dict[type[Body], Callable[[FactoryState, int, int, Any], None]]] = {
     e.ShareSet: _share,
     e.QuotaSet: _quota,
     e.AgreementSet: _agreement,

@@ -1,7 +1,7 @@
 """Folding the hourly settlement of many attempts into the state."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app.event_body import Body
 from eisbach.app.events_usage import UsageSettledTogether
@@ -28,4 +28,4 @@ def _settled(state: FactoryState, seq: int, at_ms: int, body: UsageSettledTogeth
     state.scheduler.fair_share.charge(body.project, body.gpu_milli_ms, at_ms)
 
 
-CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {UsageSettledTogether: _settled}
+CHANGES: Final[dict[type[Body], Callable[[FactoryState, int, int, Any], None]]] = {UsageSettledTogether: _settled}

@@ -1,6 +1,7 @@
 """Where jobs and the ledger meet: months, reservations, settlements, all as transfers that events carry."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -14,7 +15,7 @@ from eisbach.core.ledger.transfer import Transfer
 from eisbach.core.vocabulary.interval import month_of, month_start
 from eisbach.core.vocabulary.quantities import HOUR_MS
 
-LATE_MS_MAX = HOUR_MS
+LATE_MS_MAX: Final = HOUR_MS
 """So long an attempt runs uncharged at most because a cap on power broke the promise of its start."""
 
 

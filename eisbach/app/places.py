@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from eisbach.app.state import FactoryState
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -9,7 +10,7 @@ from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule, rule_
 from eisbach.core.policy.compile import Compiled, compile_rules
 from eisbach.core.policy.rules import Place, Scope, ScopedRule
 
-COMPILED_MAX = 4_096
+COMPILED_MAX: Final = 4_096
 """Different sets of rules whose places are remembered in one version of the policy."""
 
 

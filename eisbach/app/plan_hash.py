@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app.event_body import Body
 from eisbach.app.events import AttemptEnded, AttemptPlanned, JobEnded, JobStopping, JobSubmitted
 
-ENDED = "ended"
+ENDED: Final = "ended"
 
 
 class PlanHash:

@@ -1,6 +1,6 @@
 """What an engine saw becomes events: running, ended, whose fault it was, what it costs, whether it is tried again."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.app import money
 from eisbach.app.commands import Command, Context, Decision
@@ -16,11 +16,11 @@ from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.engine import Ending, Observation
 
-OWN_FAULT_TRIES_MAX = 10
+OWN_FAULT_TRIES_MAX: Final = 10
 """So often an attempt may fail through a fault of ours before the job is given up as lost."""
 
-DETAIL_LENGTH_MAX = 500
-RETRY_DELAY_MAX_MS = 60 * SECOND_MS
+DETAIL_LENGTH_MAX: Final = 500
+RETRY_DELAY_MAX_MS: Final = 60 * SECOND_MS
 
 
 class Verdict(NamedTuple):
@@ -37,7 +37,7 @@ def _verdict(outcome: Outcome, fault: Fault, reason: Reason) -> Verdict:
     return Verdict(outcome, fault, reason, fault.is_ours, (outcome.value, fault.value, reason.value))
 
 
-_VERDICTS = {
+_VERDICTS: Final = {
     Ending.EXITED: _verdict(Outcome.SUCCEEDED, Fault.NONE, Reason.SUCCEEDED),
     Ending.FAILED: _verdict(Outcome.FAILED, Fault.CUSTOMER, Reason.TASK_FAILED),
     Ending.OUT_OF_MEMORY: _verdict(Outcome.OUT_OF_MEMORY, Fault.CUSTOMER, Reason.OUT_OF_MEMORY),
@@ -47,7 +47,7 @@ _VERDICTS = {
     Ending.LOST: _verdict(Outcome.LOST, Fault.OPERATOR, Reason.ENGINE_LOST_IT),
     Ending.NODE_LOST: _verdict(Outcome.LOST, Fault.HARDWARE, Reason.NODE_LOST),
 }
-_STOPPED = {
+_STOPPED: Final = {
     StopCause.CANCEL: _verdict(Outcome.CANCELLED, Fault.CUSTOMER, StopCause.CANCEL.reason),
     StopCause.BUDGET: _verdict(Outcome.OUT_OF_BUDGET, Fault.CUSTOMER, StopCause.BUDGET.reason),
     StopCause.PREEMPTION: _verdict(Outcome.PREEMPTED, Fault.PREEMPTION, StopCause.PREEMPTION.reason),
@@ -55,9 +55,9 @@ _STOPPED = {
     StopCause.DRAIN: _verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.DRAIN.reason),
     StopCause.PLACEMENT: _verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.PLACEMENT.reason),
 }
-_LOST = Outcome.LOST.value
-_ENDINGS = {one: one.value for one in Ending}
-_STATES = {one: one.value for one in JobState}
+_LOST: Final = Outcome.LOST.value
+_ENDINGS: Final = {one: one.value for one in Ending}
+_STATES: Final = {one: one.value for one in JobState}
 
 
 def command(seen: Observation) -> Command:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from eisbach.app import money
 from eisbach.app.commands import SYSTEM, Context, Decision
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("eisbach.rounds")
 
-SETTLE_EVERY_MS = HOUR_MS
+SETTLE_EVERY_MS: Final = HOUR_MS
 Running = tuple[str, ActiveJob, JobAccount, int]
 """An attempt, its job, the money of that, and the milliseconds that it held."""
 Due = tuple[int, Sequence[Running]]
 """Attempts that are due, and the position of the log up to which they are: behind it somebody has to look again."""
-NOT_LOOKED: Due = (-1, ())
-AT_ONCE = 500
+NOT_LOOKED: Final[Due] = (-1, ())
+AT_ONCE: Final = 500
 """Attempts, or jobs whose month turns, that one batch settles."""
 
 

@@ -1,7 +1,7 @@
 """A job is submitted: priced, capped, and funded at once where the budget allows."""
 
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -28,9 +28,9 @@ from eisbach.core.vocabulary.money import euro_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.ports.store import Text
 
-_CLASSES = {one: one.value for one in CapacityClass}
-_LEVELS = {one: one.value for one in Level}
-PRICED_MAX = 4_096
+_CLASSES: Final = {one: one.value for one in CapacityClass}
+_LEVELS: Final = {one: one.value for one in Level}
+PRICED_MAX: Final = 4_096
 """Different requests whose price is remembered; many users submit the same again and again."""
 
 

@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, Body, JobStopping
@@ -34,7 +34,7 @@ class Begin(NamedTuple):
     epoch: int
 
 
-_NODE_LOST = Ending.NODE_LOST.value
+_NODE_LOST: Final = Ending.NODE_LOST.value
 Told = StartOrder | Begin | StopOrder | str
 """An order, or the id of an attempt to forget."""
 

@@ -8,7 +8,7 @@ on its own thread, the twin inline.
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -35,16 +35,16 @@ from eisbach.ports.store import Batch, LeadershipLost, Reply, Store, StoreFull, 
 
 log = logging.getLogger("eisbach.applier")
 
-SNAPSHOT_EVERY = 20_000
+SNAPSHOT_EVERY: Final = 20_000
 """Events between two snapshots of the state: a restart reads at most so many."""
-HEAD_EVERY_MS = 10 * SECOND_MS
+HEAD_EVERY_MS: Final = 10 * SECOND_MS
 """A new head is signed with a commit when the last one is older."""
-AGAIN_MAX = 8
+AGAIN_MAX: Final = 8
 
 Asked = tuple[Command, IdempotencyKey | None]
 """A command, and the key under which its answer is kept."""
 
-_CRASH_STEPS = {
+_CRASH_STEPS: Final = {
     JobSubmitted: "submit",
     AttemptPlanned: "start",
     AttemptRunning: "run",

@@ -8,10 +8,11 @@ import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-ENVIRONMENT_VARIABLE = "EISBACH_CRASH_AT"
+ENVIRONMENT_VARIABLE: Final = "EISBACH_CRASH_AT"
 
-POINTS: dict[str, str] = {
+POINTS: Final[dict[str, str]] = {
     "engine.order_written": "the order is durable, the server was not answered",
     "engine.answered": "the server was answered, no supervisor was forked",
     "engine.forked": "the supervisor was forked, the agent does not watch it yet",

@@ -1,11 +1,12 @@
 """A store that keeps totals only: how many events there were. For worlds in which a year passes in minutes."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from eisbach.core.log.event import SealedEvent
 from eisbach.ports.store import Batch, Keeps, Page, Reply, Row, StoreDamaged, Text
 
-_NO_PAGE = Page((), None)
+_NO_PAGE: Final = Page((), None)
 
 
 class TotalsStore:

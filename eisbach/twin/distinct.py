@@ -2,10 +2,11 @@
 
 from array import array
 from hashlib import blake2b
+from typing import Final
 
-FEW = 100_000
+FEW: Final = 100_000
 """Texts that are remembered as they are."""
-FIRST_SLOTS = 1 << 18
+FIRST_SLOTS: Final = 1 << 18
 
 
 class Distinct:

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import (
@@ -30,10 +30,10 @@ from eisbach.twin.booked_time import BookedTime
 from eisbach.twin.result import Result, cpu_seconds, peak_rss_mb
 from eisbach.twin.world import World
 
-PREEMPTED = Fault.PREEMPTION.value
-SHARED = {Level.HALL: 2, Level.ROW: 3, Level.RACK: 4, Level.NVLINK: 5}
+PREEMPTED: Final = Fault.PREEMPTION.value
+SHARED: Final = {Level.HALL: 2, Level.ROW: 3, Level.RACK: 4, Level.NVLINK: 5}
 """How much of (site, hall, row, rack, NVLink domain) the nodes of one domain have in common."""
-BY_TENANT = BreakCause.TENANT.value
+BY_TENANT: Final = BreakCause.TENANT.value
 
 
 class Figures:

@@ -4,6 +4,7 @@ import heapq
 from collections import Counter
 from collections.abc import Mapping
 from random import Random
+from typing import Final
 
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.engines.simulated.engine import NO_COURSE, SimulatedEngine
@@ -11,9 +12,9 @@ from eisbach.engines.simulated.journal import SimulatedAttempt
 from eisbach.ports.clock import Clock
 from eisbach.ports.engine import Ending, EngineUnavailable, StartOrder, StopOrder
 
-SAVES_EACH = 0.5
+SAVES_EACH: Final = 0.5
 """The chance that an engine knows of a checkpoint when it is asked."""
-REFUSED_EACH = 0.02
+REFUSED_EACH: Final = 0.02
 """The chance that an engine finds something wrong with an attempt that nobody saw before."""
 
 

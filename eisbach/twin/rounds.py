@@ -5,6 +5,7 @@ Live a round that finds nothing costs a look every few seconds; a year of virtua
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from eisbach.app.application import Application
 from eisbach.app.cap_power import cap_power
@@ -17,8 +18,8 @@ from eisbach.app.settle_usage import SETTLE_EVERY_MS, settle_running
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.twin.world import World
 
-BOOKINGS_EVERY_MS = 5 * MINUTE_MS
-CAPS_EVERY_MS = 15 * MINUTE_MS
+BOOKINGS_EVERY_MS: Final = 5 * MINUTE_MS
+CAPS_EVERY_MS: Final = 15 * MINUTE_MS
 """Live every few seconds: what weather and water allow changes in steps of hours."""
 
 
@@ -53,7 +54,7 @@ def _may_be_capped(world: World) -> bool:
     return bool(world.state.energy.caps) or any(site.plant is not None for site in world.sites)
 
 
-ROUNDS = (
+ROUNDS: Final = (
     Every(SETTLE_EVERY_MS, settle_running),
     Every(BOOKINGS_EVERY_MS, settle_bookings, _has_bookings),
     Every(BOOKINGS_EVERY_MS, move_bookings, _has_bookings),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app import submit_job
 from eisbach.app.commands import SYSTEM, Actor, Command, Role
@@ -21,11 +21,11 @@ from eisbach.twin.rounds import ROUNDS, Every
 from eisbach.twin.workload import Unfit, Work
 from eisbach.twin.world import World
 
-COLLECT_AFTER = (200_000, 20, 100)
+COLLECT_AFTER: Final = (200_000, 20, 100)
 """Thresholds of Python's collector while a world runs (gc.set_threshold)."""
-NEVER = 1 << 62
+NEVER: Final = 1 << 62
 """Later than every instant."""
-NO_GRACE = CheckpointRule(grace_ms=0)
+NO_GRACE: Final = CheckpointRule(grace_ms=0)
 
 
 @dataclass(frozen=True, slots=True)

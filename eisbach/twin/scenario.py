@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from eisbach import compiled
 from eisbach.adapters.signing import signer_from
@@ -26,8 +26,8 @@ from eisbach.twin.stranded import Stranded
 from eisbach.twin.workload import Work, Workload
 from eisbach.twin.world import ORIGIN, PRICES, START_MS, World
 
-DOCUMENT = "eisbach.twin-result/1"
-SIMULATED = "simulated"
+DOCUMENT: Final = "eisbach.twin-result/1"
+SIMULATED: Final = "simulated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """GPUs that are free and of no use to those who ask (core/admission/stranded.py), added up over virtual time in GPU-hours."""
 
 from collections import defaultdict
+from typing import Final
 
 from eisbach.core.admission.stranded import Stranded as StrandedFor
 from eisbach.core.admission.stranded import tasks_asked
@@ -8,8 +9,8 @@ from eisbach.core.jobs.request import WHOLE
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.twin.world import World
 
-LOOK_EVERY_MS = 2 * HOUR_MS
-JOBS_LOOKED_AT = 1_000
+LOOK_EVERY_MS: Final = 2 * HOUR_MS
+JOBS_LOOKED_AT: Final = 1_000
 """Jobs that are looked at in one sample, oldest first: whose tasks say what is of use."""
 
 

@@ -13,35 +13,35 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Final, cast
 
 import msgspec
 
 from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
 from eisbach.twin.distinct import Distinct
 
-JOB_TABLE = ("job_id", "user", "submit_s", "start_s", "duration_s", "gpus", "cpus", "state", "kind")
-WEEK_FILE = ("job_id", "submit_s", "nodes", "duration_s", "limit_s")
-JOB_TABLE_NEEDS = ("job_id", "submit_s", "duration_s", "gpus")
-LOOK_AHEAD = 10_000
+JOB_TABLE: Final = ("job_id", "user", "submit_s", "start_s", "duration_s", "gpus", "cpus", "state", "kind")
+WEEK_FILE: Final = ("job_id", "submit_s", "nodes", "duration_s", "limit_s")
+JOB_TABLE_NEEDS: Final = ("job_id", "submit_s", "duration_s", "gpus")
+LOOK_AHEAD: Final = 10_000
 """Rows that are held to put them in order of submission."""
-KEPT_MAX = 200_000
+KEPT_MAX: Final = 200_000
 """A file of up to so many rows is kept after it was checked; a longer one is read a second time."""
-USERS_MAX = 1_000
+USERS_MAX: Final = 1_000
 """Users that are told apart; docs/twin.md says what becomes of the others."""
-STAMP_MAX = 100 * 365 * 86_400
+STAMP_MAX: Final = 100 * 365 * 86_400
 """Seconds since 1970 of the year 2070; files count from there, or from a beginning of their own."""
-SPAN_DAYS_MAX = 3_660
+SPAN_DAYS_MAX: Final = 3_660
 """What the twin plays at most: the time between the first submission and the last, and how long a job runs."""
-SPAN_MAX = SPAN_DAYS_MAX * 86_400
-LATE_BEGIN_MS = 366 * DAY_MS
+SPAN_MAX: Final = SPAN_DAYS_MAX * 86_400
+LATE_BEGIN_MS: Final = 366 * DAY_MS
 """Where nothing is submitted for so long, the file counts from 1970 or another past: nobody wants the empty years played."""
-UNITS_MAX = 10_000_000
-TEXT_MAX = 200
-DIGITS = 16
+UNITS_MAX: Final = 10_000_000
+TEXT_MAX: Final = 200
+DIGITS: Final = 16
 """Fewer digits are a whole number that is read without rounding."""
-GZIP_MAGIC = b"\x1f\x8b"
-_SUBMITTED = attrgetter("submit_ms")
+GZIP_MAGIC: Final = b"\x1f\x8b"
+_SUBMITTED: Final = attrgetter("submit_ms")
 
 
 class TraceError(Exception):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from eisbach.app.site_facts import SiteFacts
 from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
@@ -19,11 +20,11 @@ from eisbach.twin.workload import (
     unit_of,
 )
 
-MIB_A_CORE = 4_096
+MIB_A_CORE: Final = 4_096
 """Memory of a job without GPUs, for each core."""
-CLASSES = {one.value: one for one in (CapacityClass.ON_DEMAND, CapacityClass.SPOT)}
-LEVELS = {one.value: one for one in Level}
-WISHES = {"class": tuple(CLASSES), "within": tuple(LEVELS), "require": tuple(LEVELS)}
+CLASSES: Final = {one.value: one for one in (CapacityClass.ON_DEMAND, CapacityClass.SPOT)}
+LEVELS: Final = {one.value: one for one in Level}
+WISHES: Final = {"class": tuple(CLASSES), "within": tuple(LEVELS), "require": tuple(LEVELS)}
 """What `kind` may say besides what other programs write into it."""
 
 

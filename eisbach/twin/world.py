@@ -5,7 +5,7 @@ rows, a log to read or restarts passes one that keeps more.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from eisbach import __version__
 from eisbach.adapters.clocks import VirtualClock
@@ -32,17 +32,17 @@ from eisbach.twin.absent import Absent, Unsigned
 
 T = TypeVar("T")
 
-ORIGIN = "twin.eisbach/factory"
-START_MS = 1_767_571_200_000
+ORIGIN: Final = "twin.eisbach/factory"
+START_MS: Final = 1_767_571_200_000
 """2026-01-05T00:00Z, a Monday: where a run's virtual time begins unless it says otherwise."""
-BUDGET_EUR = 10_000_000_000
+BUDGET_EUR: Final = 10_000_000_000
 """What a customer of a world may spend in a month: enough that no trace is ever held up by money."""
-SEEDS_APART = 1_000_003
+SEEDS_APART: Final = 1_000_003
 """Between the seeds of two lives of one world: an id that was given is not given again."""
-STEPS_MAX = 10_000
+STEPS_MAX: Final = 10_000
 """Batches at one instant after which a world is said never to come to rest."""
 
-PRICES = TariffFacts(
+PRICES: Final = TariffFacts(
     version="twin-1",
     label="example price list",
     core_hour=40_000,

@@ -1,6 +1,7 @@
 """One admission cycle. Read this first: it decides which waiting jobs start now, who is promised a start, and who gives way."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from eisbach.core.admission.at_once import at_once
 from eisbach.core.admission.placing import Placing
@@ -11,7 +12,7 @@ from eisbach.core.admission.waiting import Waiting
 from eisbach.core.admission.yielding import Yielding
 from eisbach.core.scheduling.order import Request
 
-STARTS_MAX = 200
+STARTS_MAX: Final = 200
 """Starts in one plan; the rest follows in the next cycle, so that a commit stays short."""
 
 

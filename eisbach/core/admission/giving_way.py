@@ -1,6 +1,7 @@
 """Who could give way to a waiting job, and what it asks for: what the choice of victims (scheduling/preempt.py) looks at."""
 
 from collections.abc import Container, Iterable, Iterator
+from typing import Final
 
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.jobs.lifecycle import JobState
@@ -94,7 +95,7 @@ def _lost(job: ActiveJob, now: int) -> int:
     return work_lost(max(0, now - job.running_ms - job.saved_ms), job.shares) if job.running_ms is not None else 0
 
 
-_RIGHTS = {
+_RIGHTS: Final = {
     CapacityClass.SPOT: Right.SPOT,
     CapacityClass.ON_DEMAND: Right.ON_DEMAND,
     CapacityClass.RESERVED: Right.RESERVED,

@@ -7,6 +7,7 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 from eisbach.core.admission.giving_way import all_running, asks_of, candidates, first_eligible_ms, may_anybody, right_of
 from eisbach.core.admission.guard import Guards
@@ -21,12 +22,12 @@ from eisbach.core.scheduling.backfill import Release
 from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.preempt import above_caps, for_waiting
 
-PREEMPTION_TRIES_MAX = 8
+PREEMPTION_TRIES_MAX: Final = 8
 """Kinds of waiting jobs for which one cycle looks whether spot could make room; the first for which it can gets it."""
 
-SPOT_AT_LEAST_MS = 60_000
+SPOT_AT_LEAST_MS: Final = 60_000
 """Spot starts where it may stay so long before it has to leave for an entry of the calendar."""
-NOT_AT_ALL = -1
+NOT_AT_ALL: Final = -1
 Placed = tuple[int, tuple[Share, ...]]
 
 

@@ -1,6 +1,6 @@
 """A plan is a value: which jobs start where, who gives way, what is promised, and who stands first of those that wait."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.lifecycle import StopCause
@@ -51,5 +51,5 @@ class Plan(NamedTuple):
         return self.heads[0] if self.heads else None
 
 
-NOTHING = Plan(starts=())
+NOTHING: Final = Plan(starts=())
 """The plan where nobody waits and nothing is spoken for."""

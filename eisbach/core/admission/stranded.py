@@ -12,6 +12,7 @@ added up, weighed by how often each comes.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import islice
+from typing import Final
 
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.capacity.fit import Kind, NodeState, how_many, left_milli
@@ -20,7 +21,9 @@ from eisbach.core.capacity.pool import Pool
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
-WAITING, RUNNING, NOTHING = "waiting", "running", "nothing"
+WAITING: Final = "waiting"
+RUNNING: Final = "running"
+NOTHING: Final = "nothing"
 
 
 def tasks_asked(state: SchedulerState, jobs_max: int | None = None) -> tuple[str, Counter[NodeShape]]:

@@ -1,5 +1,7 @@
 """What becomes of a job that cannot start now: it takes from spot, keeps power, gets a promise, or just waits."""
 
+from typing import Final
+
 from eisbach.core.admission.placing import NOT_AT_ALL, Placing
 from eisbach.core.admission.promising import Promising
 from eisbach.core.admission.state import ActiveJob
@@ -7,7 +9,7 @@ from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.policy import Backfill
 
-MANY = 500
+MANY: Final = 500
 """Jobs that wait, from which on it pays to know beforehand which requests cannot fit."""
 
 

@@ -6,7 +6,7 @@ deadline. The calendar dates the fleet: a node takes work only when that ends by
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.vocabulary.closed_enum import ClosedEnum
@@ -291,7 +291,7 @@ class View:
         return found
 
 
-_PROMISE = EntryKind.PROMISE.value
+_PROMISE: Final = EntryKind.PROMISE.value
 
 
 def _slot(entry: Entry) -> Slot:

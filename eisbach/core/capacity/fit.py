@@ -5,7 +5,7 @@ left of it in thousandths, or, where it is cut into MIG instances, less the bit 
 """
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.capacity.flavours import MigProfile, gpu_model
 from eisbach.core.jobs.request import WHOLE, NodeShape
@@ -159,7 +159,7 @@ def slice_milli(flavour: str, profile: str) -> int:
     return min(WHOLE - 1, WHOLE // model.compute_slices * wanted.compute_slices)
 
 
-_NO_LIMIT = 1 << 30
+_NO_LIMIT: Final = 1 << 30
 
 
 def _mask(profile: MigProfile, start: int) -> int:

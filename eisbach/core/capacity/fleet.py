@@ -4,6 +4,7 @@ No question walks over the nodes: a pool knows its idle nodes by domain and the 
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final
 
 from eisbach.core.capacity.fit import Kind, how_many
 from eisbach.core.capacity.holding import give_to, take_from
@@ -18,9 +19,9 @@ from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
 from eisbach.core.vocabulary.invariant import require
 
-QUESTIONS_MAX = 4096
+QUESTIONS_MAX: Final = 4096
 """Shapes, and questions whether they could ever fit, whose answers are remembered."""
-_FEW = 3
+_FEW: Final = 3
 """Shares that are sooner taken one by one than put together first."""
 
 PoolKey = tuple[str, str, Kind]

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final
 
 from eisbach.core.capacity.fit import Kind, NodeState, free_of, how_many, idle_state
 from eisbach.core.capacity.inventory import Node
@@ -10,13 +11,13 @@ from eisbach.core.capacity.topology import SINGLE, Level, Tree
 from eisbach.core.capacity.vacancies import Vacancies
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
-UNDATED = 1 << 62
+UNDATED: Final = 1 << 62
 """The date of a node that nothing in the calendar speaks for: later than any."""
 
-NEVER = -1
+NEVER: Final = -1
 """Before every instant: until then nothing lasts."""
 
-ANSWERS_MAX = 100_000
+ANSWERS_MAX: Final = 100_000
 """States for which the fit of a shape is remembered before all are forgotten: so memory stays bounded whatever is asked."""
 
 

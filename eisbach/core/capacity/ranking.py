@@ -4,18 +4,19 @@ Answers are kept by what is free on a node, so equal nodes and equal questions c
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 from eisbach.core.capacity.fit import Kind, NodeState, after, gpus_to_choose
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
-ANSWERS_MAX = 200_000
+ANSWERS_MAX: Final = 200_000
 """States remembered before all are forgotten: so memory stays bounded whatever is asked."""
 
 Answer = tuple[int, int] | None
 """What it costs to place there, lower is better, and what is left of the GPU to take; None where it does not fit."""
 
-CPU_MILLI_OF_LARGEST = 128_000
-GPU_MILLI_OF_LARGEST = 8_000
+CPU_MILLI_OF_LARGEST: Final = 128_000
+GPU_MILLI_OF_LARGEST: Final = 8_000
 """Cores and GPUs of the largest node in the trace of FGD, by which its simulator's BestFit weighs both alike."""
 
 

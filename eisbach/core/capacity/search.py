@@ -1,7 +1,7 @@
 """Searching the pools of one site for a gang: the tightest domain for whole nodes, the best node for a part of one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.capacity.fit import NodeState
 from eisbach.core.capacity.pool import NEVER, Pool
@@ -10,7 +10,7 @@ from eisbach.core.capacity.topology import SINGLE, Level, Within
 from eisbach.core.capacity.vacancies import Pick, Vacancies
 from eisbach.core.jobs.request import NodeShape
 
-_NOTHING: dict[int, dict[NodeState, int]] = {}
+_NOTHING: Final[dict[int, dict[NodeState, int]]] = {}
 
 
 class Ask(NamedTuple):
@@ -296,4 +296,4 @@ def _pick_in(pool: Pool, vacancies: Vacancies, domain: Domain, count: int) -> Pi
     return [pool.tree.seats[domain.number]]
 
 
-_UNKNOWN: Answer = (-1, -1)
+_UNKNOWN: Final[Answer] = (-1, -1)

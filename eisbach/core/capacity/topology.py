@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.jobs.within import Level, Within
 
 __all__ = ["SINGLE", "Level", "Tree", "Within", "domain_of"]
 
-_ROOT = -2
-SINGLE = -1
+_ROOT: Final = -2
+SINGLE: Final = -1
 """The tier of a level at which every domain of a pool is a single node."""
 
 

@@ -1,6 +1,7 @@
 """Where a request may be placed, as the scheduler needs it: which sites, and with whom it shares a node."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from eisbach.core.capacity.inventory import Node
 
@@ -25,4 +26,4 @@ class Where:
         return node.tenant == self.tenant or node.is_idle
 
 
-ANYWHERE = Where()
+ANYWHERE: Final = Where()

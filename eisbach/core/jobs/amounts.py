@@ -1,27 +1,27 @@
 """How amounts in a task file are read: cores, memory, durations, accelerators; None where a text says none of these."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.jobs.request import WHOLE
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 
-CORES = "a number of cores such as 4, 4+ or 0.5, no finer than 0.001"
-MEMORY = "an amount of memory such as 32 (GiB), 32+, 16GB, 512MB or 4x (GiB per core)"
-DURATION = "a duration such as 30m, 1h30m or 2d, or a whole number of seconds"
-ACCELERATOR = "a GPU name and how many of them per node, such as H100:8, H100, B200:0.5 or B200:1g.23gb"
+CORES: Final = "a number of cores such as 4, 4+ or 0.5, no finer than 0.001"
+MEMORY: Final = "an amount of memory such as 32 (GiB), 32+, 16GB, 512MB or 4x (GiB per core)"
+DURATION: Final = "a duration such as 30m, 1h30m or 2d, or a whole number of seconds"
+ACCELERATOR: Final = "a GPU name and how many of them per node, such as H100:8, H100, B200:0.5 or B200:1g.23gb"
 
-DIGITS_MAX = 15
+DIGITS_MAX: Final = 15
 """More digits than any amount has; it keeps the arithmetic small whatever is sent."""
 
-_MIG_COMPUTE = ("1g", "2g", "3g", "4g", "7g")
-_SLICE_MILLI = 142
+_MIG_COMPUTE: Final = ("1g", "2g", "3g", "4g", "7g")
+_SLICE_MILLI: Final = 142
 """A seventh of a GPU, rounded down: seven slices are no more than all of it. The flavour's own table says the exact part."""
 
-_UNITS_MS = {"d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": SECOND_MS}
-_UNIT_ORDER = {"d": 0, "h": 1, "m": 2, "s": 3}
+_UNITS_MS: Final = {"d": DAY_MS, "h": HOUR_MS, "m": MINUTE_MS, "s": SECOND_MS}
+_UNIT_ORDER: Final = {"d": 0, "h": 1, "m": 2, "s": 3}
 
 # SkyPilot calls 2**30 bytes a GB, and so do we: whoever writes 16GB gets 16 GiB, never less than was asked.
-_MEMORY_UNITS_MIB = (
+_MEMORY_UNITS_MIB: Final = (
     ("gib", 1024),
     ("gb", 1024),
     ("gi", 1024),

@@ -1,5 +1,7 @@
 """The states of a job, the one table of transitions, and how attempts end."""
 
+from typing import Final
+
 from eisbach.core.vocabulary.closed_enum import ClosedEnum
 from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.reasons import Reason
@@ -60,7 +62,7 @@ class StopCause(ClosedEnum):
         return _REASON_OF_STOP[self]
 
 
-_REASON_OF_STOP = {
+_REASON_OF_STOP: Final = {
     StopCause.CANCEL: Reason.CANCELLED,
     StopCause.BUDGET: Reason.BUDGET_REACHED,
     StopCause.PREEMPTION: Reason.PREEMPTED,
@@ -69,7 +71,7 @@ _REASON_OF_STOP = {
     StopCause.PLACEMENT: Reason.PLACEMENT_FORBIDDEN,
 }
 
-TRANSITIONS: dict[JobState, frozenset[JobState]] = {
+TRANSITIONS: Final[dict[JobState, frozenset[JobState]]] = {
     JobState.WAITING: frozenset({JobState.STARTING, JobState.ENDED}),
     JobState.STARTING: frozenset({JobState.RUNNING, JobState.STOPPING, JobState.WAITING, JobState.ENDED}),
     JobState.RUNNING: frozenset({JobState.STOPPING, JobState.WAITING, JobState.ENDED}),

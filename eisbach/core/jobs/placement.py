@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 LimitTuple = tuple[str, tuple[str, ...]]
 """a key of a rule and what it allows: the form in which rules stand in the log"""
@@ -30,9 +31,9 @@ class PlacementRule:
     dedicated: Dedicated = Dedicated.NO
 
 
-LIMITS = ("countries", "operator_countries", "parent_countries", "sites")
+LIMITS: Final = ("countries", "operator_countries", "parent_countries", "sites")
 """The keys of a rule that list what is allowed."""
-NO_RULE = PlacementRule()
+NO_RULE: Final = PlacementRule()
 
 
 def limits_of(rule: PlacementRule) -> tuple[LimitTuple, ...]:

@@ -1,13 +1,13 @@
 """What a tenant asks for: the frozen specification of a job."""
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.closed_enum import ClosedEnum
 
-WHOLE = 1000
+WHOLE: Final = 1000
 """Thousandths of a GPU that are all of it."""
 
 

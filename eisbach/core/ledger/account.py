@@ -1,10 +1,11 @@
 """The names of accounts: one set for each project and calendar month, one that issues budgets."""
 
 from functools import lru_cache
+from typing import Final
 
-ISSUANCE = "issuance"
+ISSUANCE: Final = "issuance"
 """Where budgets come from: its balance is minus all that was granted."""
-NAMES_KEPT = 4096
+NAMES_KEPT: Final = 4096
 """Names that are not put together anew: the same few are asked for all the time."""
 
 

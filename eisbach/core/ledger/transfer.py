@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import Enum
+from typing import Final
 
 from eisbach.core.ledger import account
 
@@ -21,8 +22,12 @@ class TransferKind(Enum):
     VOID = "void"
 
 
-_GRANT, _WITHDRAW, _RESERVE = TransferKind.GRANT.value, TransferKind.WITHDRAW.value, TransferKind.RESERVE.value
-_SETTLE, _CREDIT, _VOID = TransferKind.SETTLE.value, TransferKind.CREDIT.value, TransferKind.VOID.value
+_GRANT: Final = TransferKind.GRANT.value
+_WITHDRAW: Final = TransferKind.WITHDRAW.value
+_RESERVE: Final = TransferKind.RESERVE.value
+_SETTLE: Final = TransferKind.SETTLE.value
+_CREDIT: Final = TransferKind.CREDIT.value
+_VOID: Final = TransferKind.VOID.value
 
 
 def grant(project: str, period: str, amount: int) -> Transfer:
@@ -55,7 +60,7 @@ def void(project: str, period: str, amount: int) -> Transfer:
     return (account.reserved(project, period), account.available(project, period), amount, _VOID)
 
 
-RESERVED_BY = {
+RESERVED_BY: Final = {
     _RESERVE: 1,
     _CREDIT: 1,
     _SETTLE: -1,

@@ -1,11 +1,12 @@
 """Hashes of the log's leaves and nodes (RFC 9162 section 2.1.1)."""
 
 from hashlib import sha256
+from typing import Final
 
-HASH_BYTES = 32
-LEAF_PREFIX = b"\x00"
-NODE_PREFIX = b"\x01"
-EMPTY_ROOT = sha256(b"").digest()
+HASH_BYTES: Final = 32
+LEAF_PREFIX: Final = b"\x00"
+NODE_PREFIX: Final = b"\x01"
+EMPTY_ROOT: Final = sha256(b"").digest()
 
 
 def leaf_hash(data: bytes) -> bytes:

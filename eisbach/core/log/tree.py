@@ -6,10 +6,11 @@ A node whose leaves all exist is complete and never changes again; only complete
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
+from typing import Final
 
 from eisbach.core.log.leaf import EMPTY_ROOT, HASH_BYTES, NODE_PREFIX, node_hash
 
-SIZE_MAX = 2**63 - 1
+SIZE_MAX: Final = 2**63 - 1
 """The largest tree size accepted: what a signed 64-bit integer holds, in databases and in other verifiers."""
 
 GetNode = Callable[[int, int], bytes]

@@ -11,36 +11,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import Final
 
 from eisbach.core.capacity.inventory import Node
 
-CURVE: Sequence[tuple[int, int]] = ((0, 0), (450, 181), (600, 352), (730, 668), (850, 888), (1000, 1000))
+CURVE: Final[Sequence[tuple[int, int]]] = ((0, 0), (450, 181), (600, 352), (730, 668), (850, 888), (1000, 1000))
 """(activity, draw above idle) of accelerators, both in thousandths; straight between the points."""
-IDLE_PERMILLE = 244
+IDLE_PERMILLE: Final = 244
 """1,600 of 6,554 W: what a GPU server draws at rest, of the most it may draw."""
-BUSY_PERMILLE = 850
+BUSY_PERMILLE: Final = 850
 """5,572 of 6,554 W: what a GPU server draws at full activity; the rest of its rating are short peaks."""
-ACTIVITY_ASSUMED = 622
+ACTIVITY_ASSUMED: Final = 622
 """Mean activity of busy GPUs in Seren, in thousandths: what is assumed of accelerators that nobody measures."""
-HOST_PERMILLE = 100
+HOST_PERMILLE: Final = 100
 """Share of what a GPU server draws above idle that goes by its cores: an assumption."""
-HOST_IDLE_PERMILLE = 700
+HOST_IDLE_PERMILLE: Final = 700
 """Share of a GPU server's idle that is not its accelerators': those of Seren draw 8 x 60 W of 1,600 W at rest."""
-SYSTEM_PER_CARD = 1788
+SYSTEM_PER_CARD: Final = 1788
 """14.3 kW of a DGX B200 over the 8 x 1,000 W of its cards, in thousandths: for systems whose rating nobody states."""
 
-CPU_IDLE_MW = 4_078
-CPU_RATED_MW = 7_500
+CPU_IDLE_MW: Final = 4_078
+CPU_RATED_MW: Final = 7_500
 """A core that the operating system counts (a thread): 522 and 960 W over 128."""
 
-RATED_PER_GPU_MW = {
+RATED_PER_GPU_MW: Final = {
     "b200": 14_300_000 // 8,
     "h200": 10_200_000 // 8,
     "h100": 10_200_000 // 8,
     "a100": 6_554_000 // 8,
     "rtxpro6000": 600 * SYSTEM_PER_CARD,
 }
-RATED_PER_UNKNOWN_GPU_MW = 400 * SYSTEM_PER_CARD
+RATED_PER_UNKNOWN_GPU_MW: Final = 400 * SYSTEM_PER_CARD
 """An accelerator we know nothing of counts as one of 400 W."""
 
 

@@ -3,11 +3,12 @@
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
 
-SLACK = 1_000
+SLACK: Final = 1_000
 """Attempts that are over and still kept in the heap, beyond as many as are to leave: of a closure that is announced for next
 month millions may come and go until then."""
 

@@ -7,7 +7,7 @@ A. Mu'alem and D. Feitelson, TPDS 12(6), 2001), with named nodes in place of a c
 import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.capacity.calendar import Entry, View
 from eisbach.core.capacity.fit import how_many
@@ -21,12 +21,13 @@ from eisbach.core.jobs.request import WHOLE, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 
-OVERDUE_MS = MINUTE_MS
+OVERDUE_MS: Final = MINUTE_MS
 """What should be over by now is expected to end within this."""
 
 Release = tuple[int, Sequence[Share]]
-_OPENS, _CLOSES = 0, 1
-_MANY = 4
+_OPENS: Final = 0
+_CLOSES: Final = 1
+_MANY: Final = 4
 """Nodes of a gang that are sooner released together than one by one."""
 
 

@@ -6,12 +6,12 @@ only when every victim can be placed again).
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.capacity.fleet import Fleet, Share
 from eisbach.core.scheduling.preempt import Ask, Running, cheapest
 
-TRIES_MAX = 4
+TRIES_MAX: Final = 4
 """Sets of victims that are looked at: after each, whoever found no room again is left where he is."""
 
 

@@ -15,6 +15,7 @@ https://kueue.sigs.k8s.io/docs/concepts/admission_fair_sharing/).
 from collections.abc import Iterator
 from enum import IntEnum
 from functools import cache
+from typing import Final
 
 from eisbach.core.scheduling.policy import HALF_LIFE_HOURS
 from eisbach.core.vocabulary.invariant import require
@@ -23,17 +24,17 @@ from eisbach.core.vocabulary.quantities import HOUR_MS
 Rank = tuple[int | str, ...]
 """What leaves are sorted by, lowest first; unlike for all leaves."""
 
-WEIGHT = 100
+WEIGHT: Final = 100
 """The weight of whatever nobody has given one."""
-WEIGHT_MAX = 1_000_000
-ENTRY_MS = HOUR_MS
+WEIGHT_MAX: Final = 1_000_000
+ENTRY_MS: Final = HOUR_MS
 """The held time that counts beyond what was charged: usage is charged at least so often."""
 
-_FRACTION = 32
-_MILLION = 1_000_000
-_REBASE_AFTER = 8
+_FRACTION: Final = 32
+_MILLION: Final = 1_000_000
+_REBASE_AFTER: Final = 8
 """Half-lives after which all usage is written down to the present scale, so that numbers stay small."""
-_LAST = 1 << 512
+_LAST: Final = 1 << 512
 """Above every score: who has a weight of nothing comes after all who have one."""
 
 

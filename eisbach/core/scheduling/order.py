@@ -9,7 +9,7 @@ import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import chain
-from typing import Protocol
+from typing import Final, Protocol
 
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
@@ -22,10 +22,10 @@ Rank = tuple[int | str, ...]
 Entry = tuple[int, int, str, int]
 """When it is served as if it came then, log position, job, and how long it may hold its nodes."""
 
-_CLASS_RANK = {CapacityClass.RESERVED: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.SPOT: 2}
-_BLOCK = 128
+_CLASS_RANK: Final = {CapacityClass.RESERVED: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.SPOT: 2}
+_BLOCK: Final = 128
 """Entries of a block: what one look at the shortest of them may skip."""
-ANY_LENGTH = 1 << 62
+ANY_LENGTH: Final = 1 << 62
 
 
 Asks = tuple[tuple[NodeShape, ...], int, Where, Within | None, str, bool]
@@ -155,7 +155,7 @@ def _shortest_of(block: list[Entry]) -> int:
     return min(entry[3] for entry in block)
 
 
-_NONE: frozenset[Request] = frozenset()
+_NONE: Final[frozenset[Request]] = frozenset()
 Tier = tuple[int, int]
 """Rank of the class; 0 for jobs that are first in line, else 1."""
 

@@ -2,15 +2,16 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 
-NOTICE_MS = 30 * SECOND_MS
+NOTICE_MS: Final = 30 * SECOND_MS
 """How long before its signal work is told that it is preempted, where nothing else is set: as Google Cloud and Azure tell spot machines."""
 
-MINIMUM_RUN_MS = 10 * MINUTE_MS
+MINIMUM_RUN_MS: Final = 10 * MINUTE_MS
 """How long an attempt runs at least before it gives way to other work, where nothing else is set."""
-HALF_LIFE_HOURS = 168
+HALF_LIFE_HOURS: Final = 168
 """After how long usage counts half in fair shares, where nothing else is set: a week, as Slurm's PriorityDecayHalfLife."""
 
 
@@ -57,9 +58,9 @@ class Policy:
     half_life_hours: int = HALF_LIFE_HOURS
 
 
-FIFO = Policy(name="fifo", order=Order.FIRST_COME, backfill=Backfill.NONE)
-EASY = Policy(name="easy", order=Order.FIRST_COME, backfill=Backfill.EASY, promises_max=1)
-DEFAULT = Policy(
+FIFO: Final = Policy(name="fifo", order=Order.FIRST_COME, backfill=Backfill.NONE)
+EASY: Final = Policy(name="easy", order=Order.FIRST_COME, backfill=Backfill.EASY, promises_max=1)
+DEFAULT: Final = Policy(
     name="default",
     order=Order.FAIR,
     backfill=Backfill.PROMISES,
@@ -68,5 +69,5 @@ DEFAULT = Policy(
     again_ms=HOUR_MS,
     runtime_weight_permille=1000,
 )
-POLICIES = {policy.name: policy for policy in (FIFO, EASY, DEFAULT)}
+POLICIES: Final = {policy.name: policy for policy in (FIFO, EASY, DEFAULT)}
 """The policies that have a name."""

@@ -9,15 +9,16 @@ A prediction orders the queue and dates an estimate. What may be backfilled is d
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from eisbach.core.vocabulary.quantities import SECOND_MS
 
-USERS_MAX = 20_000
+USERS_MAX: Final = 20_000
 """Users whose runs are remembered; beyond that, who ran nothing for longest is forgotten, a tenth of all at once."""
 
-_FRACTION = 20
-_SIZES = tuple(map(str, range(64)))
-_ANY_SIZE = _SIZES[0]
+_FRACTION: Final = 20
+_SIZES: Final = tuple(map(str, range(64)))
+_ANY_SIZE: Final = _SIZES[0]
 
 Runs = dict[str, tuple[int, ...]]
 """bits of the count of nodes (0: any size) -> what the last two runs left of their limits, in 2^-20, the older one first"""

@@ -1,11 +1,11 @@
 """A promise: a start no later than. Given, kept, replaced by an earlier one, or broken with a cause; never moved later."""
 
 from enum import Enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 
-TOLERANCE_MS = MINUTE_MS
+TOLERANCE_MS: Final = MINUTE_MS
 """How much later than promised a start still keeps its promise: what an engine may take to see that earlier work is over."""
 
 

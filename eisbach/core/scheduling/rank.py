@@ -11,23 +11,24 @@ exact gradients too (benchmarks/packing.py), for the usual workload is only what
 from bisect import bisect_right
 from collections.abc import Mapping
 from itertools import accumulate
+from typing import Final
 
 from eisbach.core.capacity.fit import Kind, NodeState, mig_start
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.capacity.ranking import CPU_MILLI_OF_LARGEST, GPU_MILLI_OF_LARGEST, Ranking, room_left
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
-MASK_64 = (1 << 64) - 1
-_ROOM_BITS = 40
+MASK_64: Final = (1 << 64) - 1
+_ROOM_BITS: Final = 40
 """More bits than what is left of a node has: fragmentation decides, what is left only among equals."""
-_SLICES = 8
-_UPPER = (
+_SLICES: Final = 8
+_UPPER: Final = (
     40, 80, 120, 160, 201, 241, 282, 323, 364, 405, 447, 490, 532, 575,
     619, 663, 708, 754, 800, 847, 895, 944, 995, 1046, 1099, 1153, 1208, 1266,
     1325, 1386, 1450, 1516, 1586, 1658, 1735, 1815, 1901, 1992, 2091, 2197, 2314, 2442,
     2587, 2752, 2944, 3178, 3476, 3892, 4595,
 )
-LEVELS = (*(-one for one in reversed(_UPPER)), 0, *_UPPER)
+LEVELS: Final = (*(-one for one in reversed(_UPPER)), 0, *_UPPER)
 """By how many thousandths of a GPU fragmentation must fall for a score of 1, 2, ... 99 hundredths: 1000 ln(k / (100 - k)), rounded."""
 
 

@@ -1,16 +1,17 @@
 """The usual workload: what was submitted so far, older submissions counting less. Fragmentation is measured by it (rank.py)."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from eisbach.core.jobs.request import NodeShape
 
-SHAPES_MAX = 256
+SHAPES_MAX: Final = 256
 """Different shapes that are counted; one more, and all counts are halved and what comes once is forgotten."""
-COUNT_MAX = 65_536
+COUNT_MAX: Final = 65_536
 """Tasks that are counted before all counts are halved, so that what is usual follows what is submitted."""
-LEARNT_AFTER = 64
+LEARNT_AFTER: Final = 64
 """Tasks after which the usual workload is looked at again; later it takes a quarter of all that are counted."""
-TASKS_MAX = 64
+TASKS_MAX: Final = 64
 """Tasks of one gang that count: one large gang says little about what usually comes."""
 
 

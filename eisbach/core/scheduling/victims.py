@@ -13,8 +13,9 @@ import heapq
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import Final
 
-STEPS_MAX = 4_000
+STEPS_MAX: Final = 4_000
 """Steps of branch and bound for one domain."""
 
 Amounts = tuple[int, int, int]
@@ -22,8 +23,8 @@ Amounts = tuple[int, int, int]
 Held = Sequence[tuple[int, int, int, int]]
 """place, milli-cores, MiB, GPUs: what a candidate holds, each place once"""
 
-_ONE = 1 << 16
-_SCALE = 1 << 24
+_ONE: Final = 1 << 16
+_SCALE: Final = 1 << 24
 
 
 def tasks_in(need: Amounts, cpu_milli: int, memory_mib: int, gpus: int) -> int:

@@ -1,6 +1,6 @@
 """One type per identifier: ours, prefixed and time-sortable."""
 
-from typing import NewType
+from typing import Final, NewType
 
 OrganisationId = NewType("OrganisationId", str)
 ProjectId = NewType("ProjectId", str)
@@ -11,7 +11,7 @@ NodeId = NewType("NodeId", str)
 ArchiveId = NewType("ArchiveId", str)
 DataSetId = NewType("DataSetId", str)
 
-PREFIXES = {
+PREFIXES: Final = {
     OrganisationId: "org",
     ProjectId: "prj",
     TokenId: "tok",

@@ -1,10 +1,11 @@
 """Calendar months in UTC, computed without a clock."""
 
 from functools import lru_cache
+from typing import Final
 
 from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS, Instant
 
-_DAYS_TO_EPOCH = 719_468  # days from 0000-03-01 to 1970-01-01
+_DAYS_TO_EPOCH: Final = 719_468  # days from 0000-03-01 to 1970-01-01
 
 
 def calendar_date(instant: int) -> tuple[int, int, int]:

@@ -1,14 +1,14 @@
 """Micro-euro as integers, and how they are read and written."""
 
 from decimal import Decimal, InvalidOperation
-from typing import NewType
+from typing import Final, NewType
 
 MicroEuro = NewType("MicroEuro", int)
 """Millionths of a euro, net of VAT."""
 
-EURO = 1_000_000
-BUDGET_EURO_MAX = 10**12
-_MICRO = Decimal("0.000001")
+EURO: Final = 1_000_000
+BUDGET_EURO_MAX: Final = 10**12
+_MICRO: Final = Decimal("0.000001")
 
 
 def euro_text(amount: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
+from typing import Final
 
 
 class Reason(Enum):
@@ -98,7 +99,7 @@ class Reason(Enum):
         return self in _RETRYABLE
 
 
-_RETRYABLE = frozenset(
+_RETRYABLE: Final = frozenset(
     {
         Reason.BUDGET_RESERVED,
         Reason.CAPACITY_BUSY,

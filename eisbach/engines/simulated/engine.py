@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Callable, Sequence
 from threading import RLock
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -21,9 +22,9 @@ from eisbach.ports.engine import (
     StopOrder,
 )
 
-NOTICE = "simulated: nothing was executed"
+NOTICE: Final = "simulated: nothing was executed"
 """The first line of every log, by the engine itself: nobody shall take a simulated result for a real one."""
-NO_COURSE = Course(0, 0)
+NO_COURSE: Final = Course(0, 0)
 
 
 class SimulatedEngine:

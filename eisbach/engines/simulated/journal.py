@@ -3,14 +3,14 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from eisbach.engines.simulated.script import Course
 from eisbach.ports.engine import Ending
 
-SUFFIX = ".json"
+SUFFIX: Final = ".json"
 
 
 class SimulatedAttempt(msgspec.Struct, kw_only=True):

@@ -2,8 +2,9 @@
 
 import shlex
 from dataclasses import dataclass
+from typing import Final
 
-EXIT_NOT_FOUND = 127
+EXIT_NOT_FOUND: Final = 127
 
 
 @dataclass(frozen=True, slots=True)
