@@ -1,24 +1,29 @@
 """How long a quote takes on a full calendar: 10,000 overlapping bookings at 80 % fill on 1,250 nodes with racks.
 
-    python benchmarks/quotes.py [--bookings 10000] [--fill 0.8] [--quotes 400] [--seed 1]
+    python benchmarks/quotes.py [--bookings 10000] [--fill 0.8] [--cap 0.9] [--quotes 400] [--seed 1]
 
-Thread CPU of `core/booking/quote.options`, with running work on every other node, prices and carbon by the hour.
+Thread CPU of `core/booking/quote.options`, with running work on every other node, prices and carbon by the hour. With `--cap` the power of
+the site carries that part of its nodes only, and a booking comes or goes before each quote, so that what is left is reckoned anew.
 """
 
 import argparse
 import heapq
 import random
 import time
+from dataclasses import replace
 
+from eisbach.core.booking.powered import Booked, Draw, PowerLeft
 from eisbach.core.booking.quote import Offer, options
 from eisbach.core.booking.rates import Rates
-from eisbach.core.booking.timetable import Ask, Timetable
+from eisbach.core.booking.timetable import FOREVER, Ask, Timetable
 from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 
 NODES, RACK, ROW = 1250, 8, 16
+NODE_MW = 12_000_000
+"""What a node draws above rest at most, in milliwatt."""
 NOW = 29_700_000
 SIZES = (1, 1, 2, 2, 4, 4, 8, 8, 16, 32)
 HOURS = (6, 12, 24, 48, 72, 168)
@@ -31,6 +36,7 @@ def main() -> None:
     said = argparse.ArgumentParser(description=__doc__)
     said.add_argument("--bookings", type=int, default=10_000)
     said.add_argument("--fill", type=float, default=0.8)
+    said.add_argument("--cap", type=float, default=0.0, help="the part of the nodes that the site's power carries; 0: all")
     said.add_argument("--quotes", type=int, default=400)
     said.add_argument("--seed", type=int, default=1)
     given = said.parse_args()
@@ -54,10 +60,15 @@ def main() -> None:
         price=Rates(lambda at: shape[at // HOUR_MS % 24]),
         draw_mw=17_000_000,
         carbon=Rates(lambda at: 400 + shape[(at // HOUR_MS + 5) % 24] // 10),
+        node_mw=NODE_MW,
     )
+    carried = int(given.cap * NODES) * NODE_MW
+    booked = Booked()
+    for name in names:
+        booked.put(name, draws(calendar, name))
     took: list[float] = []
     answered = 0
-    for _ in range(given.quotes):
+    for nth in range(given.quotes):
         length = chance.choice(HOURS) * 60
         ask = Ask(
             nodes=chance.choice((1, 2, 4, 8, 16, 32, 64)),
@@ -67,7 +78,10 @@ def main() -> None:
             within=chance.choice(("", "", "rack", "row", "hall")),
         )
         begun = time.thread_time_ns()
-        found = options([offer], ask, ready, ())
+        for name in names[nth % 64 * 8 :][:8] if carried else ():  # a booking of eight nodes went since, or came
+            booked.put(name, draws(calendar, name)[nth // 64 % 2 :])
+        power = PowerLeft([(FOREVER, carried)], booked) if carried else None
+        found = options([replace(offer, power=power)], ask, ready, ())
         took.append((time.thread_time_ns() - begun) / 1e6)
         answered += bool(found)
     took.sort()
@@ -75,8 +89,13 @@ def main() -> None:
     print(
         f"quotes: p50 {p50:.1f} ms, p99 {p99:.1f} ms, most {took[-1]:.1f} ms of CPU; {given.quotes} quotes ({answered} with options) on "
         f"{len(calendar)} bookings of {NODES} nodes at {filled:.0%} fill over {horizon // 1440} days; "
-        f"python benchmarks/quotes.py --bookings {given.bookings} --fill {given.fill} --quotes {given.quotes} --seed {given.seed}"
+        f"python benchmarks/quotes.py --bookings {given.bookings} --fill {given.fill} --cap {given.cap} --quotes {given.quotes} --seed {given.seed}"
     )
+
+
+def draws(calendar: Calendar, name: str) -> list[Draw]:
+    """Return what the bookings of a node draw and when."""
+    return [(entry.from_ms // MINUTE_MS, -(-entry.until_ms // MINUTE_MS), NODE_MW) for entry in calendar.on(name)]
 
 
 def fill(calendar: Calendar, names: list[str], chance: random.Random, bookings: int, share: float) -> tuple[int, float]:

@@ -1,6 +1,6 @@
 """When which nodes are free, and what their hours cost and emit: kept between quotes, and only as new as it has to be."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from eisbach.app.bad_nodes import is_bad
@@ -10,11 +10,11 @@ from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_shares import FULL_PRICE
 from eisbach.core.billing.tariff import Tariff
-from eisbach.core.booking.powered import PowerLeft
+from eisbach.core.booking.powered import Booked, Cap, Draw, PowerLeft
 from eisbach.core.booking.quote import PERMILLE, Offer
 from eisbach.core.booking.rates import Rates, flat
 from eisbach.core.booking.timetable import FOREVER, Stand, Timetable
-from eisbach.core.capacity.calendar import EntryKind
+from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
@@ -34,7 +34,9 @@ class Outlook:
     timetable: Timetable
     prices: dict[str, tuple[Series, Rates]] = field(default_factory=dict)
     carbon: dict[str, tuple[Series, Rates]] = field(default_factory=dict)
-    power: dict[str, tuple[list[tuple[int, int]], PowerLeft]] = field(default_factory=dict)
+    booked: dict[str, Booked] = field(default_factory=dict)
+    """capped site -> what is booked there may draw"""
+    power: dict[str, tuple[list[Cap], PowerLeft]] = field(default_factory=dict)
     """site -> its caps as they were, and what they leave, until an entry of the calendar changes"""
 
 
@@ -49,6 +51,8 @@ def outlook_of(state: FactoryState) -> Outlook:
         known.timetable.refresh(calendar.changed, calendar)
         if calendar.changed:
             known.power.clear()
+            for site, booked in known.booked.items():
+                _follow(state, site, booked, calendar.changed)
     calendar.changed.clear()
     return known
 
@@ -149,8 +153,8 @@ def _rates(known: dict[str, tuple[Series, Rates]], site: str, series: Series) ->
     return found[1]
 
 
-def power_left(state: FactoryState, site: str, but_for: Collection[str] = ()) -> PowerLeft | None:
-    """Return what the caps on a site's power leave beside bookings and held options but some; None where there is no cap.
+def power_left(state: FactoryState, site: str) -> PowerLeft | None:
+    """Return what the caps on a site's power leave beside bookings and held options; None where there is no cap.
 
     A cap counts until its end where it has one, a plant's until the end that its series foresee, and for all time to come where
     nobody knows that. What a plant may be capped to on a later day is not reckoned with.
@@ -160,32 +164,51 @@ def power_left(state: FactoryState, site: str, but_for: Collection[str] = ()) ->
         return None
     rest = state.scheduler.power.rest_mw(site)
     rooms = [(-(-cap.until_ms // MINUTE_MS) if cap.until_ms else FOREVER, cap.racks_mw - rest) for cap in caps.values()]
-    known = outlook_of(state).power
-    before = known.get(site)
-    if before is not None and before[0] == rooms and not but_for:
+    known = outlook_of(state)
+    before = known.power.get(site)
+    if before is not None and before[0] == rooms:
         return before[1]
-    fleet = state.scheduler.fleet.nodes
-    booked = [
-        (entry.from_ms // MINUTE_MS, -(-entry.until_ms // MINUTE_MS), _above_rest(fleet[entry.nodes[0]]) * len(entry.nodes))
-        for entry in state.scheduler.calendar
-        if entry.kind is EntryKind.BOOKING and entry.id not in but_for and fleet[entry.nodes[0]].site == site
-    ]
+    booked = known.booked.get(site)
+    if booked is None:
+        booked = known.booked[site] = Booked()
+        _follow(state, site, booked, state.scheduler.fleet.nodes)
     left = PowerLeft(rooms, booked)
-    if not but_for:
-        known[site] = (rooms, left)
+    known.power[site] = (rooms, left)
     return left
+
+
+def _follow(state: FactoryState, site: str, booked: Booked, nodes: Iterable[str]) -> None:
+    """Say what is booked on some nodes, of those that stand at a site."""
+    fleet, calendar = state.scheduler.fleet.nodes, state.scheduler.calendar
+    for name in nodes:
+        node = fleet.get(name)
+        if node is not None and node.site == site:
+            booked.put(name, [_draw(entry, _above_rest(node)) for entry in calendar.on(name) if entry.kind is EntryKind.BOOKING])
+
+
+def _draw(entry: Entry, draw_mw: int) -> Draw:
+    return (entry.from_ms // MINUTE_MS, -(-entry.until_ms // MINUTE_MS), draw_mw)
 
 
 def power_lacks(
     state: FactoryState, nodes: Sequence[str], from_ms: int, until_ms: int, but_for: Collection[str]
 ) -> tuple[int, int] | None:
-    """Return how many milliwatt equal nodes need together and the least that caps leave them in a window; None where that is enough."""
+    """Return how many milliwatt equal nodes need together and the least that caps leave them in a window; None where that is enough.
+
+    Bookings and held options in `but_for` count as if they were not.
+    """
     node = state.scheduler.fleet.nodes[nodes[0]]
-    power = power_left(state, node.site, but_for)
+    power = power_left(state, node.site)
     if power is None:
         return None
-    needed, left = _above_rest(node) * len(nodes), power.least(from_ms // MINUTE_MS, -(-until_ms // MINUTE_MS))
+    entries = (state.scheduler.calendar.get(EntryKind.BOOKING, name) for name in but_for)
+    without = [_draw(one, booked_mw(state, one.nodes)) for one in entries if one is not None and _site_of(state, one) == node.site]
+    needed, left = booked_mw(state, nodes), power.least(from_ms // MINUTE_MS, -(-until_ms // MINUTE_MS), without)
     return (needed, max(0, left)) if left < needed else None
+
+
+def _site_of(state: FactoryState, entry: Entry) -> str:
+    return state.scheduler.fleet.nodes[entry.nodes[0]].site
 
 
 def booked_mw(state: FactoryState, nodes: Sequence[str]) -> int:

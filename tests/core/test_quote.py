@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eisbach.core.booking.powered import NO_CAP, PowerLeft
+from eisbach.core.booking.powered import NO_CAP, Booked, PowerLeft
 from eisbach.core.booking.quote import Mark, Offer, options
 from eisbach.core.booking.rates import Rates, flat
 from eisbach.core.booking.settle import (
@@ -149,7 +149,7 @@ def test_options_of_two_sites_are_compared_by_price():
 
 
 def test_a_power_cap_leaves_no_larger_gang():
-    power = PowerLeft([(FOREVER, 299)], [])
+    power = PowerLeft([(FOREVER, 299)], Booked())
     offer = Offer(stand=a_stand([]), price_hour=1, price=flat(1000), draw_mw=1, power=power, node_mw=100)
     assert options([offer], Ask(nodes=3, length=1, first=BASE, last=BASE), {}, ()) == ()
     assert len(options([offer], Ask(nodes=2, length=1, first=BASE, last=BASE), {}, ())) == 1
@@ -164,10 +164,16 @@ begins = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=3)
 
 
 @settings(max_examples=300, deadline=None)
-@given(draws=draws, caps=caps, begins=begins, length=st.integers(1, 20), needed=st.integers(0, 60))
-def test_bookings_under_a_cap_are_summed_up(draws, caps, begins, length, needed):
-    """Against every minute of every start, looked at one by one."""
-    power = PowerLeft(caps, draws)
+@given(draws=draws, others=draws, caps=caps, begins=begins, length=st.integers(1, 20), needed=st.integers(0, 60))
+def test_bookings_under_a_cap_are_summed_up(draws, others, caps, begins, length, needed):
+    """Against every minute of every start, looked at one by one; what was on the nodes before leaves no trace."""
+    booked = Booked()
+    for nth, one in enumerate(others):
+        booked.put(f"n{nth}", [one])
+    booked.steps()
+    for nth in range(len(others) + 1):
+        booked.put(f"n{nth}", draws[nth::len(others) + 1])
+    power = PowerLeft(caps, booked)
     starts, end = [], -1
     for first, more in sorted(begins):
         if first > end:
@@ -184,6 +190,16 @@ def test_bookings_under_a_cap_are_summed_up(draws, caps, begins, length, needed)
     assert [at for first, last in found for at in range(first, last + 1)] == expected
     for at in possible:
         assert power.least(at, at + length) == min(left(one) for one in range(at, at + length))
+    some, draws = draws[:2], draws[2:]
+    for at in possible:
+        assert power.least(at, at + length, some) == min(left(one) for one in range(at, at + length)), "as if they were not booked"
+
+
+def test_minutes_at_which_nothing_is_booked_any_more_are_forgotten():
+    booked = Booked()
+    for nth in range(1_000):
+        booked.put("n0", [(3 * nth, 3 * nth + 1, 5)])
+        assert len(booked.steps()[0]) < 10
 
 
 stretch_lists = st.lists(st.tuples(st.integers(1, 40 * 24), st.integers(0, 10**12)), min_size=1, max_size=3).map(
