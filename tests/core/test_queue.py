@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from eisbach.core.capacity.where import ANYWHERE
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.order import Line, Queue, Request, order_key, served_as_of
+from eisbach.core.scheduling.order import UNASKED_MAX, Line, Queue, Request, order_key, served_as_of
 from eisbach.core.scheduling.policy import DEFAULT, EASY
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from tests.core.fleets import a_shape
@@ -83,6 +83,15 @@ class QueueMachine(RuleBasedStateMachine):
             del self.model[job]
             self.queue.remove(job)
 
+    @rule(data=st.data(), count=st.integers(1, 3))
+    def start_some_of_several_that_come_at_once(self, data, count):
+        """Nobody looks at the order between: who starts at once never stands in a line."""
+        for _ in range(count):
+            self.push_new(REQUESTS[0], False, CapacityClass.ON_DEMAND, data.draw(st.sampled_from(["a", "b"])), data.draw(st.integers(0, 3)), 1)
+        for number in range(data.draw(st.integers(0, count))):
+            del self.model[f"job{self.seq - number}"]
+            self.queue.remove(f"job{self.seq - number}")
+
     @rule()
     def remove_a_stranger(self):
         self.queue.remove("stranger")
@@ -129,6 +138,7 @@ class QueueMachine(RuleBasedStateMachine):
         assert all(self.queue.precedes(a, b, RANKS) for a, b in pairwise(in_order))
         assert all(job in self.queue for job in in_order)
         assert all(request == self.model[job][1] for job, request in self.queue.walk({}, RANKS))
+        assert set(self.queue.requests()) == {request for _, request, _, _, _ in self.model.values()}
 
 
 QueueMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
@@ -144,6 +154,17 @@ def test_the_leaf_for_which_something_starts_stands_behind_the_others():
         seen.append(job)
         ranks.ranks[job[0]] = (10 + len(seen), job[0])
     assert seen == ["a0", "b2", "a1", "b3"]
+
+
+def test_equal_asks_have_one_request_and_those_of_nobody_are_forgotten():
+    queue = Queue()
+    waits = queue.request(((a_shape(1),), 1, ANYWHERE, None, "", False))
+    queue.push("job", order_key(False, CapacityClass.ON_DEMAND, 1), waits)
+    asked = [queue.request(((a_shape(1),), nodes, ANYWHERE, None, "", False)) for nodes in range(2, 3 * UNASKED_MAX)]
+    assert queue.request(((a_shape(1),), 1, ANYWHERE, None, "", False)) is waits
+    assert queue.request(((a_shape(1),), asked[-1].nodes, ANYWHERE, None, "", False)) is asked[-1]
+    assert queue.request(((a_shape(1),), 2, ANYWHERE, None, "", False)) is not asked[0]
+    assert list(queue.requests()) == [waits]
 
 
 def test_a_long_line_keeps_its_order_and_finds_its_short_jobs():

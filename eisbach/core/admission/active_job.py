@@ -11,8 +11,20 @@ from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.order import Asks, OrderKey, order_key
 
 
+class _Kept:
+    """What follows from a job's fields and is asked for again and again: kept where they change, no part of a snapshot."""
+
+    __slots__ = ("gpu_milli",)
+
+    gpu_milli: int
+    """how many thousandths of a GPU it holds; of one that waits, what its first shape would"""
+
+    def _keep_size(self, nodes: int, shape: NodeShape) -> None:
+        self.gpu_milli = nodes * shape.gpus * shape.gpu_milli
+
+
 @dataclass(slots=True, kw_only=True)
-class ActiveJob:
+class ActiveJob(_Kept):
     """A job that has not ended, as the scheduler knows it.
 
     `limit_ms` is its whole time limit, `used_ms` what earlier attempts used of it. `failures_own` counts attempts that
@@ -61,16 +73,19 @@ class ActiveJob:
     saved_ms: int = 0
     stands_back: bool = False
 
+    def __post_init__(self) -> None:
+        self._keep_size(self.nodes, self.shapes[self.shape])
+
+    def take_shape(self, shape: int) -> None:
+        """An attempt begins on one of its shapes."""
+        if shape != self.shape:
+            self.shape = shape
+            self._keep_size(self.nodes, self.shapes[shape])
+
     @property
     def remaining_ms(self) -> int:
         """Return what is left of the time limit for the next attempt."""
         return max(0, self.limit_ms - self.used_ms)
-
-    @property
-    def gpu_milli(self) -> int:
-        """Return how many thousandths of a GPU it holds; of one that waits, what its first shape would."""
-        shape = self.shapes[self.shape]
-        return self.nodes * shape.gpus * shape.gpu_milli
 
     @property
     def asks(self) -> Asks:

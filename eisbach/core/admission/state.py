@@ -82,7 +82,7 @@ class SchedulerState:
             self._enqueue(job)
         elif job.attempt is not None:
             self.fleet.take(job.shares)
-            self._hold(job)
+            self._hold(job, job.attempt)
 
     def forget(self, job: ActiveJob) -> None:
         """A waiting job that was added only to be looked at was never there."""
@@ -112,21 +112,22 @@ class SchedulerState:
             raise BrokenInvariant("nothing starts without its cap reserved")
         if len(shares) != job.nodes:
             raise BrokenInvariant("a gang starts whole or not at all")
-        nodes = self.fleet.nodes
-        site = nodes[shares[0].node].site
-        for share in shares:
-            if nodes[share.node].site != site:
+        if len(shares) > 1:
+            nodes = self.fleet.nodes
+            if len({nodes[share[1]].site for share in shares}) > 1:
                 raise BrokenInvariant("a gang is at one site")
-        self.queue.remove(job.job)
-        self.seen.fresh.pop(job.job, None)
-        if job.job in self.calendar.promises:
-            self.calendar.remove(EntryKind.PROMISE, job.job)
+        name = job.job
+        self.queue.remove(name)
+        self.seen.fresh.pop(name, None)
+        if name in self.calendar.promises:
+            self.calendar.remove(EntryKind.PROMISE, name)
         self.fleet.take(shares)
+        job.take_shape(shape)
         job.state = JobState.STARTING
-        job.attempt, job.shape, job.shares, job.planned_ms = attempt, shape, shares, now
+        job.attempt, job.shares, job.planned_ms = attempt, shares, now
         job.running_ms, job.stop_cause, job.stop_ms, job.saved_ms = None, None, None, 0
         job.attempts += 1
-        self._hold(job)
+        self._hold(job, attempt)
 
     def run(self, job: ActiveJob, since_ms: int, job_since_ms: int) -> None:
         """The attempt runs, and its limit counts from now on."""
@@ -135,7 +136,7 @@ class SchedulerState:
             if job.state is not JobState.STARTING:
                 check_transition(job.state, JobState.RUNNING)
             job.state = JobState.RUNNING
-        self._expect(job)
+        self._expect(job, str(job.attempt))
 
     def stop(self, job: ActiveJob, cause: StopCause, grace_ms: int, now: int, notice_ms: int = 0) -> None:
         """The attempt is to stop: after its notice it is asked to, and lets go of its shares within its grace.
@@ -150,14 +151,14 @@ class SchedulerState:
             notice_ms = min(notice_ms, max(0, signal_ms - now))
             grace_ms = max(0, min(grace_ms, signal_ms + job.stop_grace_ms - now - notice_ms))
         job.stop_cause, job.stop_grace_ms, job.stop_ms, job.stop_notice_ms = cause, grace_ms, now, notice_ms
-        self._expect(job)
+        self._expect(job, str(job.attempt))
 
     def release(self, job: ActiveJob, *, after: JobState) -> None:
         """The attempt is over: its shares are free; the job waits again or has ended."""
         if job.state is JobState.WAITING or job.attempt is None:
             raise BrokenInvariant("only an attempt can end")
         self.fleet.give_back(job.shares)
-        self._let_go(job)
+        self._let_go(job, job.attempt)
         job.attempt, job.shares = None, ()
         job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.state = after
@@ -315,29 +316,30 @@ class SchedulerState:
         if job.job in self.calendar.promises:
             self.calendar.remove(EntryKind.PROMISE, job.job)
 
-    def _hold(self, job: ActiveJob) -> None:
-        attempt = str(job.attempt)
+    def _hold(self, job: ActiveJob, attempt: str) -> None:
         self.holding[attempt] = job
         self.power.take(job.shares)
         self.agenda.hold(attempt, job.shares, job.grace_ms)
-        self.fair_share.hold(job.project, job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
-        if job.capacity_class is CapacityClass.SPOT:
+        is_spot = job.capacity_class is CapacityClass.SPOT
+        self.fair_share.hold(job.project, job.gpu_milli, is_spot=is_spot)
+        if is_spot:
             self.spot[job.job] = job
             self.spot_grace_ms = max(self.spot_grace_ms, job.grace_ms)
-        self._expect(job)
+        self._expect(job, attempt)
 
-    def _expect(self, job: ActiveJob) -> None:
+    def _expect(self, job: ActiveJob, attempt: str) -> None:
         """Note when an attempt lets go of its shares; whoever yields to a promised gang may pass it where that is later now."""
-        if self.releases.note(str(job.attempt), job) and self.seen.yields:
+        if self.releases.note(attempt, job) and self.seen.yields:
             self.seen.is_whole = False
 
-    def _let_go(self, job: ActiveJob) -> None:
-        attempt = str(job.attempt)
-        self.holding.pop(attempt)
+    def _let_go(self, job: ActiveJob, attempt: str) -> None:
+        del self.holding[attempt]
         self.agenda.let_go(attempt)
         self.power.give_back(job.shares)
-        self.fair_share.hold(job.project, -job.gpu_milli, is_spot=job.capacity_class is CapacityClass.SPOT)
-        self.spot.pop(job.job, None)
+        is_spot = job.capacity_class is CapacityClass.SPOT
+        self.fair_share.hold(job.project, -job.gpu_milli, is_spot=is_spot)
+        if is_spot:
+            del self.spot[job.job]
         self.releases.forget(attempt)
         self.unsettle()
 

@@ -81,13 +81,15 @@ class _Branch:
 class FairShare:
     """The tree of who may use the factory. Amounts are thousandths of a GPU, and those times milliseconds."""
 
-    __slots__ = ("_above", "_base_hour", "_branches", "_half_life", "_hour", "_ranks", "_scale", "_top")
+    __slots__ = ("_above", "_base_hour", "_branches", "_half_life", "_hour", "_paths", "_ranks", "_scale", "_top")
 
     def __init__(self, half_life_hours: int = HALF_LIFE_HOURS) -> None:
         require(half_life_hours > 0, "a half-life is at least an hour")
         self._half_life = half_life_hours
         self._top = _Branch("", None)
         self._branches: dict[str, _Branch] = {}
+        self._paths: dict[str, tuple[_Branch, ...]] = {}
+        """leaf -> itself and all that it is in, the whole tree last: as no branch ever moves, it stays so"""
         self._above: dict[str, None] = {}
         self._ranks: dict[str, Rank] = {}
         """leaf -> its rank, for those that were asked for since anything changed"""
@@ -141,15 +143,13 @@ class FairShare:
 
         Spot is what nobody else wants: it counts as usage, and against no quota and no agreement.
         """
-        branch: _Branch | None = self._leaf(leaf)
         self._ranks.clear()
-        while branch is not None:
+        for branch in self._paths.get(leaf) or self._path(leaf):
             branch.held += gpu_milli
             if not is_spot:
                 branch.firm += gpu_milli
                 if branch.quota is not None:
                     self._look_at_quota(branch)
-            branch = branch.parent
 
     def charge(self, leaf: str, gpu_milli_ms: int, at_ms: int) -> None:
         """A leaf has used so much, known since this instant."""
@@ -157,11 +157,9 @@ class FairShare:
         if hour > self._hour:
             self._turn(hour)
         amount = gpu_milli_ms * self._scale
-        branch: _Branch | None = self._leaf(leaf)
         self._ranks.clear()
-        while branch is not None:
+        for branch in self._paths.get(leaf) or self._path(leaf):
             branch.usage += amount
-            branch = branch.parent
 
     def rank(self, leaf: str) -> Rank:
         """Return what leaves are sorted by: how they stand, then for each level from the top what the branch had for its weight."""
@@ -171,8 +169,7 @@ class FairShare:
         entry = ENTRY_MS * self._scale
         found: list[int | str] = []
         standing = Standing.ORDINARY
-        branch = self._leaf(leaf)
-        while branch.parent is not None:
+        for branch in self._path(leaf)[:-1]:
             if branch.quota is not None and branch.firm >= branch.quota:
                 standing = Standing.ABOVE_QUOTA
             elif branch.firm < branch.agreed and standing is Standing.ORDINARY:
@@ -180,7 +177,6 @@ class FairShare:
             had = branch.usage + branch.held * entry
             found.append(branch.name)
             found.append(had // branch.weight if branch.weight else _LAST + had)
-            branch = branch.parent
         found.append(standing)
         found.reverse()
         known = self._ranks[leaf] = tuple(found)
@@ -189,14 +185,12 @@ class FairShare:
     def standing(self, leaf: str, gpu_milli: int) -> Standing:
         """Return how work of this size would stand if the leaf held it as well."""
         found = Standing.ORDINARY
-        branch: _Branch | None = self._leaf(leaf)
-        while branch is not None:
+        for branch in self._path(leaf):
             firm = branch.firm + gpu_milli
             if branch.quota is not None and firm > branch.quota:
                 return Standing.ABOVE_QUOTA
             if firm <= branch.agreed:
                 found = Standing.WITHIN_AGREEMENT
-            branch = branch.parent
         return found
 
     def above_quota(self) -> dict[str, int]:
@@ -245,10 +239,8 @@ class FairShare:
 
     def path(self, leaf: str) -> Iterator[str]:
         """Yield a leaf and all branches that it is in, the topmost last."""
-        branch = self._leaf(leaf)
-        while branch.parent is not None:
+        for branch in self._path(leaf)[:-1]:
             yield branch.name
-            branch = branch.parent
 
     def saved(self) -> tuple[int, int, dict[str, str]]:
         """Return what a snapshot keeps: base and hour, and the usage of leaves, which is wider than 64 bits, as text."""
@@ -261,17 +253,21 @@ class FairShare:
         self._ranks.clear()
         self._scale = self._scale_at(self._hour)
         for name, usage in leaves.items():
-            branch: _Branch | None = self._leaf(name)
-            while branch is not None:
+            for branch in self._path(name):
                 branch.usage += int(usage)
-                branch = branch.parent
 
-    def _leaf(self, name: str) -> _Branch:
-        found = self._branches.get(name)
-        if found is None:
-            self.add(name)
-            found = self._branches[name]
-        return found
+    def _path(self, leaf: str) -> tuple[_Branch, ...]:
+        """Return a leaf and all that it is in; whoever is not in the tree joins it at the top."""
+        known = self._paths.get(leaf)
+        if known is None:
+            if leaf not in self._branches:
+                self.add(leaf)
+            found, branch = list[_Branch](), self._branches.get(leaf)
+            while branch is not None:
+                found.append(branch)
+                branch = branch.parent
+            known = self._paths[leaf] = tuple(found)
+        return known
 
     def _look_at_quota(self, branch: _Branch) -> None:
         if branch.quota is not None and branch.firm > branch.quota:

@@ -9,6 +9,7 @@ import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from itertools import chain
+from operator import itemgetter
 from typing import Final, Protocol
 
 from eisbach.core.capacity.where import Where
@@ -26,6 +27,8 @@ _CLASS_RANK: Final = {CapacityClass.RESERVED: 0, CapacityClass.ON_DEMAND: 1, Cap
 _BLOCK: Final = 128
 """Entries of a block: what one look at the shortest of them may skip."""
 ANY_LENGTH: Final = 1 << 62
+UNASKED_MAX: Final = 1_024
+"""Requests that nobody waits with and that are kept beyond twice those that somebody does: the same is soon asked for again."""
 
 
 Asks = tuple[tuple[NodeShape, ...], int, Where, Within | None, str, bool]
@@ -36,10 +39,10 @@ class Request:
     """What makes waiting jobs interchangeable for the question whether they fit, but for their length.
 
     A queue has one for all jobs that ask for the same (`Queue.request`), so it is told from others by being another one:
-    hashing what is asked for costs more than most of what is done with it. `waiting` is how many wait with it.
+    hashing what is asked for costs more than most of what is done with it.
     """
 
-    __slots__ = ("asks", "booking", "is_spot", "nodes", "shapes", "waiting", "where", "within")
+    __slots__ = ("booking", "is_spot", "nodes", "shapes", "where", "within")
 
     def __init__(
         self,
@@ -52,8 +55,6 @@ class Request:
     ) -> None:
         self.shapes, self.nodes, self.where, self.within = shapes, nodes, where, within
         self.booking, self.is_spot = booking, is_spot
-        self.asks: Asks = (shapes, nodes, where, within, booking, is_spot)
-        self.waiting = 0
 
 
 class Ranks(Protocol):
@@ -151,13 +152,19 @@ class Line:
                     at_most = longest.get(request, ANY_LENGTH)
 
 
+_length_of: Final = itemgetter(3)
+
+
 def _shortest_of(block: list[Entry]) -> int:
-    return min(entry[3] for entry in block)
+    shortest: int = min(map(_length_of, block))
+    return shortest
 
 
 _NONE: Final[frozenset[Request]] = frozenset()
 Tier = tuple[int, int]
 """Rank of the class; 0 for jobs that are first in line, else 1."""
+Member = tuple[Tier, str, Request, Entry]
+"""A waiting job: its tier, its leaf, what it asks for, its entry."""
 
 
 class _Leaf:
@@ -170,8 +177,8 @@ class _Leaf:
         self.count = 0
         self._order: list[Entry] | None = None
 
-    def add(self, request: Request, entry: Entry) -> Line:
-        """Add an entry to the line of its request and return that."""
+    def add(self, request: Request, entry: Entry) -> None:
+        """Add an entry to the line of its request."""
         line = self.lines.get(request)
         if line is None:
             line = self.lines[request] = Line(request)
@@ -179,13 +186,13 @@ class _Leaf:
         self.count += 1
         if self._order is not None:
             insort(self._order, entry)
-        return line
 
-    def remove(self, line: Line, entry: Entry) -> None:
-        """Take an entry out of its line."""
+    def remove(self, request: Request, entry: Entry) -> None:
+        """Take an entry out of the line of its request."""
+        line = self.lines[request]
         line.remove(entry)
         if not line:
-            del self.lines[line.request]
+            del self.lines[request]
         self.count -= 1
         if self._order is not None:
             del self._order[bisect_left(self._order, entry)]
@@ -199,14 +206,21 @@ class _Leaf:
 
 
 class Queue:
-    """Waiting jobs by class, leaf and request, so that a cycle's cost follows the requests and not the jobs."""
+    """Waiting jobs by class, leaf and request, so that a cycle's cost follows the requests and not the jobs.
 
-    __slots__ = ("_members", "_requests", "_tiers")
+    Whoever joins stands aside until somebody asks for the order of all: most jobs start at once and never stand in a line.
+    """
+
+    __slots__ = ("_aside", "_members", "_requests", "_tiers", "_waiting")
 
     def __init__(self) -> None:
         self._requests: dict[Asks, Request] = {}
+        self._waiting: dict[Request, int] = {}
+        """request -> how many wait with it"""
         self._tiers: dict[Tier, dict[str, _Leaf]] = {}
-        self._members: dict[str, tuple[Tier, str, Line, Entry]] = {}
+        self._members: dict[str, Member] = {}
+        self._aside: dict[str, Member] = {}
+        """those members that stand in no line of `_tiers` yet"""
 
     def __len__(self) -> int:
         return len(self._members)
@@ -215,48 +229,57 @@ class Queue:
         return job in self._members
 
     def request(self, asks: Asks) -> Request:
-        """Return the request of all waiting jobs that ask for this."""
+        """Return the request of all jobs that ask for this."""
         known = self._requests.get(asks)
-        return known if known is not None else Request(*asks)
+        if known is None:
+            if len(self._requests) >= UNASKED_MAX + 2 * len(self._waiting):
+                self._requests = {what: one for what, one in self._requests.items() if one in self._waiting}
+            known = self._requests[asks] = Request(*asks)
+        return known
 
     def push(self, job: str, key: OrderKey, request: Request, leaf: str = "", served_ms: int = 0, length_ms: int = 0) -> None:
         """Add a job that is not in the queue."""
         require(job not in self._members, "a job waits at one place of the queue")
-        tier = key[:2]
-        if not request.waiting:
-            require(request.asks not in self._requests, "all who ask for the same have one request")
-            self._requests[request.asks] = request
-        request.waiting += 1
-        leaves = self._tiers.get(tier)
-        if leaves is None:
-            leaves = self._tiers[tier] = {}
-        found = leaves.get(leaf)
-        if found is None:
-            found = leaves[leaf] = _Leaf()
-        entry = (served_ms, key[2], job, length_ms)
-        self._members[job] = (tier, leaf, found.add(request, entry), entry)
+        self._waiting[request] = self._waiting.get(request, 0) + 1
+        self._members[job] = self._aside[job] = (key[:2], leaf, request, (served_ms, key[2], job, length_ms))
 
     def remove(self, job: str) -> None:
         """Take a job out; nothing happens where it is not in the queue."""
         known = self._members.pop(job, None)
         if known is None:
             return
-        tier, leaf, line, entry = known
-        request = line.request
-        request.waiting -= 1
-        if not request.waiting:
-            del self._requests[request.asks]
+        tier, leaf, request, entry = known
+        left = self._waiting[request] - 1
+        if left:
+            self._waiting[request] = left
+        else:
+            del self._waiting[request]
+        if self._aside.pop(job, None) is not None:
+            return
         leaves = self._tiers[tier]
         found = leaves[leaf]
-        found.remove(line, entry)
+        found.remove(request, entry)
         if not found.count:
             del leaves[leaf]
             if not leaves:
                 del self._tiers[tier]
 
+    def _lined_up(self) -> dict[Tier, dict[str, _Leaf]]:
+        """Return tier -> leaf -> its lines, with everybody in his place."""
+        for tier, leaf, request, entry in self._aside.values():
+            leaves = self._tiers.get(tier)
+            if leaves is None:
+                leaves = self._tiers[tier] = {}
+            found = leaves.get(leaf)
+            if found is None:
+                found = leaves[leaf] = _Leaf()
+            found.add(request, entry)
+        self._aside.clear()
+        return self._tiers
+
     def requests(self) -> Iterable[Request]:
         """Return what is asked for, each once."""
-        return self._requests.values()
+        return self._waiting.keys()
 
     def precedes(self, job: str, other: str, ranks: Ranks) -> bool:
         """Return whether a waiting job stands before another one."""
@@ -269,14 +292,14 @@ class Queue:
 
     def leaves(self) -> Iterator[str]:
         """Yield whose jobs wait, each as often as there are tiers with him."""
-        for leaves in self._tiers.values():
+        for leaves in self._lined_up().values():
             yield from leaves
 
     def ahead_of(self, job: str, ranks: Ranks) -> int:
         """Return how many waiting jobs stand before this one, as leaves are ranked now."""
-        tier, leaf, _, entry = self._members[job]
-        rank, ahead = ranks.rank(leaf), self._tiers[tier][leaf].before(entry)
-        for other, leaves in self._tiers.items():
+        tiers, (tier, leaf, _, entry) = self._lined_up(), self._members[job]
+        rank, ahead = ranks.rank(leaf), tiers[tier][leaf].before(entry)
+        for other, leaves in tiers.items():
             if other < tier:
                 ahead += sum(one.count for one in leaves.values())
             elif other == tier:
@@ -288,8 +311,8 @@ class Queue:
         known = [(self._members[job], job) for job in jobs if job in self._members]
         if len(known) > 1:
             known.sort(key=lambda one: (one[0][0], ranks.rank(one[0][1]), one[0][3]))
-        for (_, _, line, _), job in known:
-            yield job, line.request
+        for (_, _, request, _), job in known:
+            yield job, request
 
     def walk(
         self, longest: Mapping[Request, int], ranks: Ranks, closed: Set[Request] = _NONE
@@ -300,8 +323,9 @@ class Queue:
         is; the caller lowers the one and fills the other as it goes. Leaves
         are ranked again after each job, as those rank lower for which something starts.
         """
-        for tier in sorted(self._tiers):
-            leaves = self._tiers[tier]
+        tiers = self._lined_up()
+        for tier in sorted(tiers):
+            leaves = tiers[tier]
             if len(leaves) == 1:
                 (leaf,) = leaves.values()
                 yield from _merged(leaf.lines, longest, closed)
