@@ -33,6 +33,7 @@ from eisbach.core.ledger.transfer import TransferKind
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Reason
 from eisbach.twin.booking_books import BookingBooks
+from eisbach.twin.mig_books import MigBooks
 from eisbach.twin.promise_books import PromiseBooks
 
 OURS = ("operator", "hardware", "preemption")
@@ -51,6 +52,7 @@ class NodeBook:
     memory_mib: int
     gpus: int
     from_ms: int
+    flavour: str
     is_drained: bool = False
     is_healthy: bool = True
     is_lost: bool = False
@@ -100,6 +102,7 @@ class Books:
         """announced and not over -> its nodes"""
         self.promises = PromiseBooks()
         self.bookings = BookingBooks()
+        self.slices = MigBooks()
         self.balances: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.transitions: set[tuple[JobState, JobState]] = set()
@@ -141,12 +144,12 @@ class Books:
 
     def _node(self, body: Body) -> None:
         if isinstance(body, NodeDeclared):
-            self.nodes[body.node] = NodeBook(body.site, body.pool, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms)
+            self.nodes[body.node] = NodeBook(body.site, body.pool, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms, body.flavour)
         elif isinstance(body, NodeChanged):
             site = body.site or self.nodes[body.node].site
             before = self.nodes[body.node]
             self.nodes[body.node] = NodeBook(
-                site, body.pool, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms,
+                site, body.pool, body.cpu_milli, body.memory_mib, body.gpus, body.from_ms, body.flavour,
                 is_drained=body.drained, is_healthy=before.is_healthy, is_lost=before.is_lost, closures=before.closures,
             )  # fmt: skip
         elif isinstance(body, NodeDrained):
@@ -196,12 +199,18 @@ class Books:
             self.bookings.spot_planned(at_ms, body.attempt, (task[1] for task in body.tasks))
         job.attempt, job.shape = body.attempt, body.shape
         cpu, memory, gpus, _ = job.submitted.shapes[body.shape]
-        milli = job.submitted.parts[body.shape][0] if job.submitted.parts else WHOLE_GPU
+        milli, mig = job.submitted.parts[body.shape] if job.submitted.parts else (WHOLE_GPU, "")
         tasks = tuple((task[1], task[2], task[3], tuple(task[4]), milli) for task in body.tasks)
         for node, task_cpu, task_memory, task_gpus, _ in tasks:
             if (task_cpu, task_memory, len(task_gpus)) != (cpu, memory, gpus):
                 yield f"3: {body.attempt} holds on {node} what it did not ask for"
             yield from self._take(at_ms, body.attempt, node, task_cpu, task_memory, task_gpus, milli)
+        if mig or milli < WHOLE_GPU:
+            slots = body.slots if mig else (0,) * len(tasks)
+            parts = zip(tasks, slots, strict=True)
+            yield from self.slices.planned(
+                body.attempt, (((node, on[0]), self.nodes[node].flavour, (mig, slot)) for (node, _, _, on, _), slot in parts)
+            )
         self.held[body.attempt], self.job_of[body.attempt] = tasks, body.job
         self.ends_ms[body.attempt] = at_ms + body.limit_ms + job.submitted.grace_ms
 
@@ -231,6 +240,7 @@ class Books:
         self.ends_ms.pop(body.attempt, None)
         self.job_of.pop(body.attempt, None)
         self.bookings.stays.pop(body.attempt, None)
+        self.slices.ended(body.attempt)
         for name, cpu, memory, gpus, milli in tasks:
             node = self.nodes[name]
             node.held_cpu_milli -= cpu

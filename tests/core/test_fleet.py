@@ -149,6 +149,15 @@ def test_slices_of_a_gpu_begin_where_nvidia_lets_them_and_the_large_ones_keep_th
     assert not fleet.could_ever(a_slice("5g.1gb"), 1), "no GPU is cut like that"
 
 
+@pytest.mark.parametrize(("profile", "slot"), [("4g.90gb", 4), ("3g.90gb", 2), ("5g.1gb", 0), ("1g.23gb", 7)])
+def test_a_slice_is_taken_only_where_nvidia_lets_it_begin(profile, slot):
+    """It was taken wherever its place was free; a profile that is none was taken as thousandths."""
+    fleet = a_fleet(a_node("n1", gpus=1, flavour="b200.1"))
+    with pytest.raises(BrokenInvariant, match=f"has no {profile} from slice {slot} on"):
+        fleet.take((Share(0, "n1", 1, 0, (0,), "", 142, profile, slot),))
+    assert fleet.nodes["n1"].is_idle
+
+
 def test_a_slice_of_a_gpu_with_four_memory_slices_is_a_quarter_of_it():
     fleet = a_fleet(a_node("n1", gpus=2, flavour="rtxpro6000.2"))
     fleet.take(fleet.place(NodeShape(cpu_milli=1, memory_mib=0, gpus=1, flavour="rtxpro6000", gpu_milli=250, mig="1g.24gb"), 1) or ())

@@ -23,7 +23,7 @@ from eisbach.app.events_planning import StartPromised
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.promising import Promising
 from eisbach.core.admission.state import SchedulerState
-from eisbach.core.capacity import fleet
+from eisbach.core.capacity import fleet, holding
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.holding import gpu_mask
 from eisbach.core.jobs.request import WHOLE
@@ -165,6 +165,11 @@ def gpu_held_twice(patch):
     patch.setattr(fleet, "give_to", give_to)
 
 
+def slice_counts_as_one(patch):
+    """Of a slice of a GPU only its first memory slice is taken: others are placed upon the rest."""
+    patch.setattr(holding, "slices_of", lambda flavour, profile, start: 1 << start if profile else 0)
+
+
 def forgotten_at_a_restart(patch):
     """A restart forgets which nodes an operator has drained."""
     real = recover_state.recover
@@ -252,7 +257,7 @@ PLANTED: dict[str, Plant] = {
     plant.__name__: plant
     for plant in (
         no_version_check, lost_outbox, double_post, late_eviction, gang_in_part, share_given_back_twice, charge_for_our_fault,
-        budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, forgotten_at_a_restart,
+        budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, slice_counts_as_one, forgotten_at_a_restart,
         promise_moved_later, promise_forgotten, end_unseen_beside_a_promise, booking_overlapped, booking_on_a_lost_node, saved_more_than_held,
         spot_stays_in_a_window, notice_not_reckoned_with,
     )

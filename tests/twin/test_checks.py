@@ -14,6 +14,7 @@ from eisbach.twin.capacity_books import of_capacity
 from eisbach.twin.checks import Checks
 from eisbach.twin.demand import BookingWish
 from eisbach.twin.faults import Faults, Happening, Scripted, acts_of
+from eisbach.twin.mig_books import MigBooks
 from eisbach.twin.run import run
 from eisbach.twin.scenario import Scenario
 from eisbach.twin.workload import Customer, Work
@@ -31,10 +32,10 @@ def a_world():
     return world
 
 
-def work(job, submit_min, lasts_min, capacity_class=CapacityClass.ON_DEMAND):
+def work(job, submit_min, lasts_min, capacity_class=CapacityClass.ON_DEMAND, shape=WHOLE):
     return Work(
         job=job, customer="all", submit_ms=submit_min * MINUTE_MS, duration_ms=lasts_min * MINUTE_MS, limit_ms=2 * lasts_min * MINUTE_MS, nodes=1,
-        shape=WHOLE, capacity_class=capacity_class,
+        shape=shape, capacity_class=capacity_class,
     )  # fmt: skip
 
 
@@ -136,3 +137,42 @@ def test_a_checked_run_looks_every_thousand_events(monkeypatch):
     assert (result.finished, result.violations) == (600, 0)
     assert len(looks) == result.events // 1_000
     assert all(1_000 * nth <= events < 1_000 * nth + 100 for nth, events in enumerate(looks, 1))
+
+
+def cut(job, profile, milli):
+    shape = NodeShape(cpu_milli=1_000, memory_mib=64, gpus=1, flavour="b200.8", gpu_milli=milli, mig=profile)
+    return work(job, 0, 60, shape=shape)
+
+
+@pytest.mark.parametrize("is_planted", [False, True])
+def test_slices_of_a_gpu_that_overlap_are_found(monkeypatch, is_planted):
+    """Together they are less than a GPU: its thousandths say nothing of that."""
+    if is_planted:
+        PLANTED["slice_counts_as_one"](monkeypatch)
+    world = World([replace(a_site(1), is_metered=False)], store=MemoryStore(), signer=signer_from(ORIGIN, bytes(32)))
+    world.add_customer("all")
+    checks = Checks(world)
+    run(world, [cut("a", "3g.90gb", 426), cut("b", "3g.90gb", 426), cut("c", "1g.23gb", 142)], until_ms=START_MS + HOUR_MS // 2)
+    found = [one.what for one in checks.found]
+    assert any("is held twice: 1g.23gb from slice" in one for one in found) == is_planted, found
+    assert is_planted or found == []
+
+
+@pytest.mark.parametrize(
+    ("parts", "found"),
+    [
+        ([("4g.90gb", 0), ("3g.90gb", 4)], None),
+        ([("1g.23gb", nth) for nth in range(7)], None),
+        ([("3g.90gb", 0), ("2g.45gb", 2)], "held twice: 2g.45gb from slice 2 on and 3g.90gb from slice 0 on"),
+        ([("4g.90gb", 4)], "never cut like that"),
+        ([("5g.90gb", 0)], "never cut like that"),
+        ([("3g.90gb", 0), ("", 0)], "cut into slices and shared in thousandths at once"),
+    ],
+)
+def test_what_a_gpu_is_cut_into_is_held_against_its_maker_s_tables(parts, found):
+    books = MigBooks()
+    said = [what for nth, part in enumerate(parts) for what in books.planned(f"att_{nth}", [(("n0", 0), "b200.8", part)])]
+    assert (said == []) if found is None else (len(said) == 1 and found in said[0]), said
+    for nth in range(len(parts)):
+        books.ended(f"att_{nth}")
+    assert list(books.planned("att_again", [(("n0", 0), "b200.8", ("7g.180gb", 0))])) == []

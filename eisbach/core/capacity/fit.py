@@ -139,9 +139,9 @@ def mig_start(flavour: str, profile: str, used: int) -> int | None:
 
 
 def slices_of(flavour: str, profile: str, start: int) -> int:
-    """Return the bit mask of the memory slices that an instance takes from `start` on, 0 for a profile that is none."""
+    """Return the bit mask of the memory slices that an instance takes from `start` on; 0 for a profile that is none, or begins elsewhere."""
     wanted = mig_profile(flavour, profile)
-    return _mask(wanted, start) if wanted is not None else 0
+    return _mask(wanted, start) if wanted is not None and start in wanted.starts else 0
 
 
 def mig_profile(flavour: str, profile: str) -> MigProfile | None:

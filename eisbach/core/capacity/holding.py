@@ -26,7 +26,10 @@ def take_from(node: Node, share: Share) -> None:
                 _broken(f"no GPU is held twice: {node.node} GPU {_first(mask & ~node.free_mask)}")
             node.free_mask ^= mask
         else:
-            _take_part(node, gpus[0], gpu_milli, slices_of(node.flavour, mig, slot))
+            slices = slices_of(node.flavour, mig, slot) if mig else 0
+            if mig and not slices:
+                _broken(f"a GPU is cut as its maker lets it: {node.node} GPU {gpus[0]} has no {mig} from slice {slot} on")
+            _take_part(node, gpus[0], gpu_milli, slices)
     node.free_cpu_milli -= cpu_milli
     node.free_memory_mib -= memory_mib
 
