@@ -1,6 +1,7 @@
 """An upload is announced: what comes, how large it is, whose it is; its bytes count against the quota from here on."""
 
-from dataclasses import dataclass
+
+import msgspec
 
 from eisbach.app.check_place import Forbidden, against, refusal_of, refused
 from eisbach.app.commands import Actor, Command, Context, Decision, Role
@@ -21,8 +22,7 @@ KEEP_DAYS_MAX = 36_500
 COUNTRIES_MAX = 60
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataLimits:
+class DataLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The most that a project may hold and one file may have, in bytes, and how long an upload may take."""
 
     project_bytes_max: int = 500 * GIB
@@ -37,8 +37,7 @@ class DataLimits:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewDataSet:
+class NewDataSet(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody says about a file before it comes; `keep_days` None: until it is deleted."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
 
 from eisbach.app import issue_token, record_observation
 from eisbach.app.announce_data_set import DataLimits
@@ -12,7 +13,6 @@ from eisbach.app.commands import Actor, Answer, Command, Context, Decision, Idem
 from eisbach.app.draft import Draft
 from eisbach.app.entry_codes import EntryCodes
 from eisbach.app.events import ClockJumped
-from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.mailbox import Mailbox
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.start_attempt import AttemptSources
@@ -35,6 +35,10 @@ from eisbach.ports.store import Reader, Store
 from eisbach.ports.templates import Templates
 from eisbach.ports.translator import Translator
 
+if TYPE_CHECKING:
+    # With all that invoices are made of: most processes issue none.
+    from eisbach.app.invoice_office import InvoiceOffice
+
 T = TypeVar("T")
 
 _OWNED: Final = {"Job": "jobs", "Data": "data_sets", "Booking": "bookings"}
@@ -44,8 +48,7 @@ CLOCK_JUMP_MS: Final = 2 * SECOND_MS
 """A wall clock that moves this much against the boot clock has jumped, and the log says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FacePorts:
+class FacePorts(msgspec.Struct, frozen=True, kw_only=True):
     """The ports that only faces use: who may do what, in which words it is told, and what can be started from."""
 
     authoriser: Authoriser
@@ -53,8 +56,7 @@ class FacePorts:
     templates: Templates
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keepers:
+class Keepers(msgspec.Struct, frozen=True, kw_only=True):
     """The ports behind which lies what the log only refers to, and how much of it there may be."""
 
     archives: Archives

@@ -6,8 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
+
+import msgspec
 
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
@@ -38,8 +39,7 @@ PAUSE_AFTER_FAILURE_S: Final = 1.0
 """While the store takes nothing, what is due by itself is tried again this often."""
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct):
     command: Command | None
     question: Callable[[FactoryState, Instant], Any] | None
     key: IdempotencyKey | None

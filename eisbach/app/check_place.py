@@ -1,7 +1,8 @@
 """What is refused because of where it would be: the refusal with rule, facts and, once it stands in the log, its position."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from eisbach.app.commands import Actor, Decision
 from eisbach.app.events_policy import FindingTuple, PlacementRefused
@@ -107,8 +108,7 @@ def against(compiled: Compiled, sites: Iterable[str] = ()) -> tuple[Finding, ...
     return tuple(one for site, found in compiled.forbidden.items() if not asked or site in asked for one in found)
 
 
-@dataclass(frozen=True, slots=True)
-class Forbidden:
+class Forbidden(msgspec.Struct, frozen=True):
     """A refusal of a place that has not been put into the log yet, with the findings behind it."""
 
     refusal: Refusal

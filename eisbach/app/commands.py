@@ -1,7 +1,6 @@
 """What a face hands to the application: who asks, a command that the applier decides, and what comes back."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -28,8 +27,7 @@ class Role(Enum):
     VIEWER = "viewer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks: a token's id, its role, and the organisation and project it is bound to (None: not bound)."""
 
     token: str
@@ -43,8 +41,7 @@ SYSTEM = Actor(token="system", role=Role.OPERATOR)
 """The factory itself: rounds, engine observations, start."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdempotencyKey:
+class IdempotencyKey(msgspec.Struct, frozen=True, kw_only=True):
     """A client's key: `scope` is the project (or `-`) and the route; the same key with another body is refused."""
 
     scope: str

@@ -17,7 +17,8 @@ from eisbach.app.issue_invoice import NO_OFFICE, OVERTAKEN, TRIES_MAX, refused, 
 from eisbach.app.read_invoices import credit_line, digest_of, document_of, totals_in
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
-from eisbach.core.billing.invoice import CENT, Document, DocumentKind, Totals, credited, number_of
+from eisbach.core.billing.invoice import CENT, Document, DocumentKind, Totals, credited
+from eisbach.core.billing.numbering import number_of
 from eisbach.core.billing.wording import cents_text
 from eisbach.core.vocabulary.interval import year_and_month
 from eisbach.core.vocabulary.reasons import Reason, Refusal

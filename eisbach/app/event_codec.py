@@ -6,7 +6,6 @@ being guessed. Whatever is hashed is exactly these bytes; nothing is encoded a s
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 
@@ -30,8 +29,7 @@ class _Envelope(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     v: int
 
 
-@dataclass(frozen=True, slots=True)
-class OpenedEvent:
+class OpenedEvent(msgspec.Struct, frozen=True):
     """What the bytes of an event say: place, instant, kind, version, salt and body."""
 
     seq: int

@@ -6,7 +6,7 @@ from typing import Any
 from eisbach.app import events_billing as e
 from eisbach.app.event_body import Body
 from eisbach.app.state import FactoryState
-from eisbach.core.billing.invoice import number_of
+from eisbach.core.billing.numbering import number_of
 from eisbach.core.vocabulary.interval import year_and_month
 from eisbach.core.vocabulary.invariant import require
 

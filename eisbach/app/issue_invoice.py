@@ -19,7 +19,8 @@ from eisbach.app.invoice_office import InvoiceOffice
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_to
 from eisbach.core.billing import wording
-from eisbach.core.billing.invoice import Document, Names, due, lines_of, number_of, totals_of
+from eisbach.core.billing.invoice import Document, Names, due, lines_of, totals_of
+from eisbach.core.billing.numbering import number_of
 from eisbach.core.billing.parties import Treatment, missing_of_buyer
 from eisbach.core.billing.vat import vat_of
 from eisbach.core.vocabulary.interval import month_of, period_bounds, year_and_month

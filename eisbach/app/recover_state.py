@@ -1,6 +1,7 @@
 """Start = snapshot + later events: the state and the log's frontier, read from a store."""
 
-from dataclasses import dataclass
+
+import msgspec
 
 from eisbach.app.event_codec import open_event
 from eisbach.app.fold import apply
@@ -12,8 +13,7 @@ from eisbach.ports.store import Store, StoreDamaged
 PAGE = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Recovered:
+class Recovered(msgspec.Struct, frozen=True):
     """What was read: the state, the frontier, the seq of the snapshot it began from (-1: none), the newest head."""
 
     state: FactoryState

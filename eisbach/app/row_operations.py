@@ -1,21 +1,20 @@
 """What an event does to rows: insert one, or change columns of one."""
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 Row = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
+class Insert(msgspec.Struct, frozen=True):
     """A new row."""
 
     table: str
     row: Row
 
 
-@dataclass(frozen=True, slots=True)
-class Update:
+class Update(msgspec.Struct, frozen=True):
     """Columns of one existing row, found by its primary key."""
 
     table: str

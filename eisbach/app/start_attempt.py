@@ -1,6 +1,5 @@
 """A planned attempt becomes an order for the engine."""
 
-from dataclasses import dataclass
 
 import msgspec
 
@@ -17,8 +16,7 @@ from eisbach.ports.secrets import Secrets
 from eisbach.ports.store import Reader
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptSources:
+class AttemptSources(msgspec.Struct, frozen=True):
     """Where an order's parts come from that do not stand in the state."""
 
     reader: Reader

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from eisbach.twin.demand import DemandWorkload
     from eisbach.twin.past import Past
     from eisbach.twin.run import Act
-    from eisbach.twin.scenario import Scenario
+    from eisbach.twin.scenario import Checking, Scenario
     from eisbach.twin.world import World
 
 Json = dict[str, Any]
@@ -74,13 +74,13 @@ def run(
         if jobs is not None:
             scenario = Scenario(
                 sites=(facts,), workload=_trace(jobs, facts, flavour, _within(within)), policy=_policy(policy), acts=acts, seed=seed,
-                days=days, has_log=log, is_checked=check, checkpoint_ms=checkpoint_ms,
+                days=days, has_log=log, checking=_checking(check), checkpoint_ms=checkpoint_ms,
             )  # fmt: skip
         else:
             classes = _demand(Path(str(demand)), facts, int(days or 1), seed)
             scenario = Scenario(
                 sites=(facts,), workload=classes, policy=_policy(policy), acts=with_bookings(acts, classes), seed=seed,
-                days=days, has_log=log, is_checked=check, checkpoint_ms=checkpoint_ms,
+                days=days, has_log=log, checking=_checking(check), checkpoint_ms=checkpoint_ms,
             )  # fmt: skip
     _play(scenario, report, Format.JSON if as_json else output_format)
 
@@ -117,7 +117,7 @@ def replay(
         if faults is not None:
             acts += _faults_of_a_past(faults, sites, past.begin_ms, past.days)
         scenario = Scenario(
-            sites=sites, workload=past, policy=_policy(policy or past.policy), acts=sorted(acts, key=lambda act: act.at_ms), has_log=log, is_checked=check,
+            sites=sites, workload=past, policy=_policy(policy or past.policy), acts=sorted(acts, key=lambda act: act.at_ms), has_log=log, checking=_checking(check),
             start_ms=past.begin_ms, prices=past.prices(), refuse=past.refuse, unknown=past.unknown, checkpoint_ms=checkpoint_ms,
         )  # fmt: skip
     else:
@@ -126,7 +126,7 @@ def replay(
             workload = _trace(Path(str(jobs)), facts, "", _within(within))
             happening = _faults(faults, facts, workload.last_submit_ms // DAY_MS + 1, 1) if faults is not None else []
         scenario = Scenario(
-            sites=(facts,), workload=workload, policy=_policy(policy or "default"), acts=happening, has_log=log, is_checked=check,
+            sites=(facts,), workload=workload, policy=_policy(policy or "default"), acts=happening, has_log=log, checking=_checking(check),
             checkpoint_ms=checkpoint_ms,
         )  # fmt: skip
     _play(scenario, report, chosen)
@@ -279,6 +279,14 @@ def _checkpoint(said: str) -> int | None:
     return length_ms
 
 
+def _checking(is_wanted: bool) -> "Checking | None":
+    if not is_wanted:
+        return None
+    from eisbach.twin.checked import CHECKED
+
+    return CHECKED
+
+
 def _policy(name: str) -> "Policy":
     from eisbach.core.scheduling.policy import POLICIES
 
@@ -334,13 +342,11 @@ def _faults_of_a_past(path: Path, sites: "tuple[SiteFacts, ...]", begin_ms: int,
 def _told() -> Iterator[None]:
     """Tell what is wrong with a file of the person's as an error of the command line."""
     from eisbach.adapters.home_files import HomeFileError
-    from eisbach.twin.faults import NeverHappens, UnknownPlace
-    from eisbach.twin.trace_file import TraceError
-    from eisbach.twin.workload import UnknownFlavour
+    from eisbach.twin.wrong_input import WrongInput
 
     try:
         yield
-    except (HomeFileError, NeverHappens, TraceError, UnknownFlavour, UnknownPlace) as error:
+    except (HomeFileError, WrongInput) as error:
         raise CliError(str(error), code=ExitCode.USAGE) from error
 
 

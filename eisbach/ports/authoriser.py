@@ -1,19 +1,18 @@
 """What the faces need to know whether a call is allowed."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+
+class Verdict(msgspec.Struct, frozen=True):
     """Whether a call is allowed, and the ids of the policies that determined it (none: default deny)."""
 
     is_allowed: bool
     policies: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(msgspec.Struct, frozen=True):
     """What a call is about: its kind (`Job`, `Project`, `Organisation`, `Token`, `Log`, `Factory`) and where it belongs.
 
     `organisations` are the owning organisation and its ancestors, innermost first; empty for the factory's own things.

@@ -7,7 +7,6 @@ twin's explorer, where a world ends in place of the process.
 import os
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 ENVIRONMENT_VARIABLE: Final = "EISBACH_CRASH_AT"
@@ -64,12 +63,13 @@ def _kill() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@dataclass(slots=True)
 class _Armed:
     """How many times a point is still passed before its effect, and that."""
 
-    count: int
-    effect: Callable[[], object]
+    __slots__ = ("count", "effect")
+
+    def __init__(self, count: int, effect: Callable[[], object]) -> None:
+        self.count, self.effect = count, effect
 
 
 _armed: dict[str, _Armed] = {}

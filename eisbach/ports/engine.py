@@ -1,7 +1,6 @@
 """What the application needs from an engine: start, stop, observe, recover; extra powers are protocols of their own."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -12,8 +11,7 @@ from eisbach.core.jobs.lifecycle import StopCause
 from eisbach.core.vocabulary.closed_enum import ClosedEnum
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOrder:
+class TaskOrder(msgspec.Struct, frozen=True, kw_only=True):
     """One task of the gang: its rank, the node that holds it, and its share of that node.
 
     It has `gpu_milli` thousandths of each of its GPUs; `mig` is the profile where its part is a slice, which begins at the
@@ -30,8 +28,7 @@ class TaskOrder:
     slot: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataOrder:
+class DataOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A data set that each task finds, not to be changed, as `data/NAME/FILE` in its workspace.
 
     `folder` has its chunks: files named `<number>-<sha256>` that in the order of their names make up its `size` bytes;
@@ -46,8 +43,7 @@ class DataOrder:
     manifest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOrder:
+class StartOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an engine needs to run one attempt; the same attempt id again must change nothing.
 
     `epoch` is the leader's: an engine refuses orders of an epoch older than the newest it saw.
@@ -77,8 +73,7 @@ class StartOrder:
     checkpoint_path: str = "checkpoints"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopOrder:
+class StopOrder(msgspec.Struct, frozen=True, kw_only=True):
     """Ask an attempt to stop, `notice_ms` from now: checkpoint signal, then SIGTERM, then after `grace_ms` SIGKILL for all it started.
 
     It may be given again; the earliest signal holds.
@@ -196,8 +191,7 @@ class KnowsItsWork(Protocol):
         """Begin an attempt of so many tasks at most once, ever; raise EngineUnavailable or StaleEpoch."""
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(msgspec.Struct, frozen=True):
     """A captured line: when, which task, which stream (`stdout`, `stderr`; `notice` is the engine's own), its text.
 
     `is_part` is true for a part of a very long line that goes on in the next LogLine of that rank and stream.
@@ -219,8 +213,7 @@ class CanStreamLogs(Protocol):
         """Return lines from `offset` on (opaque, 0 is the start) and the offset to go on from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True):
     """A file that a job left: path relative to its rank's workspace, size, SHA-256 in hex."""
 
     path: str
@@ -239,8 +232,7 @@ class CanKeepArtifacts(Protocol):
         """Yield the bytes of one artifact; raise FileNotFoundError where it is not on the list."""
 
 
-@dataclass(frozen=True, slots=True)
-class GoneNode:
+class GoneNode(msgspec.Struct, frozen=True):
     """A node that an engine can no longer rely on: it does not answer, or its heartbeat stays out since `since_ms`."""
 
     node: str

@@ -1,9 +1,10 @@
 """What the application needs from meters: counters of energy, each for a part of a site."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+import msgspec
 
 from eisbach.core.metering.counter import Counted
 
@@ -15,8 +16,7 @@ class Part(Enum):
     ACCELERATORS = "accelerators"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Channel:
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A counter as it stands now. What it counts draws at most `most_mw`.
 
     Whoever reads it has watched it wrap since `watched_since_ms`: readings since then are unwrapped.

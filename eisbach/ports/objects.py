@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 CHUNK_BYTES = 8 * 1024**2
 """Every chunk of a data set but the last has this size; it is also the most that an interrupted upload sends twice."""
@@ -25,8 +26,7 @@ class UploadBusy(Exception):
     """Somebody else is sending bytes to the same data set at this moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(msgspec.Struct, frozen=True):
     """Where the chunks of an organisation lie at one site.
 
     Nothing is shared between organisations, not even a chunk that both hold. Sharing it would be an oracle: by the
@@ -38,8 +38,7 @@ class Shelf:
     organisation: str
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What a data set consists of: bytes, the SHA-256 of the whole file, the hash of its list of chunks, their number."""
 
     size: int
@@ -48,8 +47,7 @@ class Content:
     chunks: int
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(msgspec.Struct, frozen=True):
     """What a deletion found: chunks of the data set, and how many of them other data sets of the organisation hold too."""
 
     chunks: int

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from eisbach.core.vocabulary.reasons import Refusal
 
@@ -17,8 +18,7 @@ class NoPackage(Exception):
         self.name, self.what = name, what
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(msgspec.Struct, frozen=True):
     """A file in a package: its relative path, its size, and its bytes, which are read once."""
 
     name: str

@@ -1,7 +1,6 @@
 """What the application needs from a store: one atomic commit, the log, and the rows that faces read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -31,8 +30,7 @@ class LeadershipLost(Exception):
     """Another server became leader (a higher epoch stands in the store); nothing of the batch was written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True):
     """A tenant's text or personal data, kept apart from the log so that it can be erased.
 
     `id` is `<object id>/<what>`, such as `job_01.../spec`. The log holds SHA-256(salt || content) in hex.
@@ -43,8 +41,7 @@ class Text:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """What an idempotent request was answered: kept with its key so that a repetition gets the same."""
 
     scope: str
@@ -55,8 +52,7 @@ class Reply:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TreeNode:
+class TreeNode(msgspec.Struct, frozen=True):
     """A complete subtree of the log's Merkle tree: level 0 are leaves."""
 
     level: int
@@ -87,16 +83,14 @@ class Batch(msgspec.Struct):
     """(seq it stands behind, encoded state)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """One page of rows, newest first, and the cursor of the next one (None at the end)."""
 
     rows: Sequence[Row]
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keeps:
+class Keeps(msgspec.Struct, frozen=True, kw_only=True):
     """What a store keeps of a commit. What it does not keep is never derived for it.
 
     `rows` are rows, subjects and tree nodes, `leaves` the canonical bytes of events with their place in the log's tree;

@@ -19,6 +19,7 @@ from eisbach.core.capacity.targets import Targets, is_named
 from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
 from eisbach.twin.run import Act
 from eisbach.twin.world import World
+from eisbach.twin.wrong_input import WrongInput
 
 
 class Happening(Enum):
@@ -71,11 +72,11 @@ class Faults:
         return bool(self.nodes or self.halls)
 
 
-class UnknownPlace(Exception):
+class UnknownPlace(WrongInput):
     """A fault names what no node of the site has."""
 
 
-class NeverHappens(Exception):
+class NeverHappens(WrongInput):
     """What a script says lies behind the end of the run."""
 
 

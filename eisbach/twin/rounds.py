@@ -4,8 +4,9 @@ Live a round that finds nothing costs a look every few seconds; a year of virtua
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from eisbach.app.application import Application
 from eisbach.app.cap_power import cap_power
@@ -23,8 +24,7 @@ CAPS_EVERY_MS: Final = 15 * MINUTE_MS
 """Live every few seconds: what weather and water allow changes in steps of hours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(msgspec.Struct, frozen=True):
     """A round that runs at each full period of virtual time at which it applies, and `last` when the run is over."""
 
     period_ms: int

@@ -6,9 +6,10 @@ At one instant come first the ends of work, then what happens to nodes, then boo
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
+
+import msgspec
 
 from eisbach.app import submit_job
 from eisbach.app.commands import SYSTEM, Actor, Command, Role
@@ -28,8 +29,7 @@ NEVER: Final = 1 << 62
 NO_GRACE: Final = CheckpointRule(grace_ms=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(msgspec.Struct, frozen=True):
     """Something that happens at an instant besides submissions: `act` gets the world, and decides what it likes.
 
     Acts come in their order; those of nodes before those of bookings is for whoever lists them.

@@ -3,38 +3,65 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from random import Random
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from eisbach import compiled
-from eisbach.adapters.signing import signer_from
 from eisbach.app import set_scheduler
 from eisbach.app.commands import SYSTEM
 from eisbach.app.site_facts import SiteFacts, TariffFacts
 from eisbach.core.scheduling.policy import DEFAULT, Policy
 from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
+from eisbach.ports.signer import Signer
 from eisbach.ports.store import Store
-from eisbach.stores.memory import MemoryStore
 from eisbach.stores.totals import TotalsStore
 from eisbach.twin.assumed import CHECKPOINT_MS, assumptions
-from eisbach.twin.checks import Checks
 from eisbach.twin.result import Result
 from eisbach.twin.rounds import ROUNDS, Every
 from eisbach.twin.run import Act, run, unfit
 from eisbach.twin.stranded import Stranded
 from eisbach.twin.workload import Work, Workload
-from eisbach.twin.world import ORIGIN, PRICES, START_MS, World
+from eisbach.twin.world import PRICES, START_MS, World
 
 DOCUMENT: Final = "eisbach.twin-result/1"
 SIMULATED: Final = "simulated"
 
 
+class Watch(Protocol):
+    """Looks at a world while it is played, and keeps what it finds broken."""
+
+    @property
+    def found(self) -> Sequence[object]:
+        """Return what was found broken."""
+
+    def is_full_due(self) -> bool:
+        """Return whether so many events were seen that `look_often` is due."""
+
+    def look_often(self) -> None:
+        """Look at what costs little."""
+
+    def look_at_all(self) -> None:
+        """Look at everything, once, at the end."""
+
+
+class Checking(Protocol):
+    """What a checked run has besides: a store that keeps its log, who signs that, and what looks at it."""
+
+    def store(self) -> Store:
+        """Return a store that keeps the log."""
+
+    def signer(self, seed: int) -> Signer:
+        """Return what signs the log's heads."""
+
+    def watch(self, world: World) -> Watch:
+        """Return what looks at a world from now on."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """`days` ends it after so many virtual days, None when all work is over. `has_log` hashes every event into the log's tree;
-    `is_checked` keeps that log, holds the invariants against every event, derives the state from the last look on every thousand events, and
-    everything from the whole log at the end."""
+    `checking` (twin/checked.CHECKED) keeps that log, holds the invariants against every event, derives the state from the last look on every
+    thousand events, and everything from the whole log at the end."""
 
     sites: tuple[SiteFacts, ...]
     workload: Workload
@@ -44,7 +71,7 @@ class Scenario:
     seed: int = 1
     days: int | None = None
     has_log: bool = False
-    is_checked: bool = False
+    checking: Checking | None = None
     starting_ms: int = 0
     checkpoint_ms: int | None = CHECKPOINT_MS
     """how often each job saves; None: never"""
@@ -57,8 +84,9 @@ class Scenario:
 
     def world(self) -> World:
         """Return a world of its own with all customers in it, at its first instant."""
-        store: Store = MemoryStore() if self.is_checked else TotalsStore(has_log=self.has_log)
-        signer = signer_from(ORIGIN, Random(self.seed).randbytes(32))
+        checking = self.checking
+        store: Store = checking.store() if checking is not None else TotalsStore(has_log=self.has_log)
+        signer = checking.signer(self.seed) if checking is not None else None  # of totals no head is signed
         world = World(
             self.sites, store=store, seed=self.seed, start_ms=self.start_ms, starting_ms=self.starting_ms, checkpoint_ms=self.checkpoint_ms,
             prices=self.prices, signer=signer,
@@ -74,7 +102,7 @@ class Scenario:
         """Play it in a world of its own and return what came of it; `look` may look at the world after each instant."""
         until_ms = None if self.days is None else int(world.now) + self.days * DAY_MS
         counted = stranded if stranded is not None else Stranded(world)
-        checks = Checks(world) if self.is_checked else None
+        checks = self.checking.watch(world) if self.checking is not None else None
 
         def look_at_all(world: World) -> None:
             counted.look(world)

@@ -10,7 +10,6 @@ import gzip
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
 from typing import IO, Final, cast
@@ -19,6 +18,7 @@ import msgspec
 
 from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
 from eisbach.twin.distinct import Distinct
+from eisbach.twin.wrong_input import WrongInput
 
 JOB_TABLE: Final = ("job_id", "user", "submit_s", "start_s", "duration_s", "gpus", "cpus", "state", "kind")
 WEEK_FILE: Final = ("job_id", "submit_s", "nodes", "duration_s", "limit_s")
@@ -44,7 +44,7 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 _SUBMITTED: Final = attrgetter("submit_ms")
 
 
-class TraceError(Exception):
+class TraceError(WrongInput):
     """A trace cannot be replayed; the message says file, line, column, value, and what to do."""
 
 
@@ -66,8 +66,7 @@ class TraceRow(msgspec.Struct, frozen=True, gc=False):
     kind: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(msgspec.Struct, frozen=True):
     """A trace that was read once and found sound.
 
     `left_out` counts rows without a duration or without GPUs: nobody knows what they would do. `begin_ms` is the instant of the

@@ -1,7 +1,6 @@
 """What the twin is asked to do: customers, and jobs in the order of their submission."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple, Protocol
 
@@ -15,6 +14,7 @@ from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import WHOLE, CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.vocabulary.quantities import MINUTE_MS
+from eisbach.twin.wrong_input import WrongInput
 
 NOBODY = "nobody"
 """The customer of jobs without a user."""
@@ -68,7 +68,7 @@ class Workload(Protocol):
         """Yield jobs in the order of their submission."""
 
 
-class UnknownFlavour(Exception):
+class UnknownFlavour(WrongInput):
     """A site does not have what a workload names; the message says what it has."""
 
 
@@ -76,8 +76,7 @@ class Unfit(UnknownFlavour):
     """A job of a workload that its site could never start; the message says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """The kind of node that jobs run on, and how many of it a site has."""
 
     flavour: str

@@ -1,8 +1,8 @@
 """Idempotency keys: the same request twice is one; another request under the same key is refused."""
 
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import issue_token, submit_job
 from eisbach.app.commands import SYSTEM, IdempotencyKey

@@ -6,10 +6,10 @@ To add one: write a context manager that yields a Harness and name it in ENGINES
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from eisbach.adapters.clocks import ManualClock, SystemClock
 from eisbach.engines.by_site import EngineBySite

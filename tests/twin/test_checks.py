@@ -11,6 +11,7 @@ from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.stores.memory import MemoryStore
 from eisbach.twin.booked import Booked
 from eisbach.twin.capacity_books import of_capacity
+from eisbach.twin.checked import CHECKED
 from eisbach.twin.checks import Checks
 from eisbach.twin.demand import BookingWish
 from eisbach.twin.faults import Faults, Happening, Scripted, acts_of
@@ -132,7 +133,7 @@ def test_a_checked_run_looks_every_thousand_events(monkeypatch):
     looks = []
     often = Checks.look_often
     monkeypatch.setattr(Checks, "look_often", lambda self: (looks.append(self.events), often(self))[1])
-    scenario = Scenario(sites=(SITE,), workload=Many(), is_checked=True)
+    scenario = Scenario(sites=(SITE,), workload=Many(), checking=CHECKED)
     result = scenario.play(scenario.world())
     assert (result.finished, result.violations) == (600, 0)
     assert len(looks) == result.events // 1_000

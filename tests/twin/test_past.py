@@ -26,6 +26,7 @@ from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, Instant
 from eisbach.engines.simulated.script import Course
 from eisbach.stores.memory import MemoryStore
+from eisbach.twin.checked import CHECKED
 from eisbach.twin.figures import Figures
 from eisbach.twin.past import UNKNOWABLE, Past, events_in
 from eisbach.twin.run import Act, run
@@ -96,7 +97,7 @@ def replayed(life, **window):
     past = Past(events_in(life.world.store), **window)
     scenario = Scenario(
         sites=past.sites(), workload=past, acts=past.acts(), start_ms=past.begin_ms, prices=past.prices(), refuse=past.refuse,
-        unknown=past.unknown, checkpoint_ms=None, is_checked=True,
+        unknown=past.unknown, checkpoint_ms=None, checking=CHECKED,
     )  # fmt: skip
     return scenario.document(scenario.play(scenario.world()))
 

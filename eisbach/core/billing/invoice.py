@@ -120,11 +120,6 @@ class Document:
     refers_to: tuple[str, int] | None = None
 
 
-def number_of(year: int, count: int) -> str:
-    """Return the number of a year's n-th document; invoices and credit notes share one series without gaps."""
-    return f"{year:04d}-{count:06d}"
-
-
 def due(issued_ms: int, payment_days: int) -> int:
     """Return the instant by which a document is paid."""
     return issued_ms + payment_days * DAY_MS

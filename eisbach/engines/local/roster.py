@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from msgspec.structs import replace as changed
@@ -98,7 +98,7 @@ class Roster:
         if (self._layout.ended / order.attempt_id).exists():
             return False
         user_id = None if self._users is None else self._users.user_id(order.project_id)
-        stripped = replace(order, secrets=tuple((name, "") for name, _ in order.secrets))
+        stripped = changed(order, secrets=tuple((name, "") for name, _ in order.secrets))
         order_file = OrderFile(stripped, bool(order.secrets), self._free_port(), user_id)
         folder = AttemptFolder(path)
         try:

@@ -2,7 +2,8 @@
 
 import heapq
 from collections.abc import Mapping, MutableMapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.engines.simulated.journal import SimulatedAttempt

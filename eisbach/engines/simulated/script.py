@@ -1,14 +1,14 @@
 """What a simulated task does: the few shell words that it understands, as a course of events in virtual time."""
 
 import shlex
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 EXIT_NOT_FOUND: Final = 127
 
 
-@dataclass(frozen=True, slots=True)
-class Course:
+class Course(msgspec.Struct, frozen=True):
     """How long a task would run, what it would exit with, and the lines it would print (instant into the run, text)."""
 
     run_ms: int
