@@ -16,7 +16,7 @@ from eisbach.core.ledger import transfer
 from eisbach.core.vocabulary.interval import month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.ports.engine import CanCheckpoint, EngineUnavailable, TellsHeldTimes
+from eisbach.ports.engine import CanCheckpoint, EngineUnavailable, TellsSinceWhen
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("eisbach.rounds")
 
 SETTLE_EVERY_MS: Final = HOUR_MS
+Held = tuple[int, Mapping[str, int]]
+"""An instant and, for attempts, since when they hold their capacity, on one clock: the difference is what they held."""
 Running = tuple[str, ActiveJob, JobAccount, int]
 """An attempt, its job, the money of that, and the milliseconds that it held."""
 Due = tuple[int, Sequence[Running]]
@@ -48,14 +50,14 @@ def settle_running(application: "Application") -> int:
         due = answer["left"]
 
 
-def _held(application: "Application") -> Mapping[str, int]:
+def _held(application: "Application") -> Held:
     engine = application.engine
-    if isinstance(engine, TellsHeldTimes):
-        return engine.held_times()
-    return {one.attempt_id: one.held_ms for one in engine.observe() if one.ending is None}
+    if isinstance(engine, TellsSinceWhen):
+        return engine.since_when()
+    return 0, {one.attempt_id: -one.held_ms for one in engine.observe() if one.ending is None}
 
 
-def _saved(application: "Application", held: Mapping[str, int]) -> tuple[Mapping[str, int], Due]:
+def _saved(application: "Application", held: Held) -> tuple[Mapping[str, int], Due]:
     """Return attempt -> when its job last saved, of those that are due to be settled, and these; asked before anything is
     decided. An engine that does not answer knows of none now: what is charged waits for nobody."""
     engine = application.engine
@@ -71,16 +73,16 @@ def _saved(application: "Application", held: Mapping[str, int]) -> tuple[Mapping
         return {}, due
 
 
-def _due(state: FactoryState, held: Mapping[str, int]) -> Due:
-    """Return the attempts of which an hour became full since they were settled."""
-    accounts = state.accounts
+def _due(state: FactoryState, held: Held) -> Due:
+    """Return the attempts of which an hour became full since they were settled; what does not run yet has held less than 0."""
+    accounts, (at_ms, held_since) = state.accounts, held
     found = [
         (attempt, job, account, held_ms)
         for attempt, job in state.scheduler.holding.items()
         if (running_ms := job.running_ms) is not None
-        and (held_ms := held.get(attempt)) is not None
+        and (began_ms := held_since.get(attempt)) is not None
         and (
-            (since_ms := held_ms - (account := accounts[job.job]).attempt_settled_ms) >= SETTLE_EVERY_MS
+            (since_ms := (held_ms := at_ms - began_ms) - (account := accounts[job.job]).attempt_settled_ms) >= SETTLE_EVERY_MS
             or since_ms > (running_ms + held_ms) % HOUR_MS
         )
     ]
@@ -88,7 +90,7 @@ def _due(state: FactoryState, held: Mapping[str, int]) -> Due:
 
 
 def _decide(
-    state: FactoryState, context: Context, held: Mapping[str, int], saved: Mapping[str, int], due: Due = NOT_LOOKED
+    state: FactoryState, context: Context, held: Held, saved: Mapping[str, int], due: Due = NOT_LOOKED
 ) -> Decision | Refusal:
     """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch. The answer
     says whether that was all, and who is left."""
@@ -128,7 +130,7 @@ def _overspent(state: FactoryState) -> list[tuple[str, int]]:
     return [(project, missing) for project in projects if (missing := money.overspent(state, project)) > 0]
 
 
-def _turn(state: FactoryState, now: int, held: Mapping[str, int]) -> tuple[list[Body], int]:
+def _turn(state: FactoryState, now: int, held: Held) -> tuple[list[Body], int]:
     """Return the events that take jobs into the month of `now`: one job of a project in a batch, for the next one must
     see what this one left of the month's budget."""
     events: list[Body] = []
@@ -145,14 +147,14 @@ def _turn(state: FactoryState, now: int, held: Mapping[str, int]) -> tuple[list[
     return events, len(spent)
 
 
-def _turned(state: FactoryState, job: ActiveJob, now: int, held: Mapping[str, int]) -> list[Body]:
+def _turned(state: FactoryState, job: ActiveJob, now: int, held: Held) -> list[Body]:
     if job.state is JobState.WAITING:
         moved = money.move_reservation(state, job, now)
         return [moved] if moved is not None else []
-    held_ms = held.get(str(job.attempt))
-    if held_ms is None:
+    at_ms, began_ms = held[0], held[1].get(str(job.attempt))
+    if began_ms is None or began_ms > at_ms:
         return []  # it has ended or has just been planned: its end, or the next round, settles it
-    turned = money.turn_of_month(state, job, held_ms, now)
+    turned = money.turn_of_month(state, job, at_ms - began_ms, now)
     if turned is None:
         return []
     reserved = sum(amount for _, _, amount, kind in turned.transfers if kind == "reserve")

@@ -165,11 +165,14 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class TellsHeldTimes(Protocol):
-    """An engine that tells how long attempts have held their capacity without looking at each of them closely."""
+class TellsSinceWhen(Protocol):
+    """An engine that tells since when attempts hold their capacity without looking at each of them."""
 
-    def held_times(self) -> Mapping[str, int]:
-        """Return the held milliseconds so far of every attempt that runs."""
+    def since_when(self) -> tuple[int, Mapping[str, int]]:
+        """Return the instant now, and since when every attempt that is not over runs (later than now: it will), on one clock.
+
+        The mapping may be the engine's own and is only good until it is told something.
+        """
 
 
 @runtime_checkable

@@ -241,8 +241,8 @@ class _Row:
         """Return thousandths of a number between two bounds, both allowed; None where the field is empty."""
         index = self._at.get(column)
         text = self.fields[index] if index is not None else ""
-        if text.isdecimal() and len(text) < DIGITS and low <= int(text) <= high:
-            return int(text) * 1000
+        if text.isdecimal() and len(text) < DIGITS and low <= (whole := int(text)) <= high:
+            return whole * 1000
         if not text:
             return None
         try:

@@ -61,10 +61,9 @@ class CourseEngine(SimulatedEngine):
         if self._due and self._due[0][0] <= self._clock.now():
             super().advance()
 
-    def held_times(self) -> dict[str, int]:
-        """Return the held milliseconds of what runs (ports/engine.TellsHeldTimes)."""
-        now = self._clock.now()
-        return {name: now - since_ms for name, since_ms in self._since.items() if since_ms <= now}
+    def since_when(self) -> tuple[int, Mapping[str, int]]:
+        """Return the instant, and since when what is not over runs (ports/engine.TellsSinceWhen)."""
+        return self._clock.now(), self._since
 
     def forget(self, attempt_id: str) -> None:
         """The outcome is stored and nobody asks for an attempt's lines in a world without any: it is gone."""
