@@ -201,9 +201,11 @@ def _ask(state: FactoryState, wanted: Wanted, rules: BookingRules, now: int) -> 
         if refusal is not None:
             return refusal
     earliest = now + rules.lead_ms
-    first = -(-max(earliest, wanted.from_ms or 0) // MINUTE_MS)
+    first = -(-max(earliest, wanted.from_ms if wanted.from_ms is not None else 0) // MINUTE_MS)
     length = -(-wanted.length_ms // MINUTE_MS)
-    until_ms = wanted.until_ms or min(first * MINUTE_MS + SEARCHED_MS + wanted.length_ms, now + rules.horizon_ms)
+    until_ms = wanted.until_ms
+    if until_ms is None:
+        until_ms = min(first * MINUTE_MS + SEARCHED_MS + wanted.length_ms, now + rules.horizon_ms)
     last = until_ms // MINUTE_MS - length
     if last < first:
         return _wrong(
@@ -252,6 +254,9 @@ def _wrong_span(wanted: Wanted, rules: BookingRules, now: int) -> Refusal | None
     if wanted.from_ms is not None and wanted.from_ms < now - PAST_MS:
         what = f"The window begins at {minute_text(wanted.from_ms)}, which is past: it is {minute_text(now)}"
         return _wrong("from", what, "Give a later --from, or leave it out")
+    if wanted.until_ms is not None and wanted.until_ms <= now:
+        what = f"The window ends by {minute_text(wanted.until_ms)}, which is past: it is {minute_text(now)}"
+        return _wrong("until", what, "Give a later --until, or leave it out")
     if wanted.until_ms is not None and wanted.until_ms > now + rules.horizon_ms:
         what = f"The window ends at {minute_text(wanted.until_ms)}, more than {rules.horizon_ms // DAY_MS} days ahead"
         return _wrong("until", what, "Give an earlier --until")

@@ -9,7 +9,9 @@ from eisbach.app.outlook import outlook_of
 from eisbach.app.state import FactoryState
 from eisbach.core.booking.timetable import Stand
 from eisbach.core.capacity.calendar import Entry, EntryKind
+from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.quantities import DAY_MS
+from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 SPAN_MAX_MS = 400 * DAY_MS
 BOOKED, CLOSED = "booked", "closed"
@@ -17,20 +19,23 @@ BOOKED, CLOSED = "booked", "closed"
 
 def question(
     *, from_ms: int | None, until_ms: int | None, projects: Collection[str] | None
-) -> Callable[[FactoryState, int], dict[str, Any]]:
-    """Return the question for the calendar between two instants (None: now, and four weeks later).
+) -> Callable[[FactoryState, int], dict[str, Any] | Refusal]:
+    """Return the question for the calendar between two instants (None: now, and four weeks later); a span of no length is refused.
 
     `projects` are those whose bookings are told by name (None: all); of others only how many nodes are taken.
     """
 
-    def ask(state: FactoryState, now: int) -> dict[str, Any]:
+    def ask(state: FactoryState, now: int) -> dict[str, Any] | Refusal:
         start = from_ms if from_ms is not None else now
+        if until_ms is not None and until_ms <= start:
+            what = f"The calendar would end at {minute_text(until_ms)} and begin at {minute_text(start)}"
+            return Refusal(Reason.INVALID_ARGUMENT, what, "Give an earlier `from_at` or a later `until_at`", "until_at")
         end = min(until_ms if until_ms is not None else start + 28 * DAY_MS, start + SPAN_MAX_MS)
         entries = [one for one in state.scheduler.calendar if one.from_ms < end and one.until_ms > start]
         stands = outlook_of(state).timetable.stands.values()
         return {
             "from_ms": start,
-            "until_ms": max(start, end),
+            "until_ms": end,
             "pools": [_pool(state, stand, entries, start, end) for stand in stands],
             "bookings": [_own(state, one) for one in entries if _is_own(state, one, projects)],
         }

@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(error, UnicodeEncodeError) and not all(_is_text(word) for word in given):
             say("error: The command line holds text that is not UTF-8\n  Write it as UTF-8, in a UTF-8 locale such as C.UTF-8")
             return ExitCode.USAGE
-        return _told(error)
+        return _told(error, given)
 
 
 def _fill_closed_streams() -> None:
@@ -132,10 +132,14 @@ def _is_text(word: str) -> bool:
     return True
 
 
-def _told(error: Exception) -> int:
+def _told(error: Exception, given: Sequence[str]) -> int:
     if isinstance(error, typer.Abort):
         say("Stopped; nothing was changed.")
         return ExitCode.INTERRUPTED
+    below = next((word for word in given if _is_below_zero(word)), None)
+    if below is not None and getattr(error, "option_name", "") == below[:2]:
+        say(f"error: {below} is below 0, and no number here may be\n  Give one from 0 on")
+        return ExitCode.USAGE
     show = getattr(error, "show", None)
     if show is not None and hasattr(error, "exit_code"):  # typer's usage errors
         show()
@@ -144,6 +148,14 @@ def _told(error: Exception) -> int:
 
     say(f"error: {write_report(error)}")
     return ExitCode.FAILED
+
+
+def _is_below_zero(word: str) -> bool:
+    """Return whether a word is a number below 0, which would be taken for an option."""
+    try:
+        return word.startswith("-") and float(word) <= 0
+    except ValueError:
+        return False
 
 
 def _drop_stdout() -> None:

@@ -144,7 +144,9 @@ def set_agreement(
 def _whole(text: str, what: str) -> int:
     if not text.isascii() or not text.isdigit():
         raise usage_error(f"{what} {text!r} is no whole number", "Give digits alone, such as 300")
-    return int(text[:12])
+    if len(text) > 12:
+        raise usage_error(f"{what} {text} is more than any may be", "Give a smaller one, such as 300")
+    return int(text)
 
 
 def _gpu_milli(text: str) -> int:
@@ -152,14 +154,18 @@ def _gpu_milli(text: str) -> int:
     whole, _, part = text.partition(".")
     if not (whole + part).isdigit() or not text.isascii() or len(part) > 3:
         raise usage_error(f"{text!r} is no number of GPUs", "Give GPUs such as 512, or 0.5")
-    return int(whole[:12] or "0") * 1000 + int(part.ljust(3, "0"))
+    if len(whole) > 12:
+        raise usage_error(f"{text} GPUs are more than there can be", "Give at most 1,000,000")
+    return int(whole or "0") * 1000 + int(part.ljust(3, "0"))
 
 
 def _permille(text: str) -> int:
     whole, _, part = text.removesuffix("%").partition(".")
     if not (whole + part).isdigit() or not text.isascii() or len(part) > 1:
         raise usage_error(f"--price {text!r} is no percentage", "Give one such as 85 or 92.5")
-    return int(whole[:12] or "0") * 10 + int(part or "0")
+    if len(whole) > 12:
+        raise usage_error(f"--price {text} is more than any may be", "Give one such as 85 or 92.5")
+    return int(whole or "0") * 10 + int(part or "0")
 
 
 def _gpus(gpu_milli: int | None) -> str:

@@ -50,7 +50,8 @@ def cap(
         raise usage_error("Say either --kw or --lift", "For example `eisbach site cap munich --kw 500`")
     if kw is not None and not isfinite(kw):  # no JSON number
         raise usage_error(f"--kw is {kw}, but must be a number of kilowatts", "For example `eisbach site cap munich --kw 500`")
-    body = {"kw": kw, "until_ms": instant_ms(until, "--until") if until else 0}
+    ends_ms = max(1, instant_ms(until, "--until")) if until is not None else 0  # 0 says that it has no end
+    body = {"kw": kw, "until_ms": ends_ms}
     changed = Session().client.post(f"/v1/sites/{segment(site)}/cap", body)
     show(document("site-cap", **changed), output_format, lambda is_wide: print(_capped(site, changed)))
 

@@ -292,3 +292,12 @@ def test_a_window_that_is_over_is_neither_cancelled_nor_extended_before_the_roun
     refused(book(factory, longer["options"][0]["option"]), Reason.BOOKING_OVER)
     factory.run_rounds()
     assert (row(factory, booking)["cause"], row(factory, booking)["charged"]) == ("over", option["price"])
+
+
+def test_a_calendar_that_ends_before_it_begins_is_refused(factory):
+    """It was an empty one."""
+    now = factory.clock.now()
+    for from_ms, until_ms in ((now, now), (now + DAY_MS, now), (None, now - 1)):
+        answer = refused(factory.ask(read_calendar.question(from_ms=from_ms, until_ms=until_ms, projects=None)), Reason.INVALID_ARGUMENT)
+        assert "would end at" in str(answer)
+    assert factory.ask(read_calendar.question(from_ms=now, until_ms=now + 1, projects=None))["until_ms"] == now + 1

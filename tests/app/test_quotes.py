@@ -180,6 +180,7 @@ def test_a_hold_that_never_was_is_not_let_go_silently(factory):
         ({"from_ms": 10**16}, Reason.INVALID_ARGUMENT, "from"),
         ({"until_ms": 10**16}, Reason.INVALID_ARGUMENT, "until"),
         ({"until_ms": 1}, Reason.INVALID_ARGUMENT, "until"),
+        ({"until_ms": 0}, Reason.INVALID_ARGUMENT, "until"),  # it was taken as no end
     ],
 )
 def test_what_cannot_be_booked_is_refused_by_the_field(factory, wanted, reason, where):
@@ -195,6 +196,7 @@ def test_what_cannot_be_booked_is_refused_by_the_field(factory, wanted, reason, 
         ({"length_ms": 90_001}, "A booking of 90,001 ms is not possible"),
         ({"length_ms": MINUTE_MS}, "A booking of 1 minute is not possible"),
         ({"from_ms": 1_779_000_000_000}, "The window begins at 2026-05-17 06:40 UTC, which is past: it is 2026-05-28 20:26 UTC"),
+        ({"until_ms": 0}, "The window ends by 1970-01-01 00:00 UTC, which is past: it is 2026-05-28 20:26 UTC"),
         ({"until_ms": 1_900_000_000_000}, "The window ends at 2030-03-17 17:46 UTC, more than 731 days ahead"),
         ({"from_ms": 1_900_000_000_000}, "The window ends at 2030-03-17 19:46 UTC, more than 731 days ahead"),
         ({"until_ms": 1_780_000_900_000}, "120 minutes do not fit between 2026-05-28 20:32 UTC"),

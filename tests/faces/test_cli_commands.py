@@ -337,3 +337,19 @@ def test_a_cap_that_is_no_number_is_said_before_anything_is_sent(number):
     ran = run_cli("site", "cap", "here", "--kw", number)
     assert ran.code == ExitCode.USAGE
     assert "but must be a number of kilowatts" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--kw", "1e300"), "A cap of 1e+300 kW cannot be one. Give 0 to 10,000,000 kW"),
+        (("--kw", "5", "--until", "1970-01-01T00:00:00Z"), "The cap would end before it begins"),
+        (("--kw", "5", "--until", "1969-01-01T00:00:00Z"), "The cap would end before it begins"),
+        (("--kw", "5", "--until", ""), "is no instant"),
+    ],
+)
+def test_a_cap_that_cannot_be_is_refused_with_what_was_said(operator, arguments, words):
+    """An end in 1970 was none: the cap held until somebody lifted it."""
+    ran = run_cli("site", "cap", "here", *arguments)
+    assert (ran.code != ExitCode.OK, words in ran.err) == (True, True), ran.err
+    assert operator.application.ask(lambda state, now: dict(state.energy.caps)).result() == {}

@@ -81,3 +81,19 @@ def test_a_customer_sees_his_own(operator, monkeypatch):
 def test_what_makes_no_sense_is_refused_in_words(operator, command, code, words):
     ran = run_cli(*command)
     assert (ran.code, words in ran.err) == (code, True), ran.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("quota", "set", "-1"), "-1 is below 0, and no number here may be"),
+        (("share", "set", "-2.5", "--segment", "research"), "-2.5 is below 0"),
+        (("quota", "set", "99999999999999999999"), "99999999999999999999 GPUs are more than there can be"),
+        (("share", "set", "9999999999999", "--segment", "research"), "WEIGHT 9999999999999 is more than any may be"),
+        (("agreement", "set", "acme", "--gpus", "1", "--price", "9999999999999"), "--price 9999999999999 is more than any may be"),
+    ],
+)
+def test_a_number_that_cannot_be_is_named_as_it_was_said(operator, arguments, words):
+    """A negative one was an unknown option, and of a long one the first twelve digits were refused."""
+    ran = run_cli(*arguments)
+    assert (ran.code, words in ran.err) == (ExitCode.USAGE, True), ran.err

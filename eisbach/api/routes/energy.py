@@ -13,6 +13,8 @@ from eisbach.app import cap_power, report_energy, report_site
 from eisbach.app.site_facts import SiteFacts
 from eisbach.core.vocabulary.interval import month_of
 
+KW_SAID_MAX = 1e300
+"""What is beyond is no number that could be counted in milliwatt; what is refused below it is named as it was said."""
 OUTLOOK_HOURS = 24
 
 router = APIRouter(route_class=GuardedRoute, tags=["energy"])
@@ -71,7 +73,7 @@ async def site_energy(call: CallNow, site: schemas.SitePath, hours: schemas_ener
 @allow("site:cap", FACTORY)
 async def cap(call: CallNow, site: schemas.SitePath, new: schemas_energy.NewCap) -> Response:
     """Cap what a site draws: spot work gives way first, with signal and grace; nothing starts that would exceed it."""
-    draw_mw = round(max(-1, min(new.kw, 1e12)) * 1_000_000) if new.kw is not None else None
+    draw_mw = round(max(-KW_SAID_MAX, min(new.kw, KW_SAID_MAX)) * 1_000_000) if new.kw is not None else None
     facts = call.application.sites.get(site)
     command = cap_power.command(call.actor, facts, site=site, draw_mw=draw_mw, until_ms=new.until_ms)
     return await perform(call, command, show=_cap)
