@@ -54,7 +54,7 @@ def settle(state: SchedulerState, now: int) -> None:
         state.start(job, f"a{job.job}", start.shape, start.shares, now)
         state.run(job, now, now)
     for given in plan.given:
-        state.promise(given)
+        state.promise(given, now)
     state.settle(plan, now)
 
 
@@ -114,8 +114,9 @@ def main() -> None:
         assert answer["reason"]
     for _ in range(max(5, asked.rounds // 20)):
         ending = next(job for job in state.holding.values())
-        state.release(ending, after=JobState.ENDED)
         now += MINUTE_MS
+        state.release(ending, after=JobState.ENDED)
+        state.note_freed(now)
         begun = time.thread_time_ns()
         decide(state, now)
         afresh.append(time.thread_time_ns() - begun)

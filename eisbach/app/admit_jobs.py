@@ -20,7 +20,7 @@ def fund_next(state: FactoryState, context: Context) -> list[Body]:
     A job for which the whole month's budget is too small (it was lowered) ends.
     """
     events: list[Body] = []
-    for project, waiting in state.scheduler.unfunded.items():
+    for project, waiting in sorted(state.scheduler.unfunded.items()):  # they came in another order than after a restart
         opened = money.open_period(state, project, context.now)
         if opened is not None:
             events.append(opened)

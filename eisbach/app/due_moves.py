@@ -34,10 +34,15 @@ def due_moves(state: FactoryState, context: Context) -> list[Body]:
     events = next_moves(state, context.now) or relieve_bookings.changes(state, context.now)
     if not events:
         agenda.are_bookings_shaken = False
-        soonest_ms = _soonest_ms(state, context.now)
-        if soonest_ms is not None:
-            agenda.note(soonest_ms)  # then it looks again, and so finds the next one
+        note_soonest(state, context.now)
     return events
+
+
+def note_soonest(state: FactoryState, now: int) -> None:
+    """Have somebody look again when next something changes for a booking by itself, and so find the one after it."""
+    soonest_ms = _soonest_ms(state, now)
+    if soonest_ms is not None:
+        state.scheduler.agenda.note(soonest_ms)
 
 
 def _soonest_ms(state: FactoryState, now: int) -> int | None:

@@ -46,11 +46,13 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
     state.next_seq = seq + 1
     if at_ms > state.last_ms:
         state.last_ms = at_ms
-    change, has_transfers, is_priced_anew = _FOLDS[type(body)]
+    change, has_transfers, is_priced_anew, frees = _FOLDS[type(body)]
     if has_transfers and body.transfers:  # type: ignore[attr-defined]
         state.ledger.post(body.transfers)  # type: ignore[attr-defined]
     if change is not None:
         change(state, seq, at_ms, body)
+    if frees:
+        state.scheduler.note_freed(at_ms)
     if is_priced_anew:
         state.priced.clear()
         state.outlook = None
@@ -387,6 +389,8 @@ _CONTINUED: Final = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() 
 """Bodies that change the state also when an imported record tells of them; of all others only history is left."""
 _PRICES_FOLLOW: Final = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
 """Kinds after which the same task may get another price or another refusal."""
-_FOLDS: Final = {body: (_CHANGES.get(body), "transfers" in body.__struct_fields__, body in _PRICES_FOLLOW) for body in e.KIND_OF}
-_FOLDS[e.RecordImported] = (_apply_told, False, False)
-"""kind -> what it changes, whether it may move money, and whether prices follow from it"""
+_FOLDS: Final = {
+    body: (_CHANGES.get(body), "transfers" in body.__struct_fields__, body in _PRICES_FOLLOW, body in fold_planning.FREES) for body in e.KIND_OF
+}
+_FOLDS[e.RecordImported] = (_apply_told, False, False, False)
+"""kind -> what it changes, whether it may move money, whether prices follow from it, and whether it lets go of something"""

@@ -36,9 +36,9 @@ def renew_available(state: FactoryState, name: str, *, is_removed: bool | None =
 def note_drain(state: FactoryState, name: str, *, is_cordon: bool, is_removed: bool = False) -> None:
     """A node was drained, cordoned, removed or taken back into use; that it is drained, the fleet's node says already."""
     if is_cordon:
-        state.health.cordoned.add(name)
+        state.health.cordoned[name] = None
     else:
-        state.health.cordoned.discard(name)
+        state.health.cordoned.pop(name, None)
     renew_available(state, name, is_removed=is_removed)
 
 

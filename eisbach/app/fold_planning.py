@@ -1,14 +1,25 @@
 """Folding events about promised starts and the scheduler's policy into the state."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from eisbach.app import events_planning as e
 from eisbach.app.event_body import Body
+from eisbach.app.events import AttemptEnded, JobEnded, NodeChanged, NodeDeclared, NodeDrained
+from eisbach.app.events_booking import BookingEnded, BookingMoved, BookingReduced, HoldReleased
+from eisbach.app.events_health import ClosureEnded, NodeMarked, NodesCommissioned
 from eisbach.app.state import FactoryState
 from eisbach.app.state_planning import PlanningState
 from eisbach.core.scheduling.policy import Backfill, Order, Policy
 from eisbach.core.scheduling.promise import BreakCause, Given
+
+FREES: Final = frozenset(
+    {
+        AttemptEnded, JobEnded, NodeDeclared, NodeChanged, NodeDrained, NodeMarked, NodesCommissioned, ClosureEnded,
+        HoldReleased, BookingEnded, BookingMoved, BookingReduced,
+    }
+)  # fmt: skip
+"""Kinds by which something is let go of, all of them decided before the cycle of their batch: promises may be earlier ones then."""
 
 
 def saved_planning(state: FactoryState) -> PlanningState:
@@ -17,18 +28,20 @@ def saved_planning(state: FactoryState) -> PlanningState:
     given = [
         Given(job, entry.from_ms, entry.until_ms, entry.nodes, entry.is_shared) for job, entry in sorted(promises.items())
     ]
-    return PlanningState(state.scheduler.policy, given)
+    return PlanningState(state.scheduler.policy, given, state.scheduler.looks.since_ms, state.scheduler.spot_grace_ms)
 
 
 def restore_planning(state: FactoryState, saved: PlanningState) -> None:
     """Take over what a snapshot kept, before jobs are added: their order follows the policy."""
     state.scheduler.policy = saved.policy
+    state.scheduler.looks.since_ms.update(saved.looked_ms)
+    state.scheduler.spot_grace_ms = saved.spot_grace_ms
     for given in saved.promises:
-        state.scheduler.promise(given)
+        state.scheduler.promise(given, state.last_ms)
 
 
 def _promised(state: FactoryState, seq: int, at_ms: int, body: e.StartPromised) -> None:
-    state.scheduler.promise(Given(body.job, body.from_ms, body.until_ms, tuple(body.nodes), body.is_shared))
+    state.scheduler.promise(Given(body.job, body.from_ms, body.until_ms, tuple(body.nodes), body.is_shared), at_ms)
 
 
 def _unpromised(state: FactoryState, seq: int, at_ms: int, body: e.StartUnpromised) -> None:

@@ -18,7 +18,7 @@ def move_promises(state: FactoryState) -> list[Body]:
     agenda = state.scheduler.agenda
     if not agenda.is_shaken:
         return []
-    for entry in state.scheduler.calendar.promises.values():
+    for entry in sorted(state.scheduler.calendar.promises.values(), key=lambda one: (one.from_ms, one.id)):
         bad = {name: cause for name in entry.nodes if (cause := _why_not(state, entry, name)) is not None}
         if bad and entry.id in state.scheduler.queue:
             return [_moved(state, entry, bad)]

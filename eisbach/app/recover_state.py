@@ -3,6 +3,7 @@
 
 import msgspec
 
+from eisbach.app import due_moves
 from eisbach.app.event_codec import open_event
 from eisbach.app.fold import apply
 from eisbach.app.snapshot import UnreadableSnapshot, decode_state
@@ -41,6 +42,10 @@ def recover(store: Store, *, from_snapshot: bool = True) -> Recovered:
             except Exception as error:
                 what = f"the store is damaged: event {sealed.seq} does not follow from those before it ({error})"
                 raise StoreDamaged(f"{what}; `eisbach db check` says more, restore a backup") from error
+    # Each batch of the log ended with a look at what it shook, and with a cycle.
+    state.scheduler.agenda.settle(state.last_ms)
+    due_moves.note_soonest(state, state.last_ms)
+    state.scheduler.looks.due.clear()
     _read_names(state, store)
     nodes = [store.tree_node(level, index) for level, index in complete_nodes(0, state.next_seq)]
     head = store.head()

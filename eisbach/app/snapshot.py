@@ -93,10 +93,12 @@ class Saved(msgspec.Struct, frozen=True):
     shares: SharesState
     usage: tuple[int, int, dict[str, str]] = (0, 0, {})
     typical: SavedTypical = ([], [], 0)
+    holding: list[str] = []
+    """attempts that hold shares, in the order in which they began to"""
 
 
-FORMAT = 7
-_encoder = msgspec.msgpack.Encoder(order="deterministic")
+FORMAT = 8
+_encoder = msgspec.msgpack.Encoder()  # dicts keep their order: what is decided in it is the same after a restart
 _decoder = msgspec.msgpack.Decoder(Saved)
 
 
@@ -114,7 +116,7 @@ def encode_state(state: FactoryState) -> bytes:
         last_ms=state.last_ms,
         jobs=sorted(scheduler.jobs.values(), key=lambda job: job.seq),
         nodes=[_node_record(node) for node in scheduler.fleet.nodes.values()],
-        balances={name: balance for name, balance in state.ledger.balances.items() if balance},
+        balances={name: balance for name, balance in sorted(state.ledger.balances.items()) if balance},
         accounts=state.accounts,
         organisations=[(one.organisation, one.parent, one.segment) for one in state.organisations.values()],
         projects=[(one.project, one.organisation, one.budget, one.period) for one in state.projects.values()],
@@ -136,6 +138,7 @@ def encode_state(state: FactoryState) -> bytes:
         shares=state.shares,
         usage=state.scheduler.fair_share.saved(),
         typical=state.scheduler.typical.saved(),
+        holding=list(scheduler.holding),
     )
     return _encoder.encode(saved)
 
@@ -186,6 +189,7 @@ def decode_state(data: bytes) -> FactoryState:
     restore_planning(state, saved.planning)
     for job in saved.jobs:
         state.scheduler.add(job)
+    state.scheduler.hold_in_order(saved.holding)
     enter_all(state)
     state.scheduler.power_caps = state.energy.lowest_caps()
     return state
@@ -201,7 +205,8 @@ def _node_record(node: Node) -> NodeRecord:
 
 
 def _tariff_record(tariff: Tariff) -> TariffRecord:
-    return TariffRecord(**{name: getattr(tariff, name) for name in TariffRecord.__struct_fields__})
+    fields = {name: getattr(tariff, name) for name in TariffRecord.__struct_fields__}
+    return TariffRecord(**{**fields, "gpu_hour": dict(sorted(tariff.gpu_hour.items()))})  # an event tells them in this order
 
 
 def _tariff(record: TariffRecord) -> Tariff:

@@ -13,7 +13,7 @@ class HealthState:
     """node -> what is known of it, for those that are not healthy"""
     failures: dict[str, int] = field(default_factory=dict)
     """node -> attempts in a row that it failed through no fault of theirs"""
-    cordoned: set[str] = field(default_factory=set)
+    cordoned: dict[str, None] = field(default_factory=dict)
     """drained nodes whose work may stay as long as it likes"""
     closures: dict[str, Closure] = field(default_factory=dict)
     """maintenance windows and drains with a deadline, announced or going on, by id"""

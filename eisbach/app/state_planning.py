@@ -11,7 +11,9 @@ from eisbach.core.scheduling.promise import Given
 
 @dataclass(slots=True)
 class PlanningState:
-    """The policy that holds, and the promises that stand, by job."""
+    """The policy that holds, and the promises that stand, by job, with when each was looked at last; the longest grace of spot so far."""
 
     policy: Policy = DEFAULT
     promises: list[Given] = field(default_factory=list)
+    looked_ms: dict[str, int] = field(default_factory=dict)
+    spot_grace_ms: int = 0

@@ -132,10 +132,9 @@ def at_rest(scheduler: SchedulerState, now: Instant) -> Iterator[str]:
 def at_rest_anew(live: SchedulerState, rebuilt: SchedulerState, now: Instant) -> Iterator[str]:
     """Yield what a cycle would do that has seen nothing yet and looks at everything, where the live one has nothing to do (2).
 
-    Only whether an open promise could be an earlier one is not asked: the factory asks that in cycles in which something was
-    freed, and then now and then (Policy.again_ms), so that the time may have come and no such cycle yet.
+    Whether an open promise could be an earlier one is asked by the live one alone: when something was freed, and not each time
+    (core/admission/looks.py).
     """
-    rebuilt.seen.looked_ms = dict.fromkeys(live.calendar.promises, now)
     plan = decide(rebuilt, now)
     if plan.starts or plan.stops or plan.broken or plan.given:
         yield (

@@ -109,6 +109,7 @@ def test_a_cycle_from_scratch_holds_back_and_starts_the_same(nodes, arrivals, bo
             now += 1
             for job in [one for one in state.holding.values() if min(one.releases_ms, over[one.job] + one.planned_ms) <= now]:
                 state.release(job, after=JobState.ENDED)
+                state.note_freed(now)
             plan = decide(state, now)
             carry_out(state, plan, now)
             while not plan.is_whole:

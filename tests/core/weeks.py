@@ -67,7 +67,7 @@ def carry_out(state, plan, now):
         state.start(job, f"a{job.job}", start.shape, start.shares, now)
         state.run(job, now, now)
     for given in plan.given:
-        state.promise(given)
+        state.promise(given, now)
     state.settle(plan, now)
 
 
@@ -84,6 +84,7 @@ def replay(rows, nodes, policy, *, within=None, look=lambda state, now, plan: No
             _, kind, number = heapq.heappop(coming)
             if kind == 0:
                 state.release(state.jobs[f"j{number:06d}"], after=JobState.ENDED)
+                state.note_freed(now)
                 continue
             _, size, _, limit_s = rows[number]
             state.add(

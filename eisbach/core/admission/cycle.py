@@ -54,6 +54,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
     # 6. Roll back: a plan is a value, the applier makes it true.
     placing.roll_back()
     yields = yielding.is_any or (is_settled and state.seen.yields)
+    is_whole = is_whole and not promising.leaves_room
     return Plan(
         starts=tuple(starts.values()),
         stops=placing.stops,
@@ -61,6 +62,5 @@ def decide(state: SchedulerState, now: int) -> Plan:
         given=tuple(promising.given.values()),
         heads=waiting.heads(),
         power_head=placing.power_head, is_whole=is_whole and not (yields and (starts or placing.stops)),
-        looked=tuple(promising.looked), yields=yields,
-        again_ms=placing.again_ms, spot_lead_ms=state.spot_lead_ms,
+        yields=yields, again_ms=placing.again_ms, spot_lead_ms=state.spot_lead_ms,
     )

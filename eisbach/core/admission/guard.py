@@ -22,7 +22,7 @@ class Guards:
     def __init__(self, state: SchedulerState, now: int, releases: Iterable[Release]) -> None:
         known = list(releases)
         self._left: list[tuple[Entry, dict[str, Amounts]]] = []
-        for job, entry in state.calendar.promises.items():
+        for job, entry in sorted(state.calendar.promises.items()):  # a plan that is rolled back leaves them in another order
             if entry.is_shared:
                 self._left.append((entry, _beside(state, job, entry, known)))
 

@@ -28,7 +28,7 @@ class Plan(NamedTuple):
 
     It is carried out in this order: `broken` promises, `starts`, `given` promises, `stops`. `head` is the first job that had to wait for
     room, `heads` the first of each class; `power_head` is the first one that fits but for the power of its site: what is left
-    of that is kept for it. `looked` are the jobs whose promises could have been earlier ones and were looked at. `again_ms` is when to look again whether
+    of that is kept for it. `again_ms` is when to look again whether
     somebody could give way who had run too shortly now. `spot_lead_ms` is how long before an entry of the calendar spot was told to
     leave. `yields` says that a gang that fits leaves a promised one its expected start. `is_whole` says that nothing more can be decided until something changes.
     """
@@ -39,7 +39,6 @@ class Plan(NamedTuple):
     given: tuple[Given, ...] = ()
     heads: tuple[str, ...] = ()
     power_head: str | None = None
-    looked: tuple[str, ...] = ()
     again_ms: int | None = None
     is_whole: bool = True
     spot_lead_ms: int = 0

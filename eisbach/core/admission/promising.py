@@ -10,20 +10,20 @@ from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Gang, Release, Slot, earliest
 from eisbach.core.scheduling.order import Request
-from eisbach.core.scheduling.policy import Backfill
 from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause, Broken, Given
 
 
 class Promising:
     """The promises of one cycle, given and to be given."""
 
-    __slots__ = ("_now", "_placing", "_state", "broken", "given", "looked")
+    __slots__ = ("_now", "_placing", "_state", "broken", "given", "leaves_room")
 
     def __init__(self, placing: Placing) -> None:
         self._placing, self._state, self._now = placing, placing.state, placing.now
         self.given: dict[str, Given] = {}
         self.broken: list[Broken] = []
-        self.looked: list[str] = []
+        self.leaves_room = False
+        """whether a promised job starts and leaves something to those before it who have been looked at: nodes that were named, or a promise"""
 
     def begin(self) -> None:
         """Break what cannot be kept, start whose time has come, and bring other promises nearer where that is possible."""
@@ -40,7 +40,7 @@ class Promising:
             if entry.from_ms <= self._now:
                 if not self.start(job):
                     self._make_room(job, entry)
-            elif self._is_due(entry):
+            elif entry.id in self._state.looks.due:
                 self._bring_nearer(job, entry)
 
     def may_have(self, job: ActiveJob, *, is_head: bool) -> bool:
@@ -83,6 +83,9 @@ class Promising:
         has_started = placing.start(job)
         if has_started:
             self.given.pop(job.job, None)
+            if not self.leaves_room:
+                is_one_more = len(self._state.calendar.promises) + 1 == self._state.policy.promises_max
+                self.leaves_room = is_one_more or not {share.node for share in placing.starts[job.job].shares}.issuperset(entry.nodes)
         else:
             placing.put_back(entry)
         return has_started
@@ -133,17 +136,10 @@ class Promising:
         return False
 
     def _bring_nearer(self, job: ActiveJob, entry: Entry) -> None:
-        # Beside other entries nodes are found in the order in which they were dated: what is taken out comes last.
-        placing, is_alone = self._placing, len(self._state.calendar) == 1
-        self.looked.append(job.job)
-        if not is_alone:
-            placing.strike(entry)
         slot = self._earliest(job)
         # What fits now starts in its turn: others may stand before it.
         if slot is not None and self._now < slot.at_ms <= entry.from_ms and (slot.at_ms, slot.nodes) != (entry.from_ms, entry.nodes):
             self._enter(job, slot, entry)
-        elif not is_alone:
-            placing.put_back(entry)
 
     def _break(self, entry: Entry) -> None:
         self._placing.strike(entry)  # first: its own nodes are not in its way
@@ -169,12 +165,6 @@ class Promising:
         return earliest(self._state.fleet, view, releases, gang, self._now)
 
     # What holds for it.
-
-    def _is_due(self, entry: Entry) -> bool:
-        policy = self._state.policy
-        if policy.backfill is Backfill.EASY:
-            return True
-        return self._now - self._state.seen.looked_ms.get(entry.id, 0) >= policy.again_ms
 
     def _is_unkept(self, entry: Entry) -> bool:
         if self._now > entry.from_ms + TOLERANCE_MS or entry.id not in self._state.queue:

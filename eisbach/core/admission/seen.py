@@ -8,7 +8,7 @@ class Seen:
     """What the last whole cycle has looked at: what did not fit then does not fit now, unless something was freed.
 
     `fresh` are jobs that joined the queue since (in order), `heads` the first job of each class that had to wait, `power_head` the
-    one that power is kept for, `looked_ms` when each promise was looked at, whether it can be an earlier one, `again_ms` when somebody may give way who had run too shortly.
+    one that power is kept for, `again_ms` when somebody may give way who had run too shortly.
     Where a gang `yields`, whatever puts off an expected start may let it start: also new `entries` of the calendar.
     Spot has left, or was told to leave, what begins within `spot_lead_ms` of `at_ms`.
     """
@@ -21,7 +21,6 @@ class Seen:
     fresh: dict[str, None] = field(default_factory=dict)
     heads: tuple[str, ...] = ()
     power_head: str | None = None
-    looked_ms: dict[str, int] = field(default_factory=dict)
     again_ms: int | None = None
     spot_lead_ms: int = 0
     yields: bool = False

@@ -2,9 +2,11 @@
 
 import heapq
 from bisect import bisect_left, insort
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from eisbach.core.admission.active_job import ActiveJob as ActiveJob
+from eisbach.core.admission.looks import Looks
 from eisbach.core.admission.plan import Plan
 from eisbach.core.admission.releases import Releases
 from eisbach.core.admission.seen import Seen
@@ -58,6 +60,8 @@ class SchedulerState:
     """the longest grace of spot so far"""
     node_changes: int = 0
     """how often nodes came, went, or changed whether they take work"""
+    looks: Looks = field(default_factory=Looks)
+    """when each promise is looked at again, whether it can be an earlier one"""
     seen: Seen = field(default_factory=Seen)
     """what the last cycle has left; no part of what follows from the log, as any cycle may look at everything again"""
 
@@ -120,7 +124,7 @@ class SchedulerState:
         self.queue.remove(name)
         self.seen.fresh.pop(name, None)
         if name in self.calendar.promises:
-            self.calendar.remove(EntryKind.PROMISE, name)
+            self.break_promise(name)
         self.fleet.take(shares)
         job.take_shape(shape)
         job.state = JobState.STARTING
@@ -188,8 +192,9 @@ class SchedulerState:
         if is_queued:
             self._push(job)
 
-    def promise(self, given: Given) -> None:
-        """A start is promised, or an earlier one than was promised before."""
+    def promise(self, given: Given, now: int) -> None:
+        """A start is promised, or an earlier one than was promised before; or it is to be on other nodes."""
+        self.looks.give(given.job, now)
         known = self.calendar.promises.get(given.job)
         entry = Entry(EntryKind.PROMISE, given.job, given.from_ms, given.until_ms, given.nodes, given.is_shared)
         if known is None:
@@ -200,6 +205,7 @@ class SchedulerState:
 
     def break_promise(self, job: str) -> None:
         """A promise does not hold any more; its nodes are spoken for by nobody."""
+        self.looks.forget(job)
         self.calendar.remove(EntryKind.PROMISE, job)
 
     def set_policy(self, policy: Policy) -> None:
@@ -217,6 +223,15 @@ class SchedulerState:
         self.node_changes += 1
         self.seen.is_whole = False
 
+    def note_freed(self, now: int) -> None:
+        """Something was let go of, and a cycle follows: promises may be earlier ones by it."""
+        self.looks.note_freed(now, self.policy.again_ms)
+
+    def hold_in_order(self, attempts: Sequence[str]) -> None:
+        """Have what holds shares in the order in which it began to: a snapshot's jobs are added in that of their submission."""
+        self.holding = {attempt: self.holding[attempt] for attempt in attempts}
+        self.spot = {job.job: job for job in self.holding.values() if job.job in self.spot}
+
     def unsettle(self) -> None:
         """Something changed that may let jobs start which did not fit: the next cycle looks at everything."""
         self.seen.is_whole = False
@@ -230,9 +245,8 @@ class SchedulerState:
         if plan.again_ms is not None or seen.again_ms is not None:
             seen.again_ms = min((one for one in (plan.again_ms, seen.again_ms) if one is not None and one > now), default=None)
         seen.spot_lead_ms, seen.yields, seen.entries = plan.spot_lead_ms, plan.yields, len(self.calendar)
-        if plan.looked or plan.given:
-            looked = dict.fromkeys((*plan.looked, *(given.job for given in plan.given)), now)
-            seen.looked_ms = {job: looked.get(job) or seen.looked_ms.get(job, now) for job in self.calendar.promises}
+        if self.looks.due:
+            self.looks.due.clear()
         if seen.caps != self.power_caps:
             seen.caps = dict(self.power_caps)
         if plan.is_whole:
@@ -314,7 +328,7 @@ class SchedulerState:
         if job.job in self.seen.heads:
             self.unsettle()
         if job.job in self.calendar.promises:
-            self.calendar.remove(EntryKind.PROMISE, job.job)
+            self.break_promise(job.job)
 
     def _hold(self, job: ActiveJob, attempt: str) -> None:
         self.holding[attempt] = job

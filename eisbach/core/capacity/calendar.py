@@ -168,6 +168,7 @@ class Calendar:
     def booked_now(self, now: int, until_ms: int) -> list[str]:
         """Return the nodes inside a booking that has begun and lasts until an instant, and of which nothing else begins by then."""
         begun = [one for one in self if one.kind is EntryKind.BOOKING and one.from_ms <= now and one.until_ms >= until_ms]
+        begun.sort(key=lambda entry: entry.id)  # they were added in another order than after a restart
         return [node for one in begun for node in one.nodes if all(met is one for met in self.meeting(node, now, until_ms))]
 
     def without(self, promised: Collection[str] = ()) -> "View":

@@ -40,6 +40,12 @@ class Agenda:
         """Some nodes cannot be had any more, now or at a time to come."""
         self.is_shaken = self.are_bookings_shaken = True
 
+    def settle(self, now: int) -> None:
+        """All that was due, lost or shaken up to an instant has been looked at."""
+        self.take_due(now)
+        self.has_lost_nodes = self.is_shaken = self.are_bookings_shaken = False
+        self.stranded = []
+
     def note(self, instant: int) -> None:
         """Something is due at an instant; it may turn out later that it is not any more."""
         heapq.heappush(self._instants, instant)

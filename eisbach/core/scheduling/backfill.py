@@ -143,16 +143,17 @@ class Sweep:
     def _open_free(self, pool: Pool, each: int, now: int) -> None:
         """Open what has room now. Idle nodes that nothing ever takes away are counted for their site, and not one by one."""
         view, is_single_site = self._view, self._level is None and not self._view.shared
-        for date, vacancies in pool.idle.items():
+        for date in pool.dates:  # in order, as all that follows: the order in which nodes came to be idle a restart forgets
+            vacancies = pool.idle[date]
             if is_single_site and (date == UNDATED or view.is_empty):
                 self._count_free(pool, each, vacancies.masks, vacancies.total)
             elif is_single_site:
                 self._open_dated(pool, each, vacancies.masks, now)
             else:
-                for leaf, bits in vacancies.masks.items():
+                for leaf, bits in sorted(vacancies.masks.items()):
                     for number in pool.tree.numbers_in(leaf, bits):
                         self._open(pool.tree.nodes[number], now, each)
-        for _, state, mask in pool.partly_used(self._where.tenant, 0):
+        for _, state, mask in sorted(pool.partly_used(self._where.tenant, 0)):
             tasks = how_many(pool.kind, state, self._shape)
             while tasks and mask:
                 low = mask & -mask
@@ -161,7 +162,7 @@ class Sweep:
 
     def _open_dated(self, pool: Pool, each: int, masks: Mapping[int, int], now: int) -> None:
         """Open idle nodes of a pool that are dated: those that nothing in view speaks for are as free as others."""
-        numbers = [number for leaf, bits in masks.items() for number in pool.tree.numbers_in(leaf, bits)]
+        numbers = [number for leaf, bits in sorted(masks.items()) for number in pool.tree.numbers_in(leaf, bits)]
         nodes, seats, at = pool.tree.nodes, pool.tree.seats, 0
         for entry, names in self._view.by_first_entry([nodes[number].node for number in numbers], now):
             if entry is not None:

@@ -244,7 +244,7 @@ class FairShare:
 
     def saved(self) -> tuple[int, int, dict[str, str]]:
         """Return what a snapshot keeps: base and hour, and the usage of leaves, which is wider than 64 bits, as text."""
-        leaves = {one.name: str(one.usage) for one in self._branches.values() if one.usage and not one.children}
+        leaves = {name: str(one.usage) for name, one in sorted(self._branches.items()) if one.usage and not one.children}
         return self._base_hour, self._hour, leaves
 
     def restore(self, saved: tuple[int, int, dict[str, str]]) -> None:
