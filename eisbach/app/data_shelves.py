@@ -1,8 +1,9 @@
 """Where the chunks of a data set lie, and which data sets the factory has."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from eisbach.app.state import FactoryState
 from eisbach.app.state_data import DataSet

@@ -1,14 +1,13 @@
 """The part of the factory's state that follows from events about quotes held, bookings and what becomes of them."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules, OnFault
 from eisbach.core.booking.quote import Option
 from eisbach.core.booking.settle import Stretch
 
 
-@dataclass(slots=True, kw_only=True)
-class Quote:
+class Quote(msgspec.Struct, kw_only=True):
     """A quote that has not expired: its options in order, and which bookings came of them.
 
     `extends` is the booking that its one option makes longer, empty for a new one.
@@ -21,12 +20,11 @@ class Quote:
     rules: BookingRules
     options: tuple[Option, ...]
     extends: str = ""
-    booked: dict[str, str] = field(default_factory=dict)
+    booked: dict[str, str] = msgspec.field(default_factory=dict)
     """option -> booking"""
 
 
-@dataclass(slots=True)
-class Hold:
+class Hold(msgspec.Struct):
     """An option whose nodes are kept for a project until an instant."""
 
     option: str
@@ -35,8 +33,7 @@ class Hold:
     until_ms: int
 
 
-@dataclass(slots=True, kw_only=True)
-class Booking:
+class Booking(msgspec.Struct, kw_only=True):
     """A booking until it is closed.
 
     `reserved` is what is set aside for it by month, `charged` the total it was charged up to `settled_ms`, `resold`
@@ -63,7 +60,7 @@ class Booking:
     charged: int = 0
     credited: int = 0
     resold: int = 0
-    reserved: dict[str, int] = field(default_factory=dict)
+    reserved: dict[str, int] = msgspec.field(default_factory=dict)
     used_ms: int = 0
     ended_ms: int = 0
     energy_wh: int = 0
@@ -75,14 +72,13 @@ class Booking:
     relieved: int = 0
 
 
-@dataclass(slots=True)
-class BookingState:
+class BookingState(msgspec.Struct):
     """What decisions about quotes held, bookings and what becomes of them read. Saved in snapshots as it stands: plain values, no indexes."""
 
-    quotes: dict[str, Quote] = field(default_factory=dict)
-    holds: dict[str, Hold] = field(default_factory=dict)
+    quotes: dict[str, Quote] = msgspec.field(default_factory=dict)
+    holds: dict[str, Hold] = msgspec.field(default_factory=dict)
     """option -> the hold on it"""
-    bookings: dict[str, Booking] = field(default_factory=dict)
+    bookings: dict[str, Booking] = msgspec.field(default_factory=dict)
     """those that have not ended"""
-    closing: dict[str, Booking] = field(default_factory=dict)
+    closing: dict[str, Booking] = msgspec.field(default_factory=dict)
     """those that have, while spot on their nodes is not settled yet"""

@@ -1,7 +1,8 @@
 """The part of the factory's state that follows from events about data sets and uploads."""
 
-from dataclasses import dataclass, field
 from enum import Enum
+
+import msgspec
 
 
 class Stage(Enum):
@@ -24,8 +25,7 @@ class DataClass(Enum):
     PROVIDER = "provider"
 
 
-@dataclass(slots=True)
-class DataSet:
+class DataSet(msgspec.Struct):
     """A data set that is not gone yet: bytes of a project at one site or several.
 
     `places` are the sites that hold it, the one it was uploaded to first; `copying` those it is on its way to.
@@ -60,12 +60,11 @@ class DataSet:
         return self.size * (len(self.places) + len(self.copying))
 
 
-@dataclass(slots=True)
-class DataState:
+class DataState(msgspec.Struct):
     """What decisions about data sets and uploads read. Saved in snapshots as it stands: plain values, no indexes."""
 
-    sets: dict[str, DataSet] = field(default_factory=dict)
-    bytes_held: dict[str, int] = field(default_factory=dict)
+    sets: dict[str, DataSet] = msgspec.field(default_factory=dict)
+    bytes_held: dict[str, int] = msgspec.field(default_factory=dict)
     """project -> bytes of its data sets, uploads in full from their beginning on"""
-    used_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    used_by: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     """job that has not ended -> the data sets its task names"""

@@ -1,12 +1,11 @@
 """The part of the factory's state that follows from events about energy, water and heat."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 from eisbach.core.jobs.request import WHOLE
 
 
-@dataclass(slots=True, kw_only=True)
-class Held:
+class Held(msgspec.Struct, kw_only=True):
     """What an attempt held of a node until it ended, kept until the site's meter was read after that.
 
     `cpu_ms` is what its tasks used of the cores there, 0 where nobody measured it; it had `gpu_milli` thousandths of each GPU.
@@ -25,8 +24,7 @@ class Held:
     gpu_milli: int = WHOLE
 
 
-@dataclass(slots=True, kw_only=True)
-class SiteMeter:
+class SiteMeter(msgspec.Struct, kw_only=True):
     """Up to which instant a site is metered, and how its counters stood then: channel -> (mJ, since which start).
 
     `is_new` until there is a first interval: before it, counters have never been read. Of all intervals whose origin is
@@ -35,13 +33,12 @@ class SiteMeter:
 
     metered_ms: int
     is_new: bool = True
-    counters: dict[str, tuple[int, str]] = field(default_factory=dict)
+    counters: dict[str, tuple[int, str]] = msgspec.field(default_factory=dict)
     known_mj: int = 0
     renewable_mj: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class PowerCap:
+class PowerCap(msgspec.Struct, kw_only=True):
     """What the racks of a site may draw at most, why, and until when (0: until it is changed)."""
 
     racks_mw: int
@@ -49,13 +46,12 @@ class PowerCap:
     until_ms: int = 0
 
 
-@dataclass(slots=True)
-class EnergyState:
+class EnergyState(msgspec.Struct):
     """What decisions about energy, water and heat read. Saved in snapshots as it stands: plain values, no indexes."""
 
-    meters: dict[str, SiteMeter] = field(default_factory=dict)
-    ended: list[Held] = field(default_factory=list)
-    caps: dict[str, dict[str, PowerCap]] = field(default_factory=dict)
+    meters: dict[str, SiteMeter] = msgspec.field(default_factory=dict)
+    ended: list[Held] = msgspec.field(default_factory=list)
+    caps: dict[str, dict[str, PowerCap]] = msgspec.field(default_factory=dict)
     """site -> source (`plant`, `operator`) -> cap"""
 
     def lowest_caps(self) -> dict[str, int]:

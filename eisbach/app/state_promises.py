@@ -1,22 +1,20 @@
 """The part of the factory's state that follows from events about public promises, and what is held against them."""
 
-from dataclasses import dataclass, field
+import msgspec
 
 Wording = tuple[str, ...]
 """The fields of app/promise_register.WORDING_FIELDS, in their order, as text."""
 
 
-@dataclass(slots=True)
-class PromiseRecord:
+class PromiseRecord(msgspec.Struct):
     """A promise: `wordings` is every wording ever recorded, `current` those that the register names now, by source."""
 
-    wordings: list[Wording] = field(default_factory=list)
-    current: dict[str, Wording] = field(default_factory=dict)
+    wordings: list[Wording] = msgspec.field(default_factory=list)
+    current: dict[str, Wording] = msgspec.field(default_factory=dict)
     is_dropped: bool = False
 
 
-@dataclass(slots=True)
-class SiteGpus:
+class SiteGpus(msgspec.Struct):
     """GPUs commissioned at a site: how many now, since when any, and GPU x milliseconds up to `counted_ms`."""
 
     gpus: int = 0
@@ -27,10 +25,9 @@ class SiteGpus:
     """GPU x milliseconds that ended attempts held there"""
 
 
-@dataclass(slots=True)
-class PromiseState:
+class PromiseState(msgspec.Struct):
     """What decisions about public promises read. Saved in snapshots as it stands: plain values, no indexes."""
 
-    records: dict[str, PromiseRecord] = field(default_factory=dict)
-    gpus_at: dict[str, SiteGpus] = field(default_factory=dict)
+    records: dict[str, PromiseRecord] = msgspec.field(default_factory=dict)
+    gpus_at: dict[str, SiteGpus] = msgspec.field(default_factory=dict)
     """site -> what was commissioned and held there"""

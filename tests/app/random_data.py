@@ -1,6 +1,6 @@
 """What happens to data sets at random."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from eisbach.app import (
     announce_data_set,
