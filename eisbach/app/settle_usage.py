@@ -166,8 +166,8 @@ def _settle(
     state: FactoryState, period: str, saved: Mapping[str, int], due: Sequence[Running]
 ) -> tuple[list[UsageSettledTogether], Sequence[Running]]:
     """Return a settlement for each project of its attempts that are due, of AT_ONCE of them at most, and who is left."""
-    by_project: dict[str, list[SettledTuple]] = {}
-    used: dict[str, int] = {}
+    by_project: dict[str, tuple[list[SettledTuple], list[int]]] = {}
+    project, entries, used = "", list[SettledTuple](), list[int]()
     saved_of, count = saved.get, 0
     waiting = iter(due)
     for attempt, job, account, held_ms in waiting:
@@ -178,30 +178,29 @@ def _settle(
             charged_ms = min(charged_ms, max(remaining_ms, 0) + job.grace_ms)
         if account.free_ms:
             charged_ms = max(0, charged_ms - account.free_ms)
-        earlier, before, reserved = account.earlier_charged, account.attempt_charged, account.reserved
+        before, reserved = account.attempt_charged, account.reserved
+        earlier = account.earlier_charged
         amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - earlier - before
         if amount > reserved:
             amount = reserved
-        charged = before + amount
-        saved_ms = saved_of(attempt, 0) - (job.running_ms or 0)
-        if saved_ms < job.saved_ms:
-            saved_ms = job.saved_ms
+        charged, saved_ms, saved_at_ms = before + amount, job.saved_ms, saved_of(attempt)
+        if saved_at_ms is not None and saved_at_ms - (job.running_ms or 0) > saved_ms:
+            saved_ms = saved_at_ms - (job.running_ms or 0)
         if saved_ms > held_ms:
             saved_ms = held_ms
-        project = job.project
-        entries = by_project.get(project)
-        if entries is None:
-            entries, used[project] = by_project.setdefault(project, []), 0
+        if job.project != project:
+            project = job.project
+            entries, used = by_project.setdefault(project, ([], []))
         entries.append(
             (attempt, job.job, held_ms, charged_ms, charged, earlier + charged, account.earlier_ms + charged_ms, amount, saved_ms)
         )
-        used[project] += job.gpu_milli * (held_ms - account.attempt_settled_ms)
+        used.append(job.gpu_milli * (held_ms - account.attempt_settled_ms))
         count += 1
         if count >= AT_ONCE:
             break
     events = [
-        settle_together(project, period, entries, used[project], transfer.settle(project, period, 0))
-        for project, entries in by_project.items()
+        settle_together(project, period, entries, sum(used), transfer.settle(project, period, 0))
+        for project, (entries, used) in by_project.items()
     ]
     return events, tuple(waiting)
 
