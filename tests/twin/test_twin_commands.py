@@ -1,5 +1,8 @@
 """`eisbach twin ...`: what it prints, that it says it is simulated, and what it answers to bad input."""
 
+import subprocess
+import sys
+
 import pytest
 
 from tests.faces.cli_tools import run_cli
@@ -31,6 +34,25 @@ def test_a_replay_prints_every_key(tmp_path):
     assert ran.code == 0, ran.err
     assert set(KEYS) <= set(doc)
     assert (doc["label"], doc["jobs"], doc["finished"], doc["mean_wait_s"], doc["log_root"]) == ("simulated", 3, 3, 30, "")
+
+
+LOADED = """
+import sys
+from eisbach.cli.main import main
+code = main(sys.argv[1:])
+print("modules", *sys.modules)
+sys.exit(code)
+"""
+NOT_NEEDED = {"cryptography", "numpy", "pydantic", "rich", "sqlalchemy", "eisbach.core.billing.invoice", "eisbach.stores.memory", "eisbach.twin.checks", "eisbach.twin.faults"}
+
+
+@pytest.mark.parametrize(("more", "loads"), [((), set()), (("--check",), {"cryptography", "eisbach.stores.memory", "eisbach.twin.checks"})])
+def test_a_replay_loads_no_more_than_it_uses(tmp_path, more, loads):
+    """Its start is a tenth of the time of ten thousand jobs."""
+    command = ["twin", "replay", "--jobs", str(written(tmp_path, WEEK_ROWS)), "--nodes", "4", "--json", *more]
+    ran = subprocess.run([sys.executable, "-c", LOADED, *command], capture_output=True, text=True, check=True)
+    (modules,) = (line.split() for line in ran.stdout.splitlines() if line.startswith("modules "))
+    assert NOT_NEEDED & set(modules) == loads
 
 
 def test_the_same_command_gives_the_same_plan_with_and_without_a_log(tmp_path):
