@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,9 +20,11 @@ STAMP = "stamp.json"
 def sources_digest(package: Path = PACKAGE) -> str:
     """Return the SHA-256 over every Python file of the package and the interpreter, in hex: what a build was made of."""
     digest = sha256(f"{sys.version}\0{sys.implementation.cache_tag}\0{platform.machine()}".encode())
-    for path in sorted(package.rglob("*.py")):
-        content = path.read_bytes()
-        digest.update(f"\0{path.relative_to(package).as_posix()}\0{len(content)}\0".encode())
+    root = str(package)
+    for path in sorted(os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names if name.endswith(".py")):
+        with open(path, "rb", buffering=0) as file:
+            content = file.read()
+        digest.update(f"\0{path[len(root) + 1 :]}\0{len(content)}\0".encode())
         digest.update(content)
     return digest.hexdigest()
 

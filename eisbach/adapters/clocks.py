@@ -1,10 +1,11 @@
 """Clocks: the machine's, made steady, and one that only moves when it is told to."""
 
 import time
+from typing import Final
 
 from eisbach.core.vocabulary.quantities import Instant
 
-BACK_TOLERANCE_MS = 50
+BACK_TOLERANCE_MS: Final = 50
 """Smaller steps back are the daily work of a time service; now() just waits them out."""
 
 
@@ -66,7 +67,9 @@ class VirtualClock:
         """Return the instant."""
         return self._now
 
-    wall = now
+    def wall(self) -> Instant:
+        """Return the instant: nothing sets this clock."""
+        return self._now
 
     def not_before(self, instant: Instant) -> None:
         """Go on from this instant if it is later."""

@@ -1,7 +1,7 @@
 """Folding events into the state: one function for each kind, nothing else ever changes the state."""
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import repeat
 from typing import Any, Final
 
@@ -26,8 +26,8 @@ from eisbach.app.state import FactoryState, JobAccount, Organisation, Project, S
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.tariff import Tariff
-from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.share import share_of_fields
 from eisbach.core.jobs.lifecycle import Fault, JobState, StopCause
 from eisbach.core.jobs.placement import NO_RULE, rule_of
 from eisbach.core.jobs.request import CapacityClass, NodeShape
@@ -36,7 +36,6 @@ from eisbach.core.ledger.transfer import TransferKind, reserved_by
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 SHAPES_KEPT: Final = 4096
-_share = partial(tuple.__new__, Share)
 
 
 def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
@@ -281,8 +280,7 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
         require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
     shape, slots, tenant = job.shapes[body.shape], body.slots or repeat(0, len(body.tasks)), where.tenant
     held = (tenant, shape.gpu_milli, shape.mig)
-    # the fields of Share, made without its Python constructor: a gang has hundreds
-    shares = tuple([_share((*task, *held, slot)) for task, slot in zip(body.tasks, slots, strict=True)])
+    shares = tuple([share_of_fields((*task, *held, slot)) for task, slot in zip(body.tasks, slots, strict=True)])
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
     account.begin_attempt(account.prices[body.shape], body.free_ms)

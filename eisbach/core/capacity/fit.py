@@ -4,7 +4,7 @@ What is free on a node is a value, so that equal nodes share one answer. A GPU t
 left of it in thousandths, or, where it is cut into MIG instances, less the bit mask of the memory slices they take.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
 from eisbach.core.capacity.flavours import MigProfile, gpu_model
@@ -28,6 +28,10 @@ class NodeState(NamedTuple):
     memory_mib: int
     gpus: int
     parts: tuple[int, ...] = ()
+
+
+state_of_fields: Final = partial(tuple.__new__, NodeState)
+"""Returns the state of all its fields, given as one tuple: without a constructor in Python, as it is asked for with each change of a node."""
 
 
 def left_milli(flavour: str, left: int) -> int:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from eisbach.core.capacity.fit import Kind, NodeState, left_milli
+from eisbach.core.capacity.fit import Kind, NodeState, left_milli, state_of_fields
 from eisbach.core.jobs.request import WHOLE
 
 
@@ -47,7 +47,7 @@ class Node:
         return (
             self.free_cpu_milli == self.cpu_milli
             and self.free_memory_mib == self.memory_mib
-            and self.free_mask.bit_count() == self.gpus
+            and self.free_mask == (1 << self.gpus) - 1
         )
 
     @property
@@ -59,7 +59,7 @@ class Node:
     def state(self) -> NodeState:
         """Return what is free on it, as a value."""
         parts = tuple(sorted(left for left in self.parts.values() if left)) if self.parts else ()
-        return NodeState(self.free_cpu_milli, self.free_memory_mib, self.free_mask.bit_count(), parts)
+        return state_of_fields((self.free_cpu_milli, self.free_memory_mib, self.free_mask.bit_count(), parts))
 
     @property
     def free_gpus(self) -> list[int]:

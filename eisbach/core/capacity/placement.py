@@ -10,7 +10,7 @@ from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.pool import Pool
 from eisbach.core.capacity.ranking import Ranking
 from eisbach.core.capacity.search import Ask, Found, Limits, Offer, find_one, find_vacant, tightest_domain
-from eisbach.core.capacity.share import Share
+from eisbach.core.capacity.share import Share, share_of_fields
 from eisbach.core.capacity.topology import Level, domain_of
 from eisbach.core.jobs.request import WHOLE, NodeShape
 
@@ -148,12 +148,13 @@ def share_of(node: Node, rank: int, shape: NodeShape, tenant: str, left: int) ->
     """Return the share of a task on a node that holds it, on a GPU of which `left` is left (WHOLE: on whole ones, or a new one)."""
     cpu_milli, memory_mib, gpu_milli, mig = shape.cpu_milli, shape.memory_mib, shape.gpu_milli, shape.mig
     if not shape.gpus:
-        return Share(rank, node.node, cpu_milli, memory_mib, (), tenant)
+        return share_of_fields((rank, node.node, cpu_milli, memory_mib, (), tenant, WHOLE, "", 0))
     if gpu_milli == WHOLE and not mig:
-        return Share(rank, node.node, cpu_milli, memory_mib, _lowest_gpus(node.free_mask, shape.gpus), tenant)
+        gpus = _lowest_gpus(node.free_mask, shape.gpus)
+        return share_of_fields((rank, node.node, cpu_milli, memory_mib, gpus, tenant, WHOLE, "", 0))
     gpu = _gpu_with(node, left)
     slot = (mig_start(node.flavour, mig, 0 if left == WHOLE else -left) or 0) if mig else 0
-    return Share(rank, node.node, cpu_milli, memory_mib, (gpu,), tenant, gpu_milli, mig, slot)
+    return share_of_fields((rank, node.node, cpu_milli, memory_mib, (gpu,), tenant, gpu_milli, mig, slot))
 
 
 def _gpu_with(node: Node, left: int) -> int:

@@ -28,17 +28,17 @@ class Ask(NamedTuple):
         return self.within.level if self.within is not None and self.within.is_required and self.tasks > 1 else None
 
 
-class Offer(NamedTuple):
+class Offer:
     """The pools of one site whose idle nodes hold a task of some shape, and how that shape fills a node.
 
     `is_single`: no node of theirs holds two tasks. A task takes all cores or all memory of a node (`needs_all`), or all its GPUs.
     """
 
-    site: str
-    pools: list[Pool]
-    is_single: bool
-    needs_all: bool
-    needs_all_gpus: bool
+    __slots__ = ("is_single", "needs_all", "needs_all_gpus", "pools", "site")
+
+    def __init__(self, site: str, pools: list[Pool], *, is_single: bool, needs_all: bool, needs_all_gpus: bool) -> None:
+        self.site, self.pools = site, pools
+        self.is_single, self.needs_all, self.needs_all_gpus = is_single, needs_all, needs_all_gpus
 
     @property
     def needs_idle(self) -> bool:

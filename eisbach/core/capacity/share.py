@@ -1,6 +1,7 @@
 """A share: what one task of a gang holds of one node."""
 
-from typing import NamedTuple
+from functools import partial
+from typing import Final, NamedTuple
 
 from eisbach.core.jobs.request import WHOLE
 
@@ -21,3 +22,7 @@ class Share(NamedTuple):
     gpu_milli: int = WHOLE
     mig: str = ""
     slot: int = 0
+
+
+share_of_fields: Final = partial(tuple.__new__, Share)
+"""Returns the share of all its fields, given as one tuple: without a constructor in Python, as there are very many."""

@@ -17,6 +17,10 @@ class Where:
     sites: frozenset[str] | None = None
     tenant: str = ""
 
+    def __hash__(self) -> int:
+        """Return a hash of both."""
+        return hash((self.sites, self.tenant))
+
     def allows(self, node: Node) -> bool:
         """Return whether the node stands at an allowed site."""
         return self.sites is None or node.site in self.sites

@@ -36,6 +36,10 @@ class NodeShape:
     gpu_milli: int = WHOLE
     mig: str = ""
 
+    def __hash__(self) -> int:
+        """Return a hash of the amounts; shapes that differ in words alone are few."""
+        return hash((self.cpu_milli, self.memory_mib, self.gpus, self.gpu_milli))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointRule:

@@ -2,13 +2,14 @@
 
 import threading
 from pathlib import Path
+from typing import Final
 
 from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.engines.simulated.journal import JournalFolder
 from eisbach.ports.clock import Clock
 from eisbach.ports.engine import StartOrder, StopOrder
 
-LOOK_S = 30.0
+LOOK_S: Final = 30.0
 """It looks at the clock at least this often while something is due: a wall clock that was set wakes nobody."""
 
 
@@ -20,7 +21,7 @@ class LiveSimulatedEngine(SimulatedEngine):
         self._has_changed = threading.Condition()
         self._is_new = False
         self._is_closed = False
-        self._thread = threading.Thread(target=self._follow, name="simulated-engine", daemon=True)
+        self._follower = threading.Thread(target=self._follow, name="simulated-engine", daemon=True)
 
     def start(self, order: StartOrder) -> None:
         """Begin an attempt and have the thread wait for what is due now."""
@@ -35,8 +36,8 @@ class LiveSimulatedEngine(SimulatedEngine):
     def recover(self) -> None:
         """Take over what the journal kept, and go on from there as time passes."""
         super().recover()
-        if self._thread.ident is None:
-            self._thread.start()
+        if self._follower.ident is None:
+            self._follower.start()
         self._wake()
 
     def close(self) -> None:
@@ -44,8 +45,8 @@ class LiveSimulatedEngine(SimulatedEngine):
         with self._has_changed:
             self._is_closed = True
             self._has_changed.notify()
-        if self._thread.ident is not None:
-            self._thread.join()
+        if self._follower.ident is not None:
+            self._follower.join()
         super().close()
 
     def _wake(self) -> None:
