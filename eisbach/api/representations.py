@@ -193,7 +193,7 @@ def account(figures: Mapping[str, Any]) -> Json:
 
 def plan(answer: Mapping[str, Any]) -> Json:
     """Return what a job would cost and when it would start."""
-    copied = ("name", "project", "nodes", "flavour", "cpu_milli", "memory_mib", "gpus", "limit_ms", "grace_ms")
+    copied = ("name", "project", "nodes", "flavour", "cpu_milli", "memory_mib", "gpus", "limit_ms", "grace_ms", "predicted_ms")
     place = answer["places"][0] if answer["places"] else {"site": "", "country": ""}
     return {
         **{name: answer[name] for name in copied},

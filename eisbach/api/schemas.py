@@ -240,7 +240,8 @@ class Plan(Told):
     ceiling_micro_eur: MicroEuro
     ceiling_eur: Euro
     starts_at_once: bool
-    start_estimated_at: At | None
+    predicted_ms: int = Field(description="How long it will run, guessed from your last two jobs of about this size; its limit where less are known.")
+    start_estimated_at: At | None = Field(description="A guess: when it would start if what runs ends as predicted and nobody else waited.")
     start_promised_at: At | None = Field(description="The start that it would be promised if it were submitted now.")
     reason: str
     detail: str

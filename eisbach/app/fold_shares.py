@@ -41,7 +41,12 @@ def grow_tree(state: FactoryState) -> None:
 
 def predict(state: FactoryState, body: JobSubmitted) -> int:
     """Return how long a job will run, by what its submitter's last ones did in this project."""
-    return state.shares.runs.predict(f"{body.project} {body.by}", body.nodes, body.limit_ms)
+    return predicted_ms(state, body.project, body.by, body.nodes, body.limit_ms)
+
+
+def predicted_ms(state: FactoryState, project: str, by: str, nodes: int, limit_ms: int) -> int:
+    """Return the same of a job that is not submitted yet; its limit where less than two are known."""
+    return state.shares.runs.predict(f"{project} {by}", nodes, limit_ms)
 
 
 def note_run(state: FactoryState, job: ActiveJob, body: AttemptEnded) -> None:

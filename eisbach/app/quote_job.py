@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from eisbach.app import fold_shares
 from eisbach.app.check_place import Forbidden, named, refused, told
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.create_project import figures
@@ -21,8 +22,11 @@ from eisbach.core.policy.compile import Compiled
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 
-def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], dict[str, Any] | Refusal]:
-    """Return the question what a task would cost, where and when it would run, and whether the budget covers it."""
+def question(*, project: str, spec: JobSpec, by: str) -> Callable[[FactoryState, int], dict[str, Any] | Refusal]:
+    """Return the question what a task would cost, where and when it would run, and whether the budget covers it.
+
+    `by` is the token of who asks: how long his last jobs ran says where this one would stand, and how long it will run.
+    """
 
     def ask(state: FactoryState, now: int) -> dict[str, Any] | Refusal:
         if project not in state.projects:
@@ -41,7 +45,9 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
         shapes, within = priced.shapes, spec.within
         index = next((i for i, one in enumerate(shapes) if fleet.place(one, spec.nodes, where, within=within) is not None), 0)
         shape = shapes[index]
-        start = outlook(state.scheduler, _as_submitted(state, project, spec, priced, where, now), now)
+        predicted_ms = fold_shares.predicted_ms(state, project, by, spec.nodes, spec.time_limit_ms)
+        job = _as_submitted(state, project, spec, priced, where, predicted_ms, now)
+        start = outlook(state.scheduler, job, now)
         money = figures(state, project, now)
         is_funded = priced.cap <= int(money["available"]) and project not in state.scheduler.unfunded
         sites = _sites(fleet, where, shape)
@@ -57,6 +63,7 @@ def question(*, project: str, spec: JobSpec) -> Callable[[FactoryState, int], di
             "cap": priced.cap,
             "limit_ms": spec.time_limit_ms,
             "grace_ms": spec.checkpoint.grace_ms,
+            "predicted_ms": predicted_ms,
             "tariff": priced.tariff,
             "tariff_label": tariff.label if (tariff := state.prices.at(now)) is not None else "",
             "starts_at_once": start.starts_at_once and is_funded,
@@ -101,7 +108,9 @@ def _forbidden(state: FactoryState, compiled: Compiled) -> list[dict[str, Any]]:
     ]
 
 
-def _as_submitted(state: FactoryState, project: str, spec: JobSpec, priced: Priced, where: Where, now: int) -> ActiveJob:
+def _as_submitted(
+    state: FactoryState, project: str, spec: JobSpec, priced: Priced, where: Where, predicted_ms: int, now: int
+) -> ActiveJob:
     """Return the job as the scheduler would know it if it were submitted now."""
     return ActiveJob(
         job="",
@@ -118,6 +127,7 @@ def _as_submitted(state: FactoryState, project: str, spec: JobSpec, priced: Pric
         placement=spec.placement,
         where=where,
         within=spec.within,
+        predicted_ms=predicted_ms,
         booking=spec.booking,
     )
 

@@ -23,6 +23,8 @@ def print_plan(plan: Json, project: Json, *, to_stderr: bool = False) -> None:
         ("at most", _ceiling(plan)),
         ("start", start_words(plan)),
     ]
+    if plan["predicted_ms"] < plan["limit_ms"]:
+        lines.append(("may run", f"about {figures.duration(plan['predicted_ms'])} (an estimate from your last two jobs)"))
     lines += [("not at", f"{place['site']}: {'. '.join(place['reasons'])}") for place in plan.get("forbidden_places") or ()]
     if plan.get("dedicated"):
         lines.append(("nodes are", f"shared with no other {plan['dedicated']}"))

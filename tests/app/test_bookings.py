@@ -262,7 +262,7 @@ def test_a_booking_counts_as_sold_while_its_window_is_open_and_only_then(factory
 def test_the_plan_of_a_task_inside_a_booking_costs_nothing_and_starts_with_the_window(factory):
     booking, option = booked(factory)
     spec = a_job(booking=booking, capacity_class=CapacityClass.RESERVED)
-    plan = factory.ask(quote_job.question(project=factory.project, spec=spec))
+    plan = factory.ask(quote_job.question(project=factory.project, spec=spec, by=SYSTEM.token))
     assert (plan["cap"], plan["starts_at_once"], plan["start_promised_ms"]) == (0, False, option["from_ms"])
 
 

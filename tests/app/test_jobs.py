@@ -28,7 +28,7 @@ def why(factory, job):
 
 
 def quote(factory, spec, project=None):
-    return factory.ask(quote_job.question(project=project or factory.project, spec=spec))
+    return factory.ask(quote_job.question(project=project or factory.project, spec=spec, by=SYSTEM.token))
 
 
 def state_of(factory, job):
@@ -159,7 +159,9 @@ def test_a_gang_that_leaves_a_larger_one_its_expected_start_says_whom(factory):
     scheduler = factory.app.applier.state.scheduler
     scheduler.set_policy(replace(DEFAULT, promised_nodes=1))  # so that one node is many
     running = factory.submit(a_job("sleep 3600", cpus=6))
-    scheduler.jobs[running].predicted_ms = 600_000
+    held = scheduler.jobs[running]
+    held.predicted_ms = 600_000
+    scheduler.releases.note(str(held.attempt), held)
     head = factory.submit(a_job("sleep 60", cpus=8, limit_s=600))
     answer = why(factory, factory.submit(a_job("sleep 60", cpus=2, limit_s=1800)))
     assert answer["reason"] == "BEHIND_PROMISE"

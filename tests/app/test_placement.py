@@ -114,7 +114,7 @@ def test_a_site_without_a_country_satisfies_no_rule(factory):
 
 def test_the_quote_shows_allowed_and_forbidden_places(factory):
     set_rule(factory, factory.project, countries=("DE", "AT"), dedicated=Dedicated.PROJECT)
-    quote = factory.ask(quote_job.question(project=factory.project, spec=a_job()))
+    quote = factory.ask(quote_job.question(project=factory.project, spec=a_job(), by=SYSTEM.token))
     assert [place["site"] for place in quote["places"]] == ["munich", "vienna"]
     assert [place["site"] for place in quote["forbidden_places"]] == ["ashburn", "lisbon"]
     assert quote["forbidden_places"][0]["reasons"][0].startswith("ashburn stands in US; the project")
@@ -124,7 +124,7 @@ def test_the_quote_shows_allowed_and_forbidden_places(factory):
 def test_a_forbidden_quote_is_put_into_the_log(factory):
     set_rule(factory, factory.project, countries=("DE",))
     spec = a_job(placement=PlacementRule(sites=("ashburn",)))
-    quote = factory.ask(quote_job.question(project=factory.project, spec=spec))
+    quote = factory.ask(quote_job.question(project=factory.project, spec=spec, by=SYSTEM.token))
     assert isinstance(quote, Refusal)
     logged = factory.perform(quote_job.refuse(SYSTEM, project=factory.project, spec=spec))
     assert logged.values["findings"] == quote.values["findings"]

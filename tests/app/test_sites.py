@@ -98,7 +98,7 @@ def test_nobodys_work_is_simulated_unasked(both):
     assert (refused.reason, refused.values) == (Reason.ONLY_SIMULATED, {"sites": ["far"]})
     assert both.job(both.submit(a_job("true", placement=PlacementRule(sites=("far",)))))["simulated"] is True
     assert both.job(both.submit(a_job("true", placement=PlacementRule(sites=("far", "here")))))["state"] == "waiting"
-    plan = both.ask(quote_job.question(project=both.project, spec=gpu_job()))
+    plan = both.ask(quote_job.question(project=both.project, spec=gpu_job(), by=SYSTEM.token))
     assert [(place["site"], place["simulated"]) for place in plan["places"]] == [("far", True)]
     check_all(both)
 

@@ -54,7 +54,7 @@ async def plan(call: CallNow, project: schemas.ProjectPath) -> Response:
     """Return price, ceiling and earliest start of a task, or why it would be refused. Nothing is kept."""
     spec = await _spec_of(call, project)
     try:
-        answer = await settled(call, call.application.ask(quote_job.question(project=project, spec=spec)))
+        answer = await settled(call, call.application.ask(quote_job.question(project=project, spec=spec, by=call.actor.token)))
     except Problem as problem:
         if problem.refusals[0].reason is Reason.RESIDENCY_FORBIDDEN:  # whoever asks for a forbidden place finds it in the log
             await reply_to(call, quote_job.refuse(call.actor, project=project, spec=spec))

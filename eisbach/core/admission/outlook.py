@@ -38,9 +38,12 @@ def outlook(state: SchedulerState, job: ActiveJob, now: int) -> Outlook:
 
 
 def estimate(state: SchedulerState, job: ActiveJob, now: int) -> Slot | None:
-    """Return when a waiting job could start if everything that holds capacity ran to its limit and nobody else waited."""
+    """Return when a waiting job would start if everything that holds capacity ran as long as is predicted and nobody else waited.
+
+    What has outrun its prediction counts with its limit. It is a guess: a promise is dated by limits.
+    """
     gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
-    releases = ((at_ms, held.shares) for at_ms, _, held in state.releases.by_limit)
+    releases = ((at_ms, held.shares) for at_ms, held in state.releases.expected(now))
     return earliest(state.fleet, state.calendar.without(), releases, gang, now)
 
 

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Iterator
+from heapq import merge
 
 from eisbach.core.admission.active_job import ActiveJob
 
@@ -59,6 +60,10 @@ class Releases:
                 left -= 1
                 yield limit_ms, job
 
+    def expected(self, now: int) -> Iterator[tuple[int, ActiveJob]]:
+        """Yield all with when they are expected to let go, in that order: as predicted, and what has outrun that at its limit."""
+        return merge(self.outrun(now), self.as_predicted(now), key=_instant)
+
     def next_outrun(self, now: int) -> int | None:
         """Return when the next one outlasts its prediction, or None."""
         at = self._first_after(now)
@@ -66,3 +71,7 @@ class Releases:
 
     def _first_after(self, now: int) -> int:
         return bisect_left(self._by_prediction, (now + 1, ""))
+
+
+def _instant(end: tuple[int, ActiveJob]) -> int:
+    return end[0]

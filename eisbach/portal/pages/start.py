@@ -127,7 +127,7 @@ def _checked(call: Call, project: str, spec: JobSpec) -> JobSpec:
 def _plan(call: Call, spec: JobSpec) -> dict[str, Any]:
     project = call.form.text("project")
     try:
-        return call.ask(quote_job.question(project=project, spec=spec))
+        return call.ask(quote_job.question(project=project, spec=spec, by=call.who.token))
     except Refused as refused:
         if refused.refusals[0].reason is not Reason.RESIDENCY_FORBIDDEN:
             raise
