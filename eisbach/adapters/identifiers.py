@@ -7,6 +7,8 @@ from typing import Final
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, as in ULIDs
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
 _SALT_POOL_BYTES: Final = 16 * 256
+COUNTS: Final = 1 << 20
+"""Seeded ids of one millisecond: four characters of five bits."""
 
 
 def _text(value: int, characters: int) -> str:
@@ -54,7 +56,7 @@ class SystemIds:
 class SeededIds(SystemIds):
     """The same ids for the same seed: a run can be repeated. Never for a live factory.
 
-    An id is the instant, 60 bits of the seed and a count within the millisecond.
+    An id is the instant, 60 bits of the seed and a count within the millisecond; what that does not hold goes on in the next one.
     """
 
     def __init__(self, seed: int) -> None:
@@ -74,6 +76,8 @@ class SeededIds(SystemIds):
             self._head = f"{self._high}{_PAIRS[at_ms >> 10 & 1023]}{_PAIRS[at_ms & 1023]}{self._seeded}"
         else:
             self._count += 1
+            if self._count == COUNTS:
+                return self.new(prefix, self._last_ms + 1)
         count = self._count
         return f"{prefix}_{self._head}{_PAIRS[count >> 10]}{_PAIRS[count & 1023]}"
 
