@@ -45,7 +45,7 @@ JSON_BYTES_MAX = 1024 * 1024
 WRITING = frozenset({"POST", "PUT", "PATCH"})
 SECRET_LENGTH_MAX = 512
 PAGING = frozenset({"cursor", "limit"})
-"""Asked of every list, also of those that are told whole."""
+"""What lists that come in pages take."""
 SIMULATED = b"eisbach-simulated"
 """The header that names the sites where nothing is executed."""
 _KEY = re.compile(r"[\x21-\x7e]{1,255}\Z")
@@ -159,7 +159,7 @@ class GuardedRoute(APIRoute):
         """Return FastAPI's handler of this route behind the admission."""
         answer = super().get_route_handler()
         access, takes_json = self.access, self.body_field is not None
-        known = PAGING.union(one.alias for one in self.dependant.query_params)
+        known = frozenset(one.alias for one in self.dependant.query_params)
 
         async def guarded(request: Request) -> Response:
             call = await admit(access, request.scope, request.receive)
@@ -191,7 +191,9 @@ def _refuse_unknown(request: Request, known: frozenset[str]) -> None:
     """A misspelt name in the query would silently be without effect, as one in a body would."""
     name = next((one for one in request.query_params if one not in known), None)
     if name is not None:
-        names = f"Known in the query are {', '.join(sorted(known))}"
+        names = f"Known in the query are {', '.join(sorted(known))}" if known else "Leave the query out: nothing is known in it"
+        if name in PAGING and PAGING.isdisjoint(known):
+            names = f"What is here is told at once and not in pages. {names}"
         raise Problem(Refusal(Reason.UNKNOWN_KEY, f"{name[:60]!r} is not known here", names, name[:60]))
 
 

@@ -306,12 +306,16 @@ def test_a_query_that_makes_no_sense_is_a_problem(shared_world, query):
         ("/v1/projects/PROJECT/bookings?after=%00", r"'after' is not known here"),
         ("/v1/projects/PROJECT/bookings?%00=1", r"'\x00' is not known here"),
         ("/v1/calendar?from=2026-12-01T00:00:00Z", "'from' is not known here"),
+        ("/v1/prices?limit=5", "'limit' is not known here"),
+        ("/v1/sites?cursor=x", "'cursor' is not known here"),
+        ("/v1/me?limit=17", "'limit' is not known here"),
     ],
 )
 def test_what_no_query_knows_is_refused_by_name(shared_world, path, said):
     answer = shared_world.call("GET", path.replace("PROJECT", shared_world.ours.project), shared_world.operator)
     assert_problem(answer, 422, "UNKNOWN_KEY")
     assert said in answer.json()["detail"]
+    assert ("told at once and not in pages" in str(answer.json())) is ("limit" in path or "cursor" in path)
     foreign = shared_world.call("GET", path.replace("PROJECT", shared_world.ours.project))
     assert foreign.status_code == 401  # who may not ask learns nothing
 

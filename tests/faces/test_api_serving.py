@@ -48,14 +48,14 @@ def test_a_server_stops_in_order_at_sigterm():
     command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parents[2])]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         port, token = process.stdout.readline().split()
-        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/me?limit=17", headers={"Authorization": f"Bearer {token}"})
-        assert json.load(urllib.request.urlopen(request, timeout=10))["role"] == "operator"
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/organisations?limit=17", headers={"Authorization": f"Bearer {token}"})
+        assert json.load(urllib.request.urlopen(request, timeout=10))["items"]
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=20)
     assert output == "stopped in order\n"
     assert process.returncode == 0
-    (line,) = [json.loads(line) for line in errors.splitlines() if "/v1/me" in line]
-    assert line["message"] == "GET /v1/me 200"
+    (line,) = [json.loads(line) for line in errors.splitlines() if "/v1/organisations" in line]
+    assert line["message"] == "GET /v1/organisations 200"
     assert line["request_id"]
     assert token not in errors
     assert "limit=17" not in errors  # queries may hold what is nobody's business
