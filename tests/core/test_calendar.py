@@ -75,6 +75,5 @@ def test_a_look_past_promises_is_a_look_without_them(beside, window, count, leng
         assert (slot is None) == (expected is None)
         if slot is not None and expected is not None:
             assert slot.at_ms == expected.at_ms
-            assert len(calendar) or slot == expected, "where nothing else is there, the nodes are the same too"
         for one in struck:
             calendar.add(one)

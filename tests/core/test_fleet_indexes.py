@@ -117,7 +117,7 @@ def check_placed(fleet, walking, shares, shape, count, where, within, ends_by):
 
 def check_reach(fleet, shape, count, where, within):
     """Where a count of idle nodes tells until when a gang may last, placing it says the same."""
-    reach = fleet.reach(shape, count, where, within=within)
+    reach = fleet.reach((shape,), count, where, within=within)
     if reach is not None:
         for ends_by in (0, 49, 50, 51, 150, 151, 200, 201, UNDATED):
             placed = fleet.place(shape, count, where, within=within, ends_by=ends_by)

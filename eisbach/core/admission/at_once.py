@@ -1,16 +1,17 @@
-"""The commonest cycle by far: one job is new, nothing else has changed, and it fits. It needs none of the other steps."""
+"""The commonest cycles by far: one job is new, nothing else has changed, and it starts, or waits behind others. They need none of the other steps."""
 
 from eisbach.core.admission.plan import Plan, Start
-from eisbach.core.admission.state import SchedulerState
+from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import Backfill
 
 
 def at_once(state: SchedulerState, now: int) -> Plan | None:
-    """Return the plan where one new job is all there is to look at and it fits; None where all steps are to be taken.
+    """Return the plan where one new job is all there is to look at and nothing but room counts; None where all steps are to be taken.
 
-    Nobody is there who could give way (no cap, no spot), nothing limits a start but room (no cap, no promise that shares its
-    nodes), nobody waits behind whom the job would have to stay, and it is too small to put off a promised gang (yielding.py).
+    Nobody is there who could give way (no cap, no spot, nobody above a quota), nothing limits a start but room (no cap, no promise that
+    shares its nodes), nobody waits behind whom the job would have to stay, and it is too small to put off a promised gang
+    (yielding.py). Where it does not fit it just waits, if it is promised nothing: neither the head of its class nor large.
     """
     seen = state.seen
     if len(seen.fresh) != 1 or state.power_caps or state.spot or state.calendar.shared or not state.is_settled(now):
@@ -28,4 +29,13 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
         shares = place(shape, job.nodes, job.where, within=job.within, ends_by=ends_by)
         if shares is not None:
             return Plan(starts=(Start(name, index, shares),), heads=seen.heads, spot_lead_ms=state.spot_lead_ms)
-    return None
+    return Plan(starts=(), heads=seen.heads, spot_lead_ms=state.spot_lead_ms) if _just_waits(state, job) else None
+
+
+def _just_waits(state: SchedulerState, job: ActiveJob) -> bool:
+    """Return whether nothing is to be done for a new job that does not fit."""
+    if 0 < state.policy.promised_nodes <= job.nodes or state.fair_share.is_any_above:
+        return False
+    jobs, queue = state.jobs, state.queue
+    heads = [one for one in state.seen.heads if one in queue and jobs[one].capacity_class is job.capacity_class]
+    return bool(heads) and queue.precedes(heads[0], job.job, state.fair_share)

@@ -129,18 +129,25 @@ class Placing:
 
         What it takes must be free again by the next entry of the calendar there. Spot leaves in time when it is told to.
         """
-        if self._pending is not None:
-            self.take_pending()
+        if not job.booking and job.capacity_class is not CapacityClass.SPOT:
+            ends_by = self.now + job.length_ms
+            reach = self._reach(job, ends_by)
+            return self._place(job, ends_by) if reach is None or reach >= ends_by else None
+        self.take_pending()
         if job.booking:
             booked = self._booked_nodes(job)
             return self._place(job, self.now + job.length_ms, booked) if booked else None
-        if job.capacity_class is not CapacityClass.SPOT:
-            return self._place(job, self.now + job.length_ms)
         soonest = self.now + max(self.state.spot_lead_ms, job.grace_ms + self.state.policy.notice_ms) + SPOT_AT_LEAST_MS
         placed = self._place(job, soonest)
         if placed is None and (idle := self.state.calendar.booked_now(self.now, soonest)):
             placed = self._place(job, soonest, idle)
         return placed
+
+    def fits(self, job: ActiveJob) -> bool:
+        """Return whether a job fits now: `place` finds where."""
+        if self._room.is_capped or self.state.calendar.shared or job.booking or job.capacity_class is CapacityClass.SPOT:
+            return self.place(job) is not None
+        return self._fits_until(job, self.now + job.length_ms)
 
     def _place(self, job: ActiveJob, ends_by: int, among: Sequence[str] | None = None) -> Placed | None:
         fleet, is_limited = self.state.fleet, self._room.is_capped or self.state.calendar.shared
@@ -192,12 +199,10 @@ class Placing:
 
     def is_enough_free(self, request: Request) -> bool:
         """Return whether a request would fit now if no entry of the calendar were in its way."""
-        self.take_pending()
         return self._fits_until(request, 0)
 
     def could_now(self, job: ActiveJob) -> bool:
         """Return whether a job would fit now if no entry of the calendar were in its way: what costs least to know."""
-        self.take_pending()
         return self._fits_until(job, 0)
 
     def longest(self, job: ActiveJob) -> int:
@@ -207,9 +212,10 @@ class Placing:
         """
         if job.capacity_class is CapacityClass.SPOT or job.booking:
             return NOT_AT_ALL
-        self.take_pending()
+        reach = self._reach(job, 0)
+        if reach == NEVER:
+            return NOT_AT_ALL
         starts = self.state.calendar.starts(self.now, self.now + job.length_ms)
-        reach = self._reach(job)
         if reach is not None:
             low = bisect_right(starts, reach)
             return starts[low - 1] - self.now if low else NOT_AT_ALL
@@ -222,20 +228,20 @@ class Placing:
                 high = middle
         return starts[low - 1] - self.now if low else NOT_AT_ALL
 
-    def _reach(self, asks: ActiveJob | Request) -> int | None:
-        """Return until when somebody may last who asks for this and is placed now; None where a count does not tell."""
-        fleet, count, where, within = self.state.fleet, asks.nodes, asks.where, asks.within
-        latest = NEVER
-        for shape in asks.shapes:
-            reach = fleet.reach(shape, count, where, within=within)
-            if reach is None:
-                return None
-            if reach > latest:
-                latest = reach
-        return latest
+    def _reach(self, asks: ActiveJob | Request, ends_by: int) -> int | None:
+        """Return until when somebody may last who asks for this and is placed now; None where a count does not tell.
+
+        It may be less where it is before `ends_by`: what started last is only taken where somebody may fit, as that makes room for nobody.
+        """
+        fleet = self.state.fleet
+        reach = fleet.reach(asks.shapes, asks.nodes, asks.where, within=asks.within)
+        if self._pending is not None and (reach is None or reach >= ends_by):
+            self.take_pending()
+            reach = fleet.reach(asks.shapes, asks.nodes, asks.where, within=asks.within)
+        return reach
 
     def _fits_until(self, asks: ActiveJob | Request, ends_by: int) -> bool:
-        reach = self._reach(asks)
+        reach = self._reach(asks, ends_by)
         if reach is not None:
             return reach >= ends_by
         place, nodes, where, within = self.state.fleet.place, asks.nodes, asks.where, asks.within

@@ -48,9 +48,9 @@ class Promising:
         policy = self._state.policy
         if policy.promises_max == 0 or job.capacity_class is not CapacityClass.ON_DEMAND:
             return False
-        if is_above_quota(self._state, job):
-            return False  # it starts from what others leave idle, and nobody knows when that is
-        return is_head or 0 < policy.promised_nodes <= job.nodes
+        if not is_head and not 0 < policy.promised_nodes <= job.nodes:
+            return False
+        return not is_above_quota(self._state, job)  # what is starts from what others leave idle, and nobody knows when that is
 
     def give(self, job: ActiveJob, request: Request) -> bool:
         """Promise a job, which asks for this, the earliest start that limits allow; return whether its pool carries one more.
@@ -96,7 +96,7 @@ class Promising:
         It was promised a start by what others hold to their limits.
         """
         entry = self._state.calendar.promises[job.job]
-        if self._placing.may_preempt and entry.from_ms > self._now + self._state.spot_lead_ms:
+        if entry.from_ms > self._now + self._state.spot_lead_ms:
             self._make_room(job, entry)
 
     def keep_power(self) -> None:

@@ -69,10 +69,12 @@ class Waiting:
         if not self._lets_pass:
             return not self._heads  # who waits for drained nodes keeps nobody from starting
         if promising.has(job):
-            promising.wait(job)
+            if placing.may_preempt:
+                promising.wait(job)
             return True
-        placing.preempt_for(job)
-        if placing.keep_power_for(job):
+        if placing.may_preempt:
+            placing.preempt_for(job)
+        if self._state.power_caps and placing.keep_power_for(job):
             self._note(request, NOT_AT_ALL)
         elif not (promising.may_have(job, is_head=is_head) and promising.give(job, request)) and not self._is_settled:
             self._note(request, placing.longest(job))
@@ -86,7 +88,7 @@ class Waiting:
     def _is_head(self, job: ActiveJob) -> bool:
         known = self._heads.get(job.capacity_class)
         if known is not None and known != job.job:
-            if known not in self._state.queue or not self._state.seen.is_whole:
+            if not self._state.seen.is_whole or known not in self._state.queue:
                 return False
             if not self._state.queue.precedes(job.job, known, self._state.fair_share):
                 return False

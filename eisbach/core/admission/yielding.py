@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 from heapq import merge
+from typing import Final
 
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Gang, Release, Sweep
 from eisbach.core.scheduling.order import served_as_of
+
+NOBODY: Final = 1 << 62
+"""More nodes than any gang needs."""
 
 
 class Yielding:
@@ -20,10 +24,12 @@ class Yielding:
     are left then (A. Mu'alem and D. Feitelson, TPDS 12(6), 2001).
     """
 
-    __slots__ = ("_expected", "_placing", "_starts", "is_any")
+    __slots__ = ("_at_least", "_expected", "_placing", "_starts", "is_any")
 
     def __init__(self, placing: Placing) -> None:
         self._placing = placing
+        self._at_least = placing.state.policy.promised_nodes or NOBODY
+        """how many nodes a gang needs to be promised a start for that; half as many, and it may have to wait for one"""
         self.is_any = False
         """whether somebody had to wait"""
         self._expected: dict[str, tuple[int, int] | None] = {}
@@ -31,7 +37,7 @@ class Yielding:
 
     def has_to_wait(self, job: ActiveJob) -> bool:
         """Return whether a gang that would fit now has to wait for a promised one before it."""
-        if self.for_whom(job) is None:
+        if 2 * job.nodes < self._at_least or self.for_whom(job) is None:
             return False
         self.is_any = True
         self._placing.look_again(self._placing.state.releases.next_outrun(self._placing.now))
@@ -40,12 +46,12 @@ class Yielding:
     def for_whom(self, job: ActiveJob) -> tuple[str, int] | None:
         """Return the promised gang that one which would fit now waits for, and when that is expected to start; or None."""
         state, now = self._placing.state, self._placing.now
-        at_least = state.policy.promised_nodes
-        if not 0 < at_least <= 2 * job.nodes or job.capacity_class is not CapacityClass.ON_DEMAND or not state.calendar.promises:
+        at_least = self._at_least
+        if 2 * job.nodes < at_least or job.capacity_class is not CapacityClass.ON_DEMAND or not state.calendar.promises:
             return None
         place, waiting = _place_of(state, job), map(state.jobs.__getitem__, state.calendar.promises)
         before = [one.job for one in waiting if one.nodes >= at_least and one.job in state.queue and _place_of(state, one) < place]
-        if not before or self._placing.place(job) is None:
+        if not before or not self._placing.fits(job):
             return None
         ends_by = now + job.length_ms
         for name in before:

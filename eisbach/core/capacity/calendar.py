@@ -122,8 +122,7 @@ class Calendar:
         """
         kind, entry_id, from_ms, until_ms, nodes, _ = entry
         before = self._entries[kind, entry_id]
-        # What is dated anew comes last where others look for nodes, so that beside other entries all nodes are.
-        if len(self._entries) > 1 or before[2:4] != (from_ms, until_ms) or before.is_shared or entry.is_shared:
+        if before[2:4] != (from_ms, until_ms) or before.is_shared or entry.is_shared:
             self.remove(kind, entry_id)
             self.add(entry)
             return before

@@ -172,34 +172,37 @@ class Fleet:
             named = [self.nodes[name] for name in among]
             usable = [node for node in named if _suits(node, shape, where) and node.available and not node.removed]
             return place_among(usable, ask, self.ranking)
+        sites = where.sites
         for offer in self._offers(shape):
-            if where.sites is not None and offer.site not in where.sites:
+            if sites is not None and offer.site not in sites:
                 continue
             needs_idle = offer.needs_idle
-            if (needs_idle or count > 1) and offer.reach(shape, count, where.tenant) < until_ms:
-                continue
             if needs_idle and count == 1:
-                return (on_first_idle(offer.pools, shape, where.tenant, until_ms),)
+                share = on_first_idle(offer.pools, shape, where.tenant, until_ms)
+                if share is not None:
+                    return (share,)
+                continue
+            if count > 1 and offer.reach(shape, count, where.tenant) < until_ms:
+                continue
             placed = place_at(self, offer, Ask(shape, count, where.tenant, within, until_ms), needs_idle=needs_idle)
             if placed is not None:
                 return placed
         return None
 
-    def reach(
-        self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
-    ) -> int | None:
-        """Return until when a gang may last that is placed now: `place` finds shares for what ends by then, and for nothing longer.
+    def reach(self, shapes: Sequence[NodeShape], count: int, where: Where = ANYWHERE, *, within: Within | None = None) -> int | None:
+        """Return until when a gang of one of these shapes may last that `place` finds shares for now, and for none that lasts longer.
 
         NEVER where it finds none at all; None where a count does not tell, as all of it must be in one domain.
         """
         if within is not None and within.is_required and count > 1:
             return None
         latest, sites = NEVER, where.sites
-        for offer in self._offers(shape):
-            if sites is None or offer.site in sites:
-                reach = offer.reach(shape, count, where.tenant)
-                if reach > latest:
-                    latest = reach
+        for shape in shapes:
+            for offer in self._offers(shape):
+                if sites is None or offer.site in sites:
+                    reach = offer.reach(shape, count, where.tenant)
+                    if reach > latest:
+                        latest = reach
         return latest
 
     def best_room(
@@ -227,15 +230,11 @@ class Fleet:
                     found[name] = found.get(name, 0) + count
         return found
 
-    def could_ever(
-        self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
-    ) -> bool:
+    def could_ever(self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None) -> bool:
         """Return whether the gang would fit there if nothing else ran, drained nodes included."""
         return self._could_fit(shape, count, where, within, are_drained_counted=True)
 
-    def could_without_drained(
-        self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None
-    ) -> bool:
+    def could_without_drained(self, shape: NodeShape, count: int, where: Where = ANYWHERE, *, within: Within | None = None) -> bool:
         """Return whether the gang would fit there if nothing else ran, on the nodes that take work now."""
         return self._could_fit(shape, count, where, within, are_drained_counted=False)
 

@@ -54,10 +54,13 @@ def place_at(holder: Holder, offer: Offer, ask: Ask, *, needs_idle: bool) -> tup
     return _one_by_one(holder, pools, ask, limits)
 
 
-def on_first_idle(pools: Sequence[Pool], shape: NodeShape, tenant: str, ends_by: int) -> Share:
-    """Return the share of a single task that needs a node of its own, in pools of which one has it: of the soonest date there."""
-    vacant = next(vacant for pool in pools if (vacant := pool.first_vacant(ends_by)) is not None)
-    return share_of(vacant.first(), 0, shape, tenant, WHOLE)
+def on_first_idle(pools: Sequence[Pool], shape: NodeShape, tenant: str, ends_by: int) -> Share | None:
+    """Return the share of a single task that needs a node of its own, in the first pool that has one: of the soonest date there."""
+    for pool in pools:
+        vacant = pool.first_vacant(ends_by)
+        if vacant is not None:
+            return share_of(vacant.first(), 0, shape, tenant, WHOLE)
+    return None
 
 
 def _on_whole_nodes(found: Sequence[Found], ask: Ask) -> tuple[Share, ...]:
@@ -65,10 +68,12 @@ def _on_whole_nodes(found: Sequence[Found], ask: Ask) -> tuple[Share, ...]:
     shares: list[Share] = []
     for pool, pick in found:
         tree = pool.tree
-        nodes = tree.nodes
+        nodes, alike = tree.nodes, None
         for leaf, bits in sorted(pick) if len(pick) > 1 else pick:
             for number in tree.numbers_in(leaf, bits):
-                shares.append(share_of(nodes[number], len(shares), shape, tenant, WHOLE))
+                if alike is None:  # idle nodes of a pool are, and so is what a task gets of them
+                    alike = share_of(nodes[number], 0, shape, tenant, WHOLE)[2:]
+                shares.append(Share(len(shares), nodes[number].node, *alike))
     return tuple(shares)
 
 

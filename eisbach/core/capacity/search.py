@@ -32,13 +32,15 @@ class Offer:
     """The pools of one site whose idle nodes hold a task of some shape, and how that shape fills a node.
 
     `is_single`: no node of theirs holds two tasks. A task takes all cores or all memory of a node (`needs_all`), or all its GPUs.
+    `sole` is the one pool of which one of both is so: often its idle nodes are all that counts.
     """
 
-    __slots__ = ("is_single", "needs_all", "needs_all_gpus", "pools", "site")
+    __slots__ = ("is_single", "needs_all", "needs_all_gpus", "pools", "site", "sole")
 
     def __init__(self, site: str, pools: list[Pool], *, is_single: bool, needs_all: bool, needs_all_gpus: bool) -> None:
         self.site, self.pools = site, pools
         self.is_single, self.needs_all, self.needs_all_gpus = is_single, needs_all, needs_all_gpus
+        self.sole = pools[0] if len(pools) == 1 and (needs_all or needs_all_gpus) else None
 
     @property
     def needs_idle(self) -> bool:
@@ -50,9 +52,10 @@ class Offer:
 
     def reach(self, shape: NodeShape, count: int, tenant: str) -> int:
         """Return until when a gang may last that these pools hold now, however far apart: NEVER where they do not."""
+        sole = self.sole
+        if sole is not None and (self.needs_all or not sole.loose):
+            return sole.reach(count)
         pools, needs_idle = self.pools, self.needs_idle
-        if needs_idle and len(pools) == 1:
-            return pools[0].reach(count)
         rooms: dict[int, int] = {}
         for pool in pools:
             each = pool.each(shape)

@@ -8,7 +8,7 @@ usage without being sorted again.
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from itertools import chain
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Final, Protocol
 
@@ -139,14 +139,23 @@ class Line:
         """Return the entries in order, not to be changed."""
         return self._blocks[0] if len(self._blocks) == 1 else chain.from_iterable(self._blocks)
 
-    def within(self, longest: Mapping[Request, int]) -> Iterator[Entry]:
-        """Yield the entries in order whose length is at most what `longest` says of the request, as it stands meanwhile."""
+    @property
+    def first(self) -> Entry:
+        """Return the first entry."""
+        return self._firsts[0]
+
+    def within(self, longest: Mapping[Request, int], after: int = 0) -> Iterator[Entry]:
+        """Yield the entries in order whose length is at most what `longest` says of the request, as it stands meanwhile.
+
+        The first ones, so many as `after` says, are left out; they are in the first block.
+        """
         request = self.request
         for block, shortest in zip(self._blocks, self._shortest, strict=True):
+            skipped, after = after, 0
             if shortest > longest.get(request, ANY_LENGTH):
                 continue
             at_most = longest.get(request, ANY_LENGTH)
-            for entry in block:
+            for entry in islice(block, skipped, None) if skipped else block:
                 if entry[3] <= at_most:
                     yield entry
                     at_most = longest.get(request, ANY_LENGTH)
@@ -359,22 +368,24 @@ def _merged(
         for entry in line.within(longest):
             yield entry[2], request
         return
-    frontier: list[tuple[Entry, Iterator[Entry], Request]] = []
+    # Of a line only the first job is looked at before its turn comes: often nothing more of it is worth a look then.
+    frontier: list[tuple[Entry, Iterator[Entry] | None, Line]] = []
     for request in lines.keys() - closed if closed else lines:  # in any order: the heap puts their jobs into theirs
         line = lines[request]
-        if line.shortest > longest.get(request, ANY_LENGTH):
-            continue
-        entries = line.within(longest)
-        first = next(entries, None)
-        if first is not None:
-            frontier.append((first, entries, request))
+        if line.shortest <= longest.get(request, ANY_LENGTH):
+            frontier.append((line.first, None, line))
     heapq.heapify(frontier)
     while frontier:
-        entry, entries, request = frontier[0]
+        entry, entries, line = frontier[0]
+        request = line.request
         if entry[3] <= longest.get(request, ANY_LENGTH):
             yield entry[2], request
-        following = next(entries, None)
+        following: Entry | None = None
+        if line.shortest <= longest.get(request, ANY_LENGTH):
+            if entries is None:
+                entries = line.within(longest, 1)
+            following = next(entries, None)
         if following is None:
             heapq.heappop(frontier)
         else:
-            heapq.heapreplace(frontier, (following, entries, request))
+            heapq.heapreplace(frontier, (following, entries, line))
