@@ -11,7 +11,7 @@ import time
 from random import Random
 
 from eisbach.app import explain_job
-from eisbach.app.state import FactoryState
+from eisbach.app.state import FactoryState, JobAccount
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.inventory import Node
@@ -96,8 +96,8 @@ def main() -> None:
     submissions: list[int] = []
     afresh: list[int] = []
     reasons: list[int] = []
-    factory = FactoryState(scheduler=state)
     waiting = [job.job for job in state.jobs.values() if job.state is JobState.WAITING]
+    factory = FactoryState(scheduler=state, accounts={job: JobAccount("prj", "2023-11", (0,), 0) for job in waiting})
     for number in range(asked.rounds):
         now += 1000
         job = a_job(chance, 10_000_000 + number, now)

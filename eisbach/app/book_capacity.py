@@ -19,9 +19,9 @@ from eisbach.core.billing.booking_rules import OnFault
 from eisbach.core.booking.quote import Option
 from eisbach.core.booking.settle import Stretch, by_month, due_by
 from eisbach.core.booking.timetable import LEVELS, Ask
-from eisbach.core.capacity.calendar import Calendar, EntryKind
+from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind
 from eisbach.core.power.draw import power_text
-from eisbach.core.vocabulary.interval import date_text
+from eisbach.core.vocabulary.interval import date_text, minute_text
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -117,8 +117,11 @@ def conflict(state: FactoryState, chosen: Option, names: Collection[str], now: i
             return f"the node {node} is none of {chosen.flavour} any more"
         if ready.get(node, 0) * MINUTE_MS > chosen.from_ms:
             return f"the node {node} is in use beyond the start of the window"
-        if _is_taken(calendar, node, chosen, names):
+        met = _met(calendar, node, chosen, names)
+        if met is not None and met.kind.is_tenants:
             return f"the node {node} was taken"
+        if met is not None:
+            return f"the node {node} closes at {minute_text(met.from_ms)} ({met.id})"
     lacking = outlook.power_lacks(state, chosen.nodes, chosen.from_ms, chosen.until_ms, names)
     if lacking is not None:
         needed, left = (power_text(mw) for mw in lacking)
@@ -126,9 +129,10 @@ def conflict(state: FactoryState, chosen: Option, names: Collection[str], now: i
     return ""
 
 
-def _is_taken(calendar: Calendar, node: str, chosen: Option, names: Collection[str]) -> bool:
+def _met(calendar: Calendar, node: str, chosen: Option, names: Collection[str]) -> Entry | None:
+    """Return the first entry of a node that stands in the way of an option, or None."""
     own = {(EntryKind.BOOKING, name) for name in names}
-    return any(entry.key not in own for entry in calendar.meeting(node, chosen.from_ms, chosen.until_ms))
+    return next((entry for entry in calendar.meeting(node, chosen.from_ms, chosen.until_ms) if entry.key not in own), None)
 
 
 def _has_expired(state: FactoryState, quote: Quote, option: str, now: int) -> bool:

@@ -10,10 +10,11 @@ from eisbach.core.capacity.calendar import Entry
 from eisbach.core.capacity.health import NEVER_MS, Closure, ClosureEnd, ClosureKind
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.targets import Targets
-from eisbach.core.vocabulary.interval import minute_text
+from eisbach.core.vocabulary.interval import length_text, minute_text
+from eisbach.core.vocabulary.quantities import DAY_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
-AHEAD_MAX_MS = 5 * 366 * 24 * 3_600_000
+AHEAD_MAX_MS = 5 * 366 * DAY_MS
 """A closure lies at most so far ahead: a year with a digit too much is a typing error."""
 NAMED_MAX = 20
 """So many bookings and nodes a refusal names."""
@@ -93,7 +94,8 @@ def _wrong_window(now: int, from_ms: int, length_ms: int | None) -> Refusal | No
     if from_ms - now > AHEAD_MAX_MS:
         return refusal(f"It begins at {minute_text(from_ms)}, years ahead", "Look at the year", "from_ms")
     if length_ms is not None and not 0 < length_ms <= AHEAD_MAX_MS:
-        return refusal(f"It is {length_ms} ms long", "Say a window that has a length, and an end", "length_ms")
+        what = f"A window of {length_text(length_ms)} is not possible"
+        return refusal(what, f"Give from 1 ms to {AHEAD_MAX_MS // DAY_MS} days", "length_ms")
     return None
 
 

@@ -9,6 +9,7 @@ from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
 from eisbach.core.booking.quote import Offer, Option, carbon_of, energy_wh_of, price_of
+from eisbach.core.vocabulary.interval import length_text
 from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -29,7 +30,7 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, booking: str, lengt
         if length < 1 or until_ms - known.from_ms > rules.longest_ms or until_ms > context.now + rules.horizon_ms:
             return Refusal(
                 Reason.INVALID_ARGUMENT,
-                f"A booking cannot be made {quote_capacity.length_text(length_ms)} longer",
+                f"A booking cannot be made {length_text(length_ms)} longer",
                 f"Give from 1 minute; in all it may last {rules.longest_ms // DAY_MS} days",
                 "length",
             )

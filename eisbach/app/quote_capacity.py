@@ -18,7 +18,7 @@ from eisbach.core.capacity.health import Closure, ClosureKind
 from eisbach.core.capacity.inventory import is_flavour
 from eisbach.core.capacity.resolve import flavours_of
 from eisbach.core.power.draw import power_text
-from eisbach.core.vocabulary.interval import minute_text
+from eisbach.core.vocabulary.interval import length_text, minute_text
 from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
@@ -138,10 +138,9 @@ def _no_power(
     assert offer.power is not None
     start = free[0].from_ms // MINUTE_MS
     needed, left = ask.nodes * offer.node_mw, max(0, offer.power.least(start, start + ask.length))
-    days = _days(ask)
     return Refusal(
         Reason.NO_WINDOW,
-        f"{ask.nodes} nodes of {flavour} need {power_text(needed)} above rest, and within the {days} days that were searched the cap on the power "
+        f"{ask.nodes} nodes of {flavour} need {power_text(needed)} above rest, and within {_searched(ask)} the cap on the power "
         f"of {site} does not leave that beside what is booked: {power_text(left)} are left from {minute_text(free[0].from_ms)}, when the nodes are free",
         "Ask for a later --until or fewer nodes; the operator may lift a cap of his (`eisbach site cap`)",
         "nodes",
@@ -149,9 +148,10 @@ def _no_power(
     )
 
 
-def _days(ask: Ask) -> int:
-    """Return the days that were searched, at least one."""
-    return max(1, (ask.last + ask.length - ask.first) // 1440)
+def _searched(ask: Ask) -> str:
+    """Return in words how far was searched."""
+    days = (ask.last + ask.length - ask.first) // 1440
+    return f"the {days} days that were searched" if days > 1 else "the day that was searched"
 
 
 def _closures(state: FactoryState, offers: list[Offer], ask: Ask) -> list[Closure]:
@@ -165,11 +165,10 @@ def _closures(state: FactoryState, offers: list[Offer], ask: Ask) -> list[Closur
 
 def _no_window(ask: Ask, flavour: str, closures: list[Closure]) -> Refusal:
     place = f" in one {ask.within}" if ask.within else ""
-    days = _days(ask)
     return Refusal(
         Reason.NO_WINDOW,
-        f"{ask.nodes} nodes of {flavour}{place} are not free together for {ask.length} minutes within the {days} days that were "
-        f"searched: bookings, promised starts, maintenance and running work up to its limit count{_named(closures)}",
+        f"{ask.nodes} nodes of {flavour}{place} are not free together for {ask.length} minutes within {_searched(ask)}: "
+        f"bookings, promised starts, maintenance and running work up to its limit count{_named(closures)}",
         "Ask for a later --until, a shorter time, fewer nodes, or leave --within out",
         "until",
         {
@@ -264,12 +263,6 @@ def _wrong_span(wanted: Wanted, rules: BookingRules, now: int) -> Refusal | None
         what = f"The window ends at {minute_text(wanted.from_ms + wanted.length_ms)}, more than {rules.horizon_ms // DAY_MS} days ahead"
         return _wrong("from", what, "Give an earlier --from")
     return None
-
-
-def length_text(length_ms: int) -> str:
-    """Return a length as whole minutes, or where it is no such thing to the millisecond."""
-    minutes, rest = divmod(length_ms, MINUTE_MS)
-    return f"{length_ms:,} ms" if rest else f"{minutes:,} minute" if minutes == 1 else f"{minutes:,} minutes"
 
 
 def _wrong(where: str, what: str, do: str) -> Refusal:

@@ -11,6 +11,7 @@ from eisbach.app.tend_nodes import Act
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import NOTICE_MS
+from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.bookings import a_node, book, booked, quoted, refused, row
@@ -247,3 +248,20 @@ def test_a_node_that_carries_spot_takes_the_place_of_a_lost_one(tmp_path):
     assert places(factory, own) == [bad, other]
     assert row(factory, booking)["price"] == option["price"], "replaced, so nothing is credited"
     check_all(factory)
+
+
+def test_what_reaches_into_maintenance_names_the_node_and_the_window(factory):
+    """It said that the node was taken, as if somebody had been faster."""
+    begins_ms = factory.clock.now() + 3 * HOUR_MS
+    booking, option = booked(factory)
+    later = quoted(factory, from_ms=begins_ms)["options"][0]
+    names = tuple(f"n{nth}" for nth in range(4))
+    made = factory.perform(close_nodes.command(SYSTEM, targets=Targets(names=names), from_ms=begins_ms, length_ms=HOUR_MS))
+    closes = f"closes at {minute_text(begins_ms)} ({made['closure']})"
+    assert f"the node {later['nodes'][0]} {closes}" in str(refused(book(factory, later["option"]), Reason.OPTION_TAKEN))
+    held = hold_option.command(SYSTEM, project=factory.project, option=later["option"])
+    assert closes in str(refused(factory.perform(held), Reason.OPTION_TAKEN))
+    longer = factory.perform(extend_booking.command(SYSTEM, factory.app.sites, booking=booking, length_ms=2 * HOUR_MS))
+    assert f"the node {option['nodes'][0]} {closes}" in str(refused(longer, Reason.NO_WINDOW))
+    tight = refused(quoted(factory, from_ms=begins_ms, until_ms=begins_ms + 150 * MINUTE_MS), Reason.NO_WINDOW)
+    assert "within the day that was searched: bookings" in str(tight)

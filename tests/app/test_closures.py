@@ -368,3 +368,11 @@ def test_who_waits_for_nodes_that_are_out_is_told_how_many_and_when_the_first_is
     assert factory.attempts(gang)
     later = factory.submit(a_job(nodes=3, cpus=4))
     assert "is back at" not in why(factory, later)["text"], "nobody knows"
+
+
+@pytest.mark.parametrize(("length_ms", "words"), [(0, "A window of 0 minutes is not possible"), (10**16, "A window of 10,000,000,000,000,000 ms is")])
+def test_a_window_that_cannot_be_is_named_with_its_length(two, length_ms, words):
+    """It said "It is 0 ms long", and of one of thousands of years that it should have a length."""
+    answer = close(two, "n1", after_ms=HOUR_MS, length_ms=length_ms)
+    assert words in str(answer)
+    assert "Give from 1 ms to 1830 days" in str(answer)

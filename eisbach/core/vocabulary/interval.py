@@ -71,3 +71,9 @@ def period_bounds(period: str) -> tuple[Instant, Instant]:
     """Return the first instant of a month such as `2026-11`, and the first one after it."""
     year, _, month = period.partition("-")
     return month_start(int(year), int(month)), month_start(int(year), int(month) + 1)
+
+
+def length_text(length_ms: int) -> str:
+    """Return a length as whole minutes, or where it is no such thing to the millisecond."""
+    minutes, rest = divmod(length_ms, MINUTE_MS)
+    return f"{length_ms:,} ms" if rest else f"{minutes:,} minute" if minutes == 1 else f"{minutes:,} minutes"
