@@ -6,9 +6,10 @@ and a session is an ordinary token (app/issue_token.py), so the log shows every 
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
+
+import msgspec
 
 from eisbach.app.commands import Actor, Answer, Role
 from eisbach.core.vocabulary.quantities import MINUTE_MS
@@ -21,8 +22,7 @@ CODES_MAX = 1_000
 """Codes that may be open at once; above that the oldest are forgotten."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Entry:
+class Entry(msgspec.Struct, kw_only=True):
     """What a code opens: a session with a role, bound as tokens are; no role stands for the sign-up of a new organisation."""
 
     role: Role | None
@@ -31,7 +31,7 @@ class Entry:
     by: Actor
     expires_ms: int
     form: str = ""
-    answer: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, Any] = msgspec.field(default_factory=dict)
     """once used: hash of the form that used it and what that was answered, for the same form sent twice"""
 
     @property

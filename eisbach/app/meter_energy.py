@@ -5,8 +5,10 @@ one interval covers the gap and says so. Nothing is written while nothing happen
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.events_energy import CounterTuple, EnergyMetered, HeatTuple, JobEnergyTuple, StreamTuple
@@ -92,8 +94,7 @@ def _is_busy(state: FactoryState, site: str) -> bool:
     return any(nodes[share.node].site == site for job in state.scheduler.holding.values() for share in job.shares)
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
+class _Reading(msgspec.Struct, frozen=True):
     """What counters say of an interval: energy by part, None where they do not tell; and how they stood at its end."""
 
     measured: dict[Part, int]

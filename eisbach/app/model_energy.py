@@ -1,7 +1,8 @@
 """What the nodes of a site are modelled to have drawn over an interval, and who held them (core/power/draw.py)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from eisbach.app.state import FactoryState
 from eisbach.app.state_energy import Held
@@ -11,15 +12,14 @@ from eisbach.core.metering.split import Tenure
 from eisbach.core.power.draw import ACTIVITY_ASSUMED, active_mw, rating_of_node, share_permille
 
 
-@dataclass(slots=True)
-class Modelled:
+class Modelled(msgspec.Struct):
     """Energies in millijoule of the hosts and of the accelerators, and by what a meter is split."""
 
     hosts_mj: int = 0
     accelerators_mj: int = 0
-    idle_mw: dict[str, int] = field(default_factory=dict)
-    tenures: list[Tenure] = field(default_factory=list)
-    projects: dict[str, str] = field(default_factory=dict)
+    idle_mw: dict[str, int] = msgspec.field(default_factory=dict)
+    tenures: list[Tenure] = msgspec.field(default_factory=list)
+    projects: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def model(state: FactoryState, site: str, from_ms: int, to_ms: int) -> Modelled:

@@ -4,8 +4,9 @@ Simulated GPUs never keep a promise; they are counted apart and named.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+
+import msgspec
 
 from eisbach.app.state import FactoryState
 from eisbach.app.state_promises import SiteGpus
@@ -19,8 +20,7 @@ PROMISED_GPUS = 10_000
 """What 0.5 exaflops are divided by: the number of GPUs promised beside them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """What a measure may use: the state, the instant, the promised figure, and the date it is counted from."""
 
     state: FactoryState
@@ -29,8 +29,7 @@ class Asked:
     counted_from: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """What is so now: `value_milli` in thousandths of the promise's unit, None where nothing measures it.
 
     `finding` is a key of the message catalogues with `values`, `says` the same in English. `simulated_milli` is what
@@ -40,7 +39,7 @@ class Measured:
     value_milli: int | None
     finding: str
     says: str
-    values: Mapping[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = msgspec.field(default_factory=dict)
     simulated_milli: int = 0
     may_grow: bool = False
 

@@ -1,8 +1,9 @@
 """The promise register: what was said in public, taken from its file into the log, where nothing of it is ever lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from enum import Enum
+
+import msgspec
 
 from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.event_body import Body
@@ -31,8 +32,7 @@ class Evidence(Enum):
     UNVERIFIED = "unverified"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WordingFacts:
+class WordingFacts(msgspec.Struct, frozen=True, kw_only=True):
     """One public sentence about one promise; `value_milli` is in thousandths of `unit`, dates are ISO 8601 or empty."""
 
     metric: str
@@ -52,11 +52,10 @@ class WordingFacts:
     unit: str
 
 
-WORDING_FIELDS = tuple(one.name for one in fields(WordingFacts))
+WORDING_FIELDS = WordingFacts.__struct_fields__
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromiseFacts:
+class PromiseFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A promise as the register names it: its wordings, oldest first."""
 
     promise: str

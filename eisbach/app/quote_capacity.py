@@ -1,8 +1,10 @@
 """A quote: up to five options for nodes of a flavour, with prices that hold until it expires. It holds no nodes."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
+
+import msgspec
 
 from eisbach.app import outlook
 from eisbach.app.commands import Actor, Command, Context, Decision
@@ -30,8 +32,7 @@ PAST_MS = MINUTE_MS
 """A start that lies back no further than this is meant as now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody wants to book: whole nodes for a time, begun and ended within a span (None: now, as far as is searched)."""
 
     flavour: str

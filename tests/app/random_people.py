@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+from msgspec import structs
+
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file
 from eisbach.app import (
     cancel_job,
@@ -119,7 +121,7 @@ class RandomPeople(RandomStory):
             shipped.pop(self.chance.randrange(len(shipped)))
         elif kind == "edited":
             first = shipped[0].wordings[0]
-            shipped[0] = replace(shipped[0], wordings=(replace(first, value_milli=first.value_milli // 2),))
+            shipped[0] = structs.replace(shipped[0], wordings=(structs.replace(first, value_milli=first.value_milli // 2),))
         self.factory.perform(promise_register.command(shipped))
         return kind
 
