@@ -23,14 +23,17 @@ PATTERNS = (
     "core/log/{event,leaf,tree}",
     "core/ledger/*",
     "core/power/{budget,draw}",
-    "core/billing/charge",
+    "core/billing/{charge,price_book}",
     "core/scheduling/*",
     "core/admission/*",
     "app/{admit_jobs,application,applier,draft,due_on_nodes,end_stranded,money,places,plan_hash,record_observation}",
-    "app/{fold,fold_health,fold_promises,fold_shares,fold_usage,settle_usage,state,submit_job,tell_engine,writer}",
-    "adapters/identifiers",
+    "app/{fold,fold_energy,fold_health,fold_promises,fold_shares,fold_usage,notice_nodes,settle_usage,state,submit_job}",
+    "app/{tell_engine,texts,writer}",
+    "adapters/{clocks,identifiers}",
+    "engines/simulated/*",
+    "ports/crash",
     "stores/totals",
-    "twin/{distinct,figures,run,trace_file,trace_workload,world}",
+    "twin/{distinct,figures,frail_engine,rounds,run,scenario,stranded,trace_file,trace_workload,world}",
 )
 """What a replay spends its time in (`cProfile` over week_10k, modules from a thousandth of it on), and what these are made of."""
 
