@@ -9,9 +9,9 @@ from eisbach.app.settle_usage import settle_running
 from eisbach.core.vocabulary.interval import month_end, month_of
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.app.asking import CORE_HOUR, lose, why
 from tests.app.factory import a_job, new_factory
 from tests.app.invariants import check_all
-from tests.app.test_jobs import CORE_HOUR, lose, why
 
 
 def figures(factory, project=None):

@@ -13,9 +13,9 @@ from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
+from tests.app.asking import why
 from tests.app.factory import a_job, a_site, new_factory
 from tests.app.invariants import check_all, check_step, events_of
-from tests.app.test_jobs import why
 from tests.app.test_lost_nodes import places, some_nodes, tend
 
 

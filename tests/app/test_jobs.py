@@ -1,39 +1,23 @@
 """A job from its submission to its end: what is refused, what waits and why, what is tried again and what it costs."""
 
-from dataclasses import replace
 from typing import ClassVar
 
 import pytest
 
-from eisbach.app import cancel_job, create_project, explain_job, quote_job, submit_job
+from eisbach.app import submit_job
 from eisbach.app.commands import SYSTEM
 from eisbach.app.record_observation import OWN_FAULT_TRIES_MAX
 from eisbach.app.site_facts import NodeFacts
-from eisbach.core.jobs.lifecycle import Fault, JobState, Outcome
+from eisbach.core.jobs.lifecycle import Fault, Outcome
 from eisbach.core.jobs.request import CapacityClass, NodeShape
-from eisbach.core.scheduling.policy import DEFAULT, NOTICE_MS
-from eisbach.core.vocabulary.money import EURO
+from eisbach.core.scheduling.policy import NOTICE_MS
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from eisbach.engines.simulated import SimulatedEngine
 from eisbach.ports.engine import Ending, Observation, StartOrder
+from tests.app.asking import CORE_HOUR, lose, quote, state_of, thrown_back_twice, why
 from tests.app.factory import a_job, a_site, new_factory
 from tests.app.invariants import check_all
-
-CORE_HOUR = 36_000 + 3_600  # micro-euro: a core and a GiB for an hour, by the tests' price list
-
-
-def why(factory, job):
-    return factory.ask(explain_job.question(job=job))
-
-
-def quote(factory, spec, project=None):
-    return factory.ask(quote_job.question(project=project or factory.project, spec=spec, by=SYSTEM.token))
-
-
-def state_of(factory, job):
-    row = factory.job(job)
-    return (row["state"], row["outcome"])
 
 
 def test_a_job_runs_to_its_end_and_costs_what_it_held(factory):
@@ -120,146 +104,6 @@ def test_the_same_spec_is_read_back_for_the_engine(tmp_path):
     assert (order.job_name, order.limit_ms) == (spec.name, spec.time_limit_ms)
 
 
-# ---- why ---------------------------------------------------------------------------------------------------------
-
-
-def test_each_state_says_where_the_job_is(tmp_path):
-    factory = new_factory(tmp_path, start_ms=5000)
-    job = factory.submit(a_job("sleep 600", cpus=8, grace_s=30))
-    assert why(factory, job)["reason"] == "STARTING"
-    factory.pass_time(65 * SECOND_MS)
-    assert "has run for 60 s on n1; its limit is reached in 3540 s" in why(factory, job)["text"]
-    behind = factory.submit(a_job(cpus=8))
-    answer = why(factory, behind)
-    assert (answer["reason"], answer["start_promised_ms"]) == ("CAPACITY_BUSY", factory.clock.now() + 3570 * SECOND_MS)
-    assert "8 cores" in answer["text"]
-    assert why(factory, "job_nobody") is None
-
-
-def test_a_job_without_money_says_how_much_is_missing(factory):
-    factory.submit(a_job("sleep 3600", limit_s=24_000 * 3600))
-    job = factory.submit(a_job(limit_s=2000 * 3600))
-    answer = why(factory, job)
-    assert answer["reason"] == factory.job(job)["reason"] == "BUDGET_RESERVED"
-    assert "79.20 EUR must be" in answer["text"]
-    second = factory.submit(a_job(limit_s=1))
-    assert "1 jobs of the project wait for money before it" in why(factory, second)["text"]
-
-
-def test_a_job_that_would_delay_an_earlier_one_says_whom(factory):
-    factory.submit(a_job("sleep 3600", cpus=6))
-    head = factory.submit(a_job("sleep 60", cpus=8))
-    long = factory.submit(a_job("sleep 7000", cpus=2, limit_s=7200))
-    answer = why(factory, long)
-    assert answer["reason"] == "BEHIND_PROMISE"
-    assert head in answer["text"]
-
-
-def test_a_gang_that_leaves_a_larger_one_its_expected_start_says_whom(factory):
-    scheduler = factory.app.applier.state.scheduler
-    scheduler.set_policy(replace(DEFAULT, promised_nodes=1))  # so that one node is many
-    running = factory.submit(a_job("sleep 3600", cpus=6))
-    held = scheduler.jobs[running]
-    held.predicted_ms = 600_000
-    scheduler.releases.note(str(held.attempt), held)
-    head = factory.submit(a_job("sleep 60", cpus=8, limit_s=600))
-    answer = why(factory, factory.submit(a_job("sleep 60", cpus=2, limit_s=1800)))
-    assert answer["reason"] == "BEHIND_PROMISE"
-    assert f"would delay {head}, which stands before it and is expected to start at " in answer["text"]
-
-
-def test_a_job_of_another_project_is_never_named(factory):
-    owner = factory.app.applier.state.projects[factory.project].organisation
-    made = create_project.command(SYSTEM, organisation=owner, name="other", budget_micro_eur=1000 * EURO)
-    other = factory.perform(made)["project"]
-    factory.submit(a_job("sleep 3600", cpus=6))
-    head = factory.submit(a_job("sleep 60", cpus=8))
-    long = factory.submit(a_job("sleep 7000", cpus=2, limit_s=7200), project=other)
-    answer = why(factory, long)
-    assert answer["reason"] == "BEHIND_PROMISE"
-    assert head not in answer["text"]
-
-
-def test_a_delay_that_has_just_ended_is_explained_too(factory):
-    """Between the instant a delay ends and the next cycle the job is in no queue: asked then, `why` failed."""
-    job = thrown_back_twice(factory)
-    until = factory.app.applier.state.scheduler.jobs[job].not_before_ms
-    factory.clock.advance(until - factory.clock.now())
-    assert explain_job.question(job=job)(factory.app.applier.state, factory.clock.now())["reason"] == "STARTING"
-
-
-# ---- cancel ------------------------------------------------------------------------------------------------------
-
-
-def cancel(factory, job):
-    return factory.perform(cancel_job.command(SYSTEM, job=job))
-
-
-def test_a_waiting_job_is_cancelled_at_once_and_gives_its_reservation_back(factory):
-    factory.submit(a_job("sleep 3600", cpus=8))
-    job = factory.submit(a_job(cpus=8))
-    assert cancel(factory, job)["state"] == "ended"
-    assert state_of(factory, job) == ("ended", "cancelled")
-    assert factory.job(job)["charged"] == 0
-    assert cancel(factory, job).reason is Reason.ALREADY_ENDED
-    check_all(factory)
-
-
-def test_a_job_without_money_is_cancelled_at_once(factory):
-    factory.submit(a_job("sleep 3600", limit_s=24_000 * 3600))
-    job = factory.submit(a_job(limit_s=2000 * 3600))
-    assert cancel(factory, job)["outcome"] == "cancelled"
-    check_all(factory)
-
-
-def test_a_starting_job_is_cancelled_and_costs_nothing(tmp_path):
-    factory = new_factory(tmp_path, start_ms=5000)
-    job = factory.submit(a_job("sleep 600"))
-    assert state_of(factory, job) == ("starting", "")
-    cancel(factory, job)
-    assert state_of(factory, job) == ("ended", "cancelled")
-    assert factory.job(job)["charged"] == 0
-    check_all(factory)
-
-
-def test_a_running_job_is_stopped_and_pays_for_what_it_held(factory):
-    job = factory.submit(a_job("sleep 600", attempts=5))
-    factory.pass_time(60 * SECOND_MS)
-    assert cancel(factory, job)["state"] == "stopping"
-    row = factory.job(job)
-    assert (row["state"], row["outcome"], row["charged_ms"]) == ("ended", "cancelled", 60_000)
-    assert cancel(factory, job).reason is Reason.ALREADY_ENDED
-
-
-def deaf(factory, monkeypatch):
-    """Make stops do nothing, as a task that ignores its signals does until its grace is over; return the orders."""
-    stops = []
-    monkeypatch.setattr(factory.engine, "stop", stops.append)
-    return stops
-
-
-def test_cancelling_what_is_being_stopped_changes_nothing(factory, monkeypatch):
-    stops = deaf(factory, monkeypatch)
-    job = factory.submit(a_job("sleep 600", grace_s=30))
-    assert cancel(factory, job) == cancel(factory, job)
-    assert [(order.cause.value, order.grace_ms) for order in stops] == [("cancel", 30_000)]
-    assert (factory.job(job)["state"], factory.job(job)["reason"]) == ("stopping", "CANCELLED")
-    answer = why(factory, job)
-    assert "is being stopped (cancel); it has 30 s to save" in answer["text"]
-
-
-def test_a_job_that_is_stopped_before_it_ran_stays_stopping_when_it_runs(tmp_path, monkeypatch):
-    """Its row said `running` again."""
-    factory = new_factory(tmp_path, start_ms=5000)
-    deaf(factory, monkeypatch)
-    job = factory.submit(a_job("sleep 600"))
-    cancel(factory, job)
-    factory.pass_time(6000)
-    assert (factory.job(job)["state"], factory.job(job)["reason"]) == ("stopping", "CANCELLED")
-    assert factory.app.applier.state.scheduler.jobs[job].state is JobState.STOPPING
-    check_all(factory)
-
-
 # ---- ends and retries --------------------------------------------------------------------------------------------
 
 
@@ -301,19 +145,6 @@ def test_retries_end_with_the_time_limit(factory):
     rows = factory.attempts(job)
     assert [one["held_ms"] for one in rows] == [40_000, 40_000, 20_000]
     assert (factory.job(job)["outcome"], factory.job(job)["charged_ms"]) == ("timed_out", 100_000)
-
-
-def lose(factory, job):
-    factory.engine.lose(str(factory.app.applier.state.scheduler.jobs[job].attempt))
-    factory.settle()
-
-
-def thrown_back_twice(factory):
-    job = factory.submit(a_job("sleep 600"))
-    for _ in range(2):
-        factory.pass_time(60 * SECOND_MS)
-        lose(factory, job)
-    return job
 
 
 def test_a_fault_of_ours_costs_nothing_and_is_retried_beyond_the_rule(factory):

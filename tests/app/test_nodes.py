@@ -12,9 +12,9 @@ from eisbach.app.rounds import Round
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
+from tests.app.asking import why
 from tests.app.factory import TARIFF, a_job, a_site, new_factory
 from tests.app.invariants import check_all, events_of
-from tests.app.test_jobs import why
 
 N1 = NodeFacts(node="n1", pool="p", flavour="cpu", cpu_milli=4000, memory_mib=8192)
 N2 = NodeFacts(node="n2", pool="p", flavour="cpu", cpu_milli=4000, memory_mib=8192)

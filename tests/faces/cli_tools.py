@@ -18,6 +18,8 @@ from eisbach.api.server import create_app
 from eisbach.cli.main import main
 
 if TYPE_CHECKING:
+    import pytest
+
     from tests.faces.conftest import World
 
 
@@ -83,6 +85,17 @@ class Listening:
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join(10)
+
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+def own_environment(monkeypatch: "pytest.MonkeyPatch", tmp_path: Path) -> None:
+    """Give a test an environment of its own: no factory is known, and the XDG folders are below its folder."""
+    for name in ("EISBACH_URL", "EISBACH_TOKEN", "EISBACH_PROJECT", "EISBACH_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
 
 
 @contextlib.contextmanager

@@ -1,187 +1,18 @@
 """The industrial template as a running job on MQTT: a real broker, a plant, nonsense, crashes on both sides."""
 
-import contextlib
 import json
-import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from datetime import UTC, datetime, timedelta
-from importlib.resources import files
-from pathlib import Path
 
 import pytest
 import yaml
 
-TEMPLATE = Path(str(files("eisbach") / "templates" / "predictive_maintenance"))
-NOW_MS = 1_700_000_000_000
-TOPIC = "simulated/pump"
-PATIENCE_S = 60.0
-
-
-def wait_until(is_so, what):
-    """Wait until something is so; AssertionError where it never is."""
-    deadline = time.monotonic() + PATIENCE_S
-    pause = threading.Event()
-    while not is_so():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        pause.wait(0.01)
-
-
-# ---- payloads ----------------------------------------------------------------------------------------------------
-
-GOOD = '{"at": "2023-11-01T10:00:00+01:00", "value": 97.5, "seq": 3, "sent": 1698829200123, "source": "simulated"}'
-
-
-def with_(**changes):
-    return json.dumps(json.loads(GOOD) | changes)
-
-
-def test_a_value_is_read_with_what_the_plant_says_of_it(programs):
-    value = programs.messages.read_value(GOOD.encode(), programs.readings.Limits(), NOW_MS)
-    assert (value.at_ms, value.value, value.seq, value.sent_ms, value.is_simulated) == (1_698_829_200_000, 97.5, 3, 1_698_829_200_123, True)
-    bare = programs.messages.read_value(b'{"at": 1698829200000, "value": 7}', programs.readings.Limits(), NOW_MS)
-    assert (bare.sent_ms, bare.seq, bare.is_simulated) == (bare.at_ms, None, False)
-
-
-@pytest.mark.parametrize(
-    ("payload", "reason"),
-    [
-        ("", "not_json"),
-        ("97.5,", "not_json"),
-        ("\xff\xfe", "not_json"),
-        ('{"at": ', "not_json"),
-        ("[" * 4000, "not_json"),
-        ("97.5", "not_an_object"),
-        ("[97.5]", "not_an_object"),
-        ("null", "not_an_object"),
-        (with_(at=None), "no_instant"),
-        ('{"value": 5}', "no_instant"),
-        (with_(at="yesterday"), "bad_instant"),
-        (with_(at="2023-11-01T10:00:00"), "bad_instant"),
-        (with_(at=True), "bad_instant"),
-        (with_(at=-5), "bad_instant"),
-        (with_(at=1e300), "bad_instant"),
-        (with_(at=[1]), "bad_instant"),
-        (with_(at="9999-12-31T23:59:59-23:00"), "in_the_future"),
-        (with_(at=NOW_MS + 3_600_000), "in_the_future"),
-        (with_(sent="soon"), "bad_instant"),
-        (with_(value=None), "no_value"),
-        ('{"at": 1698829200000}', "no_value"),
-        (with_(value="97.5"), "not_a_number"),
-        (with_(value=True), "not_a_number"),
-        (with_(value=[97.5]), "not_a_number"),
-        ('{"at": 1698829200000, "value": NaN}', "not_a_number"),
-        ('{"at": 1698829200000, "value": -Infinity}', "not_a_number"),
-        ('{"at": 1698829200000, "value": 1e400}', "not_a_number"),
-        (with_(value=-5), "implausible"),
-        (with_(value=1e300), "implausible"),
-        ('{"at": 1698829200000, "value": 1' + "0" * 2000 + "}", "implausible"),
-        ('{"at": 1698829200000, "value": 5, "more": "' + "x" * 10_000 + '"}', "too_large"),
-    ],
-)
-def test_each_absurd_payload_has_its_reason(programs, payload, reason):
-    with pytest.raises(programs.messages.Rejected) as rejected:
-        programs.messages.read_value(payload.encode("latin-1"), programs.readings.Limits(), NOW_MS)
-    assert rejected.value.reason == reason
-
-
-def test_order_and_repetition(programs):
-    watch = programs.watch.new_watch("level", programs.detect.zone_of("Europe/Berlin"), 3_600_000, programs.readings.Limits(), "job_1", 2)
-
-    def take(hour, value):
-        return watch.take(json.dumps({"at": 1_698_829_200_000 + hour * 3_600_000, "value": value}).encode(), NOW_MS)
-
-    assert take(0, 100) == take(1, 100) == []
-    assert take(1, 100) == []
-    assert [answer.document["reason"] for answer in (*take(1, 99), *take(-1, 100))] == ["contradiction", "out_of_order"]
-    assert watch.counts.document() == {
-        "received": 5, "judged": 0, "warming": 2, "repeated": 1, "alarms": 0, "cleared": 0, "answered": 0, "simulated": 0,
-        "rejected": {"contradiction": 1, "out_of_order": 1},
-    }  # fmt: skip
-
-
-def test_percentiles_are_values_that_were_seen(programs):
-    latency = programs.latency.Latency()
-    for number in range(1, 201):
-        latency.add(float(number))
-    assert latency.document() == {"count": 200, "p50_ms": 100.0, "p99_ms": 198.0, "max_ms": 200.0}
-    assert programs.latency.Latency().document()["p50_ms"] is None
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("127.0.0.1:1883", "is no address of a broker"),
-        ("http://127.0.0.1", "is no address of a broker"),
-        ("mqtt://", "is no address of a broker"),
-        ("mqtt://host:70000", "has no valid port"),
-        ("mqtt://me:secret@host", "a password stands in the broker's address"),
-    ],
-)
-def test_addresses_that_are_none(programs, text, said):
-    with pytest.raises(programs.unreadable.Unreadable) as refused:
-        programs.connection.Address.read(text)
-    assert said in str(refused.value)
-    assert "me:secret" not in str(refused.value)
-
-
-def test_addresses(programs):
-    read = programs.connection.Address.read
-    assert (read("mqtt://host").port, read("mqtts://me@host").port, read("mqtt://h:7").port) == (1883, 8883, 7)
-    assert (read("mqtts://me@host").user, read("mqtts://me@host").is_encrypted) == ("me", True)
-
+from tests.templates.broker_and_job import TEMPLATE, TOPIC, Broker, Hand, Program, mosquitto, wait_until
 
 # ---- a broker and who talks to it --------------------------------------------------------------------------------
-
-
-class Broker:
-    """Debian's mosquitto on a port of this machine; it can go away and come back at the same port."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.config = folder / "mosquitto.conf"
-        self.config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nuser {account()}\n"
-            f"persistence true\npersistence_location {folder}/\n"
-        )
-        self.start()
-
-    @property
-    def url(self):
-        return f"mqtt://127.0.0.1:{self.port}"
-
-    def start(self):
-        self.process = subprocess.Popen([mosquitto(), "-c", self.config], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-        def answers():
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
-                return True
-            assert self.process.poll() is None, "mosquitto ended at its start"
-            return False
-
-        wait_until(answers, "mosquitto")
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-
-def account():
-    """mosquitto gives up root for another user, who could not write into the test's folder."""
-    return "root" if os.geteuid() == 0 else "mosquitto"
-
-
-def mosquitto():
-    return shutil.which("mosquitto", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
 
 
 @pytest.fixture
@@ -192,46 +23,6 @@ def broker(tmp_path):
     started = Broker(tmp_path)
     yield started
     started.stop()
-
-
-class Program:
-    """A program of the template in a folder of its own; its output is collected in a file, which is polled."""
-
-    def __init__(self, folder, name, *arguments, **environment):
-        folder.mkdir(exist_ok=True)
-        self.folder, self.log = folder, folder / f"{name}-{len(list(folder.iterdir()))}.log"
-        plain = {key: value for key, value in os.environ.items() if not key.startswith("EISBACH_")}
-        with self.log.open("wb") as sink:
-            self.process = subprocess.Popen(
-                [sys.executable, str(TEMPLATE / f"{name}.py"), *arguments],
-                cwd=folder,
-                env=plain | {"PYTHONDONTWRITEBYTECODE": "1"} | environment,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-            )
-
-    @property
-    def text(self):
-        return self.log.read_text(errors="replace")
-
-    def wait_for(self, pattern, count=1):
-        def is_there():
-            if len(re.findall(pattern, self.text)) >= count:
-                return True
-            assert self.process.poll() is None, f"ended with {self.process.returncode} before {pattern!r}:\n{self.text}"
-            return False
-
-        wait_until(is_there, f"{pattern!r} in\n{self.text}")
-
-    def end(self, number=signal.SIGTERM):
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE_S)
-
-    def wait(self):
-        return self.process.wait(PATIENCE_S)
-
-    def figures(self):
-        return json.loads((self.folder / "outputs" / "figures.json").read_text())
 
 
 @pytest.fixture
@@ -249,39 +40,6 @@ def start(tmp_path):
         if program.process.poll() is None:
             program.process.kill()
             program.process.wait()
-
-
-class Hand:
-    """Sends payloads by hand and keeps what comes back; it reconnects by itself."""
-
-    def __init__(self, broker):
-        from paho.mqtt.client import CallbackAPIVersion, Client
-
-        self.heard = []
-        self.client = Client(CallbackAPIVersion.VERSION2)
-        self.client.reconnect_delay_set(0.1, 0.2)
-        self.client.on_connect = lambda client, *_: client.subscribe(f"{TOPIC}/#", 1)
-        self.client.on_message = lambda client, data, message: self.heard.append((message.topic.rpartition("/")[2], message.payload))
-        self.client.connect_async("127.0.0.1", broker.port)
-        self.client.loop_start()
-        self.hour = 0
-        self.first = datetime(2023, 1, 1, tzinfo=UTC)
-
-    def send(self, payload):
-        self.client.publish(f"{TOPIC}/values", payload, 1).wait_for_publish(PATIENCE_S)
-
-    def send_values(self, *values):
-        for value in values:
-            at = self.first + timedelta(hours=self.hour)
-            self.hour += 1
-            self.send(json.dumps({"at": at.isoformat(), "value": value, "seq": self.hour, "source": "simulated", "sent": time.time_ns() / 1e6}))
-
-    def answers(self, kind):
-        return [json.loads(payload) for found, payload in list(self.heard) if found == kind]
-
-    def await_answers(self, kind, count):
-        wait_until(lambda: len(self.answers(kind)) >= count, f"{count} {kind}")
-        return self.answers(kind)
 
 
 @pytest.fixture
