@@ -66,10 +66,9 @@ def _waiting_gangs(state: FactoryState, now: int) -> list[ActiveJob]:
 def _moves_for(state: FactoryState, job: ActiveJob, now: int, allowance: int) -> Decision | None:
     scheduler = state.scheduler
     promise = scheduler.calendar.promises.get(job.job)
-    slot = estimate(scheduler, job, now) if promise is None else None
-    if promise is None and slot is None:
+    otherwise_ms = promise.from_ms if promise is not None else estimate(scheduler, job, now)
+    if otherwise_ms is None:
         return None
-    otherwise_ms = promise.from_ms if promise is not None else slot.at_ms if slot is not None else now
     if promise is not None:
         scheduler.calendar.remove(EntryKind.PROMISE, job.job)  # its own nodes are not in its way
     try:

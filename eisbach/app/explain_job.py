@@ -144,8 +144,7 @@ def _start(scheduler: SchedulerState, job: ActiveJob, now: int) -> Answer:
     promise = scheduler.calendar.promises.get(job.job)
     if promise is not None:
         return {"start_promised_ms": promise.from_ms, "start_estimated_ms": None}
-    slot = estimate(scheduler, job, now)
-    return {"start_estimated_ms": slot.at_ms if slot is not None else None}
+    return {"start_estimated_ms": estimate(scheduler, job, now)}
 
 
 def _busy_or_behind(state: FactoryState, job: ActiveJob, needs: Mapping[str, object], ahead: int, now: int) -> Answer:

@@ -174,7 +174,6 @@ def test_a_long_line_keeps_its_order_and_finds_its_short_jobs():
         line.add(entry)
     assert list(line.within({})) == sorted(entries)
     assert list(line.within({request: 1})) == sorted(entry for entry in entries if entry[3] == 1)
-    assert list(line.entries()) == sorted(entries)
     for entry in entries[::2]:
         line.remove(entry)
     assert list(line.within({})) == sorted(entries[1::2])

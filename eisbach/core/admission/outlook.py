@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import EntryKind
-from eisbach.core.scheduling.backfill import Gang, Slot, earliest
+from eisbach.core.scheduling.backfill import Gang, earliest_ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,19 @@ def outlook(state: SchedulerState, job: ActiveJob, now: int) -> Outlook:
             entry = state.calendar.get(EntryKind.BOOKING, job.booking)
             return Outlook(promised_ms=entry.from_ms if entry is not None and entry.from_ms > now else None)
         promised = next((given.from_ms for given in plan.given if given.job == job.job), None)
-        slot = estimate(state, job, now) if promised is None else None
-        return Outlook(promised_ms=promised, estimated_ms=slot.at_ms if slot is not None else None)
+        return Outlook(promised_ms=promised, estimated_ms=estimate(state, job, now) if promised is None else None)
     finally:
         state.forget(job)
 
 
-def estimate(state: SchedulerState, job: ActiveJob, now: int) -> Slot | None:
+def estimate(state: SchedulerState, job: ActiveJob, now: int) -> int | None:
     """Return when a waiting job would start if everything that holds capacity ran as long as is predicted and nobody else waited.
 
     What has outrun its prediction counts with its limit. It is a guess: a promise is dated by limits.
     """
     gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
     releases = ((at_ms, held.shares) for at_ms, held in state.releases.expected(now))
-    return earliest(state.fleet, state.calendar.without(), releases, gang, now)
+    return earliest_ms(state.fleet, state.calendar.without(), releases, gang, now)
 
 
 def best_domain(state: SchedulerState, job: ActiveJob, now: int) -> tuple[int, int | None]:

@@ -296,12 +296,24 @@ def earliest(fleet: Fleet, view: View, releases: Iterable[Release], gang: Gang, 
     `releases` are in the order of their instants. Of several nodes it takes those that are released last: those that are
     free already stay free for whoever is short. A gang that wishes to be together takes them domain by domain.
     """
-    best: Slot | None = None
+    found = _soonest(fleet, view, releases, gang, now)
+    return _named(fleet, gang, *found) if found is not None else None
+
+
+def earliest_ms(fleet: Fleet, view: View, releases: Iterable[Release], gang: Gang, now: int) -> int | None:
+    """Return the instant of the earliest start alone: nobody asks on which nodes."""
+    found = _soonest(fleet, view, releases, gang, now)
+    return found[1] if found is not None else None
+
+
+def _soonest(fleet: Fleet, view: View, releases: Iterable[Release], gang: Gang, now: int) -> tuple[int, int, _Together] | None:
+    """Return the shape with which a gang starts at the earliest, when, and what is open of its site or domain then."""
+    best: tuple[int, int, _Together] | None = None
     again = releases if len(gang.shapes) == 1 else list(releases)
     for number, shape in enumerate(gang.shapes):
         found = Sweep(fleet, view, gang, shape).find(again, now)
-        if found is not None and (best is None or found[0] < best.at_ms):
-            best = _named(fleet, gang, number, *found)
+        if found is not None and (best is None or found[0] < best[1]):
+            best = (number, *found)
     return best
 
 

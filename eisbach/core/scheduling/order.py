@@ -8,7 +8,7 @@ usage without being sorted again.
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from itertools import chain, islice
+from itertools import islice
 from operator import itemgetter
 from typing import Final, Protocol
 
@@ -135,10 +135,6 @@ class Line:
         if length == self.shortest:
             self.shortest = min(self._shortest, default=ANY_LENGTH)
 
-    def entries(self) -> Iterable[Entry]:
-        """Return the entries in order, not to be changed."""
-        return self._blocks[0] if len(self._blocks) == 1 else chain.from_iterable(self._blocks)
-
     @property
     def first(self) -> Entry:
         """Return the first entry."""
@@ -177,14 +173,18 @@ Member = tuple[Tier, str, Request, Entry]
 
 
 class _Leaf:
-    """What one leaf has waiting in a tier: its lines, how many jobs those are, and all in one order once somebody asked for it."""
+    """What one leaf has waiting in a tier: its lines, and all their entries in one order."""
 
-    __slots__ = ("_order", "count", "lines")
+    __slots__ = ("_order", "lines")
 
     def __init__(self) -> None:
         self.lines: dict[Request, Line] = {}
-        self.count = 0
-        self._order: list[Entry] | None = None
+        self._order: list[Entry] = []
+
+    @property
+    def count(self) -> int:
+        """Return how many jobs wait in its lines."""
+        return len(self._order)
 
     def add(self, request: Request, entry: Entry) -> None:
         """Add an entry to the line of its request."""
@@ -192,9 +192,7 @@ class _Leaf:
         if line is None:
             line = self.lines[request] = Line(request)
         line.add(entry)
-        self.count += 1
-        if self._order is not None:
-            insort(self._order, entry)
+        insort(self._order, entry)
 
     def remove(self, request: Request, entry: Entry) -> None:
         """Take an entry out of the line of its request."""
@@ -202,15 +200,10 @@ class _Leaf:
         line.remove(entry)
         if not line:
             del self.lines[request]
-        self.count -= 1
-        if self._order is not None:
-            del self._order[bisect_left(self._order, entry)]
+        del self._order[bisect_left(self._order, entry)]
 
     def before(self, entry: Entry) -> int:
         """Return how many entries stand before this one."""
-        if self._order is None:
-            self._order = [entry for line in self.lines.values() for entry in line.entries()]
-            self._order.sort()
         return bisect_left(self._order, entry)
 
 
