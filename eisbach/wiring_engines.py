@@ -9,6 +9,7 @@ from eisbach.engines.local.engine import LocalEngine
 from eisbach.engines.local.inventory import Inventory
 from eisbach.engines.local.layout import SCRATCH_ROOT
 from eisbach.engines.simulated.live import LiveSimulatedEngine
+from eisbach.engines.simulated.script import CHECKPOINT_EVERY_MS
 from eisbach.meters.machine import MachineMeter
 from eisbach.meters.nvml import NvmlMeter
 from eisbach.meters.rapl import RaplMeter
@@ -34,7 +35,7 @@ def engine_of_sites(home: Path, local: LocalEngine, sites: Sequence[SiteFacts], 
     """Return the engine of all sites: the local one alone unless there is, or was, a simulated site."""
     if not any(site.is_simulated for site in sites) and not (home / SIMULATED).exists():
         return local
-    simulated = LiveSimulatedEngine(clock, home / SIMULATED)
+    simulated = LiveSimulatedEngine(clock, home / SIMULATED, checkpoint_every_ms=CHECKPOINT_EVERY_MS)
 
     def route(attempt: str) -> Engine | None:
         row = reader.row("attempts", attempt)

@@ -4,10 +4,11 @@ import stat
 import threading
 
 import pytest
+from msgspec.structs import replace
 
 from eisbach.adapters.clocks import ManualClock, SystemClock
 from eisbach.engines.simulated.live import LiveSimulatedEngine
-from eisbach.ports.engine import Ending
+from eisbach.ports.engine import Ending, Remains
 from tests.contracts.engine_contract import a_stop, an_order
 from tests.engines.local_harness import wait_until
 
@@ -18,7 +19,7 @@ def opened(tmp_path):
     engines = []
 
     def open_engine(clock):
-        engine = LiveSimulatedEngine(clock, tmp_path / "simulated")
+        engine = LiveSimulatedEngine(clock, tmp_path / "simulated", checkpoint_every_ms=10_000)
         engine.recover()
         engines.append(engine)
         return engine
@@ -97,3 +98,53 @@ def test_its_journal_is_the_owners_alone(opened, tmp_path):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert b"s3cret" not in file.read_bytes()
+
+
+def test_it_knows_when_running_work_last_saved(opened):
+    clock = ManualClock()
+    engine, began = opened(clock), clock.now()
+    engine.start(an_order("att_1", run="sleep 60"))
+    engine.start(an_order("att_2", run="sleep 5"))
+    assert engine.saved_at({"att_1": "job", "att_2": "job", "att_none": "job"}) == {}
+    clock.advance(25_000)
+    assert engine.saved_at({"att_1": "job", "att_2": "job"}) == {"att_1": began + 20_000}
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+@pytest.mark.parametrize(("is_lost", "left_ms"), [(False, 35_000), (True, 40_000)])
+def test_the_next_attempt_goes_on_from_what_was_saved(opened, is_restarted, is_lost, left_ms):
+    """What is asked to stop has saved, what is lost goes on from the last time that it did; lines are not printed twice."""
+    clock, script = ManualClock(), "echo begun; sleep 50; echo near; sleep 10"
+    engine = opened(clock)
+    engine.start(an_order("att_1", run=script))
+    clock.advance(25_000)
+    engine.lose("att_1") if is_lost else engine.stop(a_stop("att_1"))
+    if is_restarted:
+        engine.close()
+        engine = opened(clock)
+    began = clock.now()
+    engine.start(replace(an_order("att_2", run=script), job_id=an_order("att_1").job_id))
+    clock.advance(left_ms - 1)
+    assert endings(engine)["att_2"] is None
+    assert [line.text for line in engine.read_log("att_2")[0]] == ["simulated: nothing was executed", "near"]
+    clock.advance(1)
+    assert {seen.attempt_id: seen.ended_at_ms for seen in engine.observe()}["att_2"] == began + left_ms
+
+
+def test_of_what_expired_only_its_id_is_kept(opened, tmp_path):
+    clock = ManualClock()
+    engine = opened(clock)
+    for name in ("att_1", "att_2", "att_3"):
+        engine.start(an_order(name, run="echo hello"))
+    engine.forget("att_1")
+    engine.forget("att_2")
+    assert engine.expire(Remains.LOGS, lambda job, at_ms: False) == 0
+    assert engine.expire(Remains.LOGS, lambda job, at_ms: job == an_order("att_1").job_id) == 1
+    files = {file.name for file in (tmp_path / "simulated").iterdir()}
+    assert files == {"att_2.json", "att_3.json", "over.txt"}
+    assert sorted(engine._attempts) == ["att_2", "att_3"]
+    for known in (engine, opened(clock)):
+        known.start(an_order("att_1", run="sleep 60"))
+        known.stop(a_stop("att_1"))
+        assert "att_1" not in endings(known), "it never starts again"
+        assert known.read_log("att_1") == ([], 0)

@@ -3,11 +3,9 @@
 import heapq
 from collections.abc import Mapping, MutableMapping
 
-from msgspec.structs import replace
-
 from eisbach.engines.simulated.engine import SimulatedEngine
 from eisbach.engines.simulated.journal import SimulatedAttempt
-from eisbach.engines.simulated.script import Course
+from eisbach.engines.simulated.script import Course, rest_of
 from eisbach.ports.clock import Clock
 from eisbach.ports.engine import Ending
 
@@ -93,8 +91,7 @@ class SavingEngine(CourseEngine):
         return {name: now - ran_ms % every_ms for name in running if (ran_ms := now - since(name, now)) >= every_ms}
 
     def _end_at(self, at_ms: int, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
-        ran_ms, course = at_ms - attempt.running_ms, attempt.course  # of this attempt: it may be told to end once more, and sooner
-        if ran_ms > 0 and attempt.job in self._courses and attempt.ended_ms is None:
-            saved_ms = ran_ms if ending is Ending.STOPPED else ran_ms - ran_ms % self._every_ms
-            self._courses[attempt.job] = replace(course, run_ms=max(0, course.run_ms - saved_ms))
+        if attempt.job in self._courses and attempt.ended_ms is None:
+            # from the course of this attempt: it may be told to end once more, and sooner
+            self._courses[attempt.job] = rest_of(attempt.course, at_ms - attempt.running_ms, ending, self._every_ms)
         super()._end_at(at_ms, attempt_id, attempt, ending, exit_code)

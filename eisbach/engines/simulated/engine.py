@@ -40,6 +40,8 @@ class SimulatedEngine:
         self._clock, self._start_ms = clock, start_ms
         self._journal: Journal = journal if journal is not None else NoJournal()
         self._attempts: dict[str, SimulatedAttempt] = {}
+        self._over: set[str] = set()
+        """attempts that have expired: they never start again"""
         self._due: list[tuple[int, str]] = []
         self._callbacks: list[Callable[[Observation], None]] = []
         self._epoch = 0
@@ -50,9 +52,9 @@ class SimulatedEngine:
         """Begin an attempt; the same id again, or after a stop, changes nothing."""
         with self._lock:
             self._check(order.epoch)
-            if order.attempt_id in self._attempts:
+            if order.attempt_id in self._attempts or order.attempt_id in self._over:
                 return
-            course = course_of("\n".join(part for part in (order.setup, order.run) if part))
+            course = self._course(order)
             now = self._clock.now()
             running = now + self._start_ms
             ends, ending, code = running + course.run_ms, Ending.EXITED, course.exit_code
@@ -85,6 +87,8 @@ class SimulatedEngine:
             self._check(order.epoch)
             now = self._clock.now()
             attempt = self._attempts.get(order.attempt_id)
+            if order.attempt_id in self._over:
+                return
             if attempt is None:
                 never = SimulatedAttempt(
                     job="", ranks=(), course=NO_COURSE, running_ms=now, ends_ms=now, ending=Ending.STOPPED,
@@ -151,8 +155,9 @@ class SimulatedEngine:
     def recover(self) -> None:
         """Take over what the journal kept: it went on meanwhile, and what is over by now has ended then."""
         with self._lock:
+            self._over.update(self._journal.over())
             for name, attempt in self._journal.attempts():
-                if name in self._attempts:
+                if name in self._attempts or name in self._over:
                     continue
                 self._attempts[name] = attempt
                 if attempt.ended_ms is None:
@@ -193,19 +198,24 @@ class SimulatedEngine:
         return page, offset + len(page)
 
     def expire(self, kind: Remains, is_over: IsOver) -> int:
-        """Delete the lines of attempts whose job is over; there is nothing else."""
+        """Forget attempts whose job is over but for their ids, and so their lines, which is all that there is of them."""
         if kind is not Remains.LOGS:
             return 0
-        count = 0
         with self._lock:
-            kept = [(name, one) for name, one in self._attempts.items() if one.is_forgotten and one.course.lines]
-        for name, attempt in kept:
-            if is_over(attempt.job, attempt.ends_ms):
-                with self._lock:
-                    course = Course(attempt.course.run_ms, attempt.course.exit_code)
-                    self._keep(name, replace(attempt, course=course))
-                count += 1
-        return count
+            kept = [(name, one) for name, one in self._attempts.items() if one.is_forgotten]
+        over = [(name, one) for name, one in kept if is_over(one.job, one.ends_ms)]
+        if over:
+            with self._lock:
+                names = [name for name, _ in over]
+                self._over.update(names)
+                self._journal.drop(names)
+                for name in names:
+                    del self._attempts[name]
+        return sum(1 for _, one in over if one.course.lines)
+
+    def _course(self, order: StartOrder) -> Course:
+        """Return what an attempt is going to do."""
+        return course_of("\n".join(part for part in (order.setup, order.run) if part))
 
     def _keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
         self._journal.keep(attempt_id, attempt)

@@ -1,7 +1,7 @@
 """What the simulated engine knows of each attempt, and the files in which it outlives the server."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -11,6 +11,7 @@ from eisbach.engines.simulated.script import Course
 from eisbach.ports.engine import Ending
 
 SUFFIX: Final = ".json"
+OVER: Final = "over.txt"
 
 
 class SimulatedAttempt(msgspec.Struct, kw_only=True):
@@ -43,6 +44,12 @@ class Journal(Protocol):
     def keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
         """Keep an attempt as it is now, durably."""
 
+    def over(self) -> Iterator[str]:
+        """Yield the ids of attempts of which nothing else is kept any more."""
+
+    def drop(self, attempt_ids: Sequence[str]) -> None:
+        """Keep no more of these attempts than their ids."""
+
 
 class NoJournal:
     """Keeps nothing: for worlds that live in memory."""
@@ -54,9 +61,16 @@ class NoJournal:
     def keep(self, attempt_id: str, attempt: SimulatedAttempt) -> None:
         """Keep nothing."""
 
+    def over(self) -> Iterator[str]:
+        """Yield nothing."""
+        return iter(())
+
+    def drop(self, attempt_ids: Sequence[str]) -> None:
+        """There is nothing to drop."""
+
 
 class JournalFolder:
-    """One file for each attempt, of mode 0600, replaced as a whole."""
+    """One file for each attempt, of mode 0600, replaced as a whole; and one with the ids of those of which nothing else is kept."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,6 +91,27 @@ class JournalFolder:
             opened.flush()
             os.fsync(opened.fileno())
         unfinished.rename(file)
+        self._sync()
+
+    def over(self) -> Iterator[str]:
+        """Yield the ids of attempts of which nothing else is kept any more; what a crash left half written still has its file."""
+        file = self._folder / OVER
+        if file.exists():
+            for line in file.read_text().splitlines(keepends=True):
+                if line.endswith("\n"):
+                    yield line.rstrip("\n")
+
+    def drop(self, attempt_ids: Sequence[str]) -> None:
+        """Note the ids first: an attempt has a file, or an id, or both."""
+        with open(self._folder / OVER, "ab", opener=_private) as opened:
+            opened.write("".join(f"{name}\n" for name in attempt_ids).encode())
+            opened.flush()
+            os.fsync(opened.fileno())
+        self._sync()
+        for name in attempt_ids:
+            (self._folder / f"{name}{SUFFIX}").unlink(missing_ok=True)
+
+    def _sync(self) -> None:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)

@@ -5,7 +5,12 @@ from typing import Final
 
 import msgspec
 
+from eisbach.core.vocabulary.quantities import MINUTE_MS
+from eisbach.ports.engine import Ending
+
 EXIT_NOT_FOUND: Final = 127
+CHECKPOINT_EVERY_MS: Final = 30 * MINUTE_MS
+"""How often simulated work saves where nothing else is said, live as in the twin."""
 
 
 class Course(msgspec.Struct, frozen=True):
@@ -43,3 +48,15 @@ def course_of(script: str) -> Course:
         else:
             return Course(at_ms, EXIT_NOT_FOUND, (*lines, (at_ms, f"simulated: {name}: command not simulated")))
     return Course(at_ms, code, tuple(lines))
+
+
+def rest_of(course: Course, ran_ms: int, ending: Ending, every_ms: int) -> Course:
+    """Return what is left of a course of which an attempt did so much before it was ended.
+
+    What is asked to stop saves first; what is lost goes on from the last time that it saved, each `every_ms`.
+    """
+    saved_ms = max(0, ran_ms if ending is Ending.STOPPED else ran_ms - ran_ms % every_ms)
+    if not saved_ms:
+        return course
+    lines = tuple((at_ms - saved_ms, text) for at_ms, text in course.lines if at_ms >= saved_ms)
+    return Course(max(0, course.run_ms - saved_ms), course.exit_code, lines)
