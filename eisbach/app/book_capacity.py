@@ -11,6 +11,7 @@ from eisbach.app import booking_money, money, outlook, quote_capacity, relieve_b
 from eisbach.app.bad_nodes import is_another, is_bad
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import BookingExtended, BookingMade, HoldReleased
+from eisbach.app.expire_holds import releases
 from eisbach.app.fold_booking import option_named
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
@@ -38,6 +39,8 @@ def command(
     """
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        if due := releases(state, context.now):
+            return Decision(events=due, again=True)
         quote, chosen = quote_of(state, project, option), option_named(state, option)
         before = (quote.booked.get(option) if quote is not None else None) or _booked_from(state, project, option)
         if before is not None:
@@ -46,7 +49,7 @@ def command(
         if used is not None:
             return used
         if quote is None or chosen is None or _has_expired(state, quote, option, context.now):
-            return expired(option)
+            return expired(option, quote.expires_ms if quote is not None and chosen is not None else None)
         opened = money.open_period(state, quote.project, context.now)
         if opened is not None:
             return Decision(events=(opened,), again=True)
@@ -92,11 +95,12 @@ def _held_beside(state: FactoryState, quote: Quote, option: str) -> tuple[HoldRe
     )
 
 
-def expired(option: str) -> Refusal:
-    """Return the refusal of an option that no quote names any more."""
+def expired(option: str, at_ms: int | None = None) -> Refusal:
+    """Return the refusal of an option that no quote names any more; `at_ms` is when its quote expired, None where nobody knows one."""
+    why = f"its quote expired at {minute_text(at_ms)}" if at_ms is not None else "it has expired, or there was none"
     return Refusal(
         Reason.QUOTE_EXPIRED,
-        f"No quote in force names the option {option!r}: it has expired, or there was none",
+        f"No quote in force names the option {option!r}: {why}",
         "Ask for a new quote (`eisbach quote`)",
         "option",
         {"option": option},

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from eisbach.app import outlook, quote_capacity
 from eisbach.app.book_capacity import booking_of, conflict
 from eisbach.app.commands import Actor, Command, Context, Decision
+from eisbach.app.expire_holds import releases
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
@@ -18,6 +19,8 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, booking: str, lengt
     """Return the command that quotes how much longer a booking could last, and at which price."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        if due := releases(state, context.now):
+            return Decision(events=due, again=True)
         known = booking_of(state, booking, context.now)
         if isinstance(known, Refusal):
             return known

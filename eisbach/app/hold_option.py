@@ -3,26 +3,26 @@
 from eisbach.app.book_capacity import conflict, expired, quote_of, used_up
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import HoldReleased, OptionHeld
+from eisbach.app.expire_holds import releases
 from eisbach.app.fold_booking import option_named
 from eisbach.app.state import FactoryState
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
-RELEASED, EXPIRED = "released", "expired"
+RELEASED = "released"
 
 
 def command(actor: Actor, *, project: str, option: str) -> Command:
     """Return the command that holds an option; one that is held already stays held until the same instant."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
-        expired_holds = releases(state, context.now)
-        if expired_holds:
-            return Decision(events=expired_holds, again=True)
+        if due := releases(state, context.now):
+            return Decision(events=due, again=True)
         quote, chosen = quote_of(state, project, option), option_named(state, option)
         known = state.booking.holds.get(option)
         if known is not None and known.project == project:
             return Decision(reply={"option": option, "held_until_ms": known.until_ms})
         if quote is None or chosen is None or quote.expires_ms <= context.now:
-            return expired(option)
+            return expired(option, quote.expires_ms if quote is not None and chosen is not None else None)
         if option in quote.booked:
             what = f"The option {option} is the booking {quote.booked[option]}"
             return Refusal(Reason.ALREADY_BOOKED, what, "There is nothing to hold", "option", {"option": option, "booking": quote.booked[option]})
@@ -62,12 +62,3 @@ def release(actor: Actor, *, project: str, option: str) -> Command:
         return Decision(events=(event,), reply=reply)
 
     return decide
-
-
-def releases(state: FactoryState, now: int) -> tuple[HoldReleased, ...]:
-    """Return the events that end the holds whose time is over."""
-    return tuple(
-        HoldReleased(quote=hold.quote, option=hold.option, project=hold.project, cause=EXPIRED)
-        for hold in state.booking.holds.values()
-        if hold.until_ms <= now
-    )

@@ -9,6 +9,7 @@ import msgspec
 from eisbach.app import outlook
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.events_booking import OptionTuple, QuoteGiven
+from eisbach.app.expire_holds import releases
 from eisbach.app.places import where_for
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
@@ -47,6 +48,8 @@ def command(actor: Actor, sites: Mapping[str, SiteFacts], *, project: str, wante
     """Return the command that gives a project a quote, or says why there is none."""
 
     def decide(state: FactoryState, context: Context) -> Decision | Refusal:
+        if due := releases(state, context.now):
+            return Decision(events=due, again=True)
         found = quote(state, context, actor, sites, project, wanted)
         if isinstance(found, Refusal):
             return found

@@ -10,7 +10,7 @@ from eisbach.app.cancel_booking import NO_SHOW, OVER, ended
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
 from eisbach.app.events_booking import BookingClosed, BookingEnded
-from eisbach.app.hold_option import releases
+from eisbach.app.expire_holds import releases
 from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking

@@ -7,12 +7,14 @@ from eisbach.app import (
     cancel_booking,
     close_nodes,
     create_project,
+    extend_booking,
     hold_option,
     submit_job,
 )
 from eisbach.app.commands import SYSTEM
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.vocabulary.interval import minute_text
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -257,3 +259,42 @@ def test_a_quote_expires_to_the_millisecond(factory, is_held):
 
 def test_a_project_that_is_not_there_gets_no_quote(factory):
     refused(quoted(factory, project="prj_none"), Reason.NOT_FOUND)
+
+
+@pytest.mark.parametrize("act", ["book", "quote", "hold again"])
+def test_a_hold_that_is_over_keeps_nobody_from_its_nodes_until_the_round(factory, act):
+    """For up to ten seconds its nodes were taken."""
+    ahead = {"nodes": 4, "from_ms": factory.clock.now() + HOUR_MS}
+    held, rival = (quoted(factory, **ahead)["options"][0] for _ in range(2))
+    hold = hold_option.command(SYSTEM, project=factory.project, option=held["option"])
+    until_ms = factory.perform(hold)["held_until_ms"]
+    factory.pass_time(until_ms - factory.clock.now())
+    assert factory.app.applier.state.booking.holds, "no round has run"
+    if act == "book":
+        assert not isinstance(book(factory, rival["option"]), Refusal)
+    elif act == "quote":
+        assert quoted(factory, **ahead)["options"][0]["from_ms"] == held["from_ms"]
+    else:
+        assert factory.perform(hold)["held_until_ms"] > until_ms
+
+
+def test_who_comes_too_late_is_told_when_his_quote_expired(factory):
+    quote = quoted(factory)
+    option = quote["options"][0]["option"]
+    factory.pass_time(quote["expires_ms"] - factory.clock.now())
+    said = f"its quote expired at {minute_text(quote['expires_ms'])}"
+    assert said in str(refused(book(factory, option), Reason.QUOTE_EXPIRED))
+    assert said in str(refused(factory.perform(hold_option.command(SYSTEM, project=factory.project, option=option)), Reason.QUOTE_EXPIRED))
+    for unknown in (option.replace(".1", ".9"), "quo_none.1"):
+        assert "or there was none" in str(refused(book(factory, unknown), Reason.QUOTE_EXPIRED))
+
+
+def test_a_hold_that_is_over_is_in_no_way_of_an_extension(factory):
+    booking, option = booked(factory, nodes=4)
+    after = quoted(factory, nodes=4, from_ms=option["until_ms"])["options"][0]["option"]
+    until_ms = factory.perform(hold_option.command(SYSTEM, project=factory.project, option=after))["held_until_ms"]
+    longer = extend_booking.command(SYSTEM, factory.app.sites, booking=booking, length_ms=HOUR_MS)
+    factory.pass_time(until_ms - 1 - factory.clock.now())
+    refused(factory.perform(longer), Reason.NO_WINDOW)
+    factory.pass_time(1)
+    assert not isinstance(factory.perform(longer), Refusal)
