@@ -92,7 +92,7 @@ def main() -> None:
     state = a_busy_factory(chance, asked.jobs, asked.nodes, now)
     now += asked.jobs
     settle(state, now)
-    requests = len({job.asks for job in state.jobs.values() if job.state is JobState.WAITING})
+    requests = len({job.asks() for job in state.jobs.values() if job.state is JobState.WAITING})
     submissions: list[int] = []
     afresh: list[int] = []
     reasons: list[int] = []

@@ -41,31 +41,35 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], Pl
     """Return the events of one admission cycle, in the order in which its plan is carried out, and the plan."""
     if state.scheduler.is_quiet(context.now):
         return [], NOTHING
-    plan = decide(state.scheduler, context.now)
-    events: list[Body] = [StartUnpromised(job=one.job, from_ms=one.from_ms, cause=one.cause.value) for one in plan.broken]
-    for start in plan.starts:
-        job = state.scheduler.jobs[start.job]
-        tasks = tuple([share[:5] for share in start.shares])  # rank, node, cpu_milli, memory_mib, gpus
-        site = state.sites[state.scheduler.fleet.nodes[start.shares[0].node].site]
+    now, scheduler = context.now, state.scheduler
+    plan = decide(scheduler, now)
+    events: list[Body] = []
+    for broken in plan.broken:
+        events.append(StartUnpromised(job=broken.job, from_ms=broken.from_ms, cause=broken.cause.value))
+    for name, shape, shares in plan.starts:
+        job, first = scheduler.jobs[name], shares[0]
+        site = state.sites[scheduler.fleet.nodes[first.node].site]
         events.append(
             AttemptPlanned(
-                attempt=context.ids.new("att", context.now),
-                job=start.job,
+                attempt=context.ids.new("att", now),
+                job=name,
                 number=job.attempts + 1,
-                shape=start.shape,
-                tasks=tasks,
+                shape=shape,
+                tasks=tuple([share[:5] for share in shares]),  # rank, node, cpu_milli, memory_mib, gpus
                 limit_ms=job.remaining_ms,
                 epoch=context.epoch,
                 site=site.site,
                 simulated=site.is_simulated,
                 policy_version=state.policy.version,
                 rules=_rules(state, job),
-                slots=tuple(s.slot for s in start.shares) if start.shares[0].mig else (),
-                free_ms=money.free_ms(state, start.job, context.now),
+                slots=tuple([share.slot for share in shares]) if first.mig else (),
+                free_ms=money.free_ms(state, name, now),
             )
         )
-    events += [_promised(given) for given in plan.given]
-    events += [_stopping(state.scheduler.jobs[stop.job], stop) for stop in plan.stops]
+    for given in plan.given:
+        events.append(_promised(given))
+    for stop in plan.stops:
+        events.append(_stopping(scheduler.jobs[stop.job], stop))
     return events, plan
 
 
@@ -94,4 +98,4 @@ def _stopping(job: ActiveJob, stop: Stop) -> JobStopping:
 def _rules(state: FactoryState, job: ActiveJob) -> tuple[int, ...]:
     """Return where the rules stand in the log that hold for a job; its own stands in its submission."""
     rules = compiled_for(state, job.project, job.placement, state.data.used_by.get(job.job, ())).rules
-    return tuple(scoped.position if scoped.position >= 0 else job.seq for scoped in rules)
+    return tuple([scoped.position if scoped.position >= 0 else job.seq for scoped in rules]) if rules else ()

@@ -144,7 +144,7 @@ def entries_met(state: FactoryState, nodes: Iterable[Node], from_ms: int, until_
 def _who_leaves(state: FactoryState, nodes: Iterable[str], now: int, from_ms: int) -> dict[str, int]:
     """Return how many attempts run there, how many of them will be asked to leave, and how many have less than their grace."""
     attempts = [state.scheduler.holding[attempt] for attempt in attempts_on_any(state, nodes)]
-    leaving = [job for job in attempts if job.running_ms is None or job.releases_ms > from_ms]
+    leaving = [job for job in attempts if job.running_ms is None or job.releases_ms() > from_ms]
     short = sum(job.grace_ms > from_ms - now for job in leaving)
     return {"attempts_on_them": len(attempts), "attempts_leaving": len(leaving), "attempts_with_less_grace": short}
 

@@ -58,7 +58,7 @@ def _leave(state: FactoryState, job: ActiveJob, now: int) -> list[Body]:
     if closes_ms - job.grace_ms > now:
         agenda.hold(str(job.attempt), job.shares, job.grace_ms)  # an earlier closure was cancelled
         return []
-    if job.running_ms is not None and job.releases_ms <= closes_ms:
+    if job.running_ms is not None and job.releases_ms() <= closes_ms:
         return []
     grace_ms = min(job.grace_ms, closes_ms - now) if closes_ms > now else job.grace_ms  # late: then it shall at least save
     return [

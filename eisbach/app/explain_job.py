@@ -85,7 +85,7 @@ def _places(job: ActiveJob) -> str:
 def _unfunded(state: FactoryState, job: ActiveJob) -> Answer:
     account = state.accounts[job.job]
     free = money.available(state, job.project)
-    before = state.scheduler.unfunded[job.project].index((job.key, job.job))
+    before = state.scheduler.unfunded[job.project].index((job.key(), job.job))
     values = {
         "wanted_micro_eur": money.still_possible(account),
         "left_micro_eur": free,

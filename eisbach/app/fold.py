@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from itertools import repeat
 from typing import Any, Final
 
 from eisbach.app import events as e
@@ -202,29 +201,19 @@ def _archive(state: FactoryState, seq: int, at_ms: int, body: e.ArchiveReceived)
 def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
     placement = rule_of(body.placement) if body.placement else NO_RULE
     if body.data:
-        state.data.used_by[body.job] = tuple(body.data)
+        state.data.used_by[body.job] = body.data
+    # The fields in their order: Python looks for the place of each that is named.
     job = ActiveJob(
-        job=body.job,
-        project=body.project,
-        seq=seq,
-        submitted_ms=at_ms,
-        nodes=body.nodes,
-        shapes=_shapes(body.shapes, body.parts),
-        capacity_class=_CLASSES[body.capacity_class],
-        limit_ms=body.limit_ms,
-        grace_ms=body.grace_ms,
-        attempts_max=body.attempts_max,
-        is_funded=body.funded,
-        placement=placement,
-        where=where_for(state, body.project, placement, tuple(body.data)),
-        within=Within(Level(body.within), body.within_required) if body.within else None,
-        predicted_ms=fold_shares.predict(state, body),
-        submitter=body.by,
-        booking=body.booking,
-    )
-    state.accounts[body.job] = JobAccount(
-        body.project, body.period, tuple(body.prices), body.cap, body.cap if body.funded else 0
-    )
+        body.job, body.project, seq, at_ms, body.nodes, _shapes(body.shapes, body.parts), _CLASSES[body.capacity_class],
+        body.limit_ms, body.grace_ms, body.attempts_max, body.funded, placement, where_for(state, body.project, placement, body.data),
+    )  # fmt: skip
+    job.predicted_ms = fold_shares.predict(state, body)
+    job.submitter = body.by
+    if body.within:
+        job.within = Within(Level(body.within), body.within_required)
+    if body.booking:
+        job.booking = body.booking
+    state.accounts[body.job] = JobAccount(body.project, body.period, body.prices, body.cap, body.cap if body.funded else 0)
     state.scheduler.note_submitted(job)
     state.scheduler.add(job)
     state.totals["submitted"] = state.totals.get("submitted", 0) + 1
@@ -278,9 +267,13 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
     if where.sites is not None:
         nodes = state.scheduler.fleet.nodes
         require(all(where.allows(nodes[task[1]]) for task in body.tasks), "nothing is placed where rules forbid it")
-    shape, slots, tenant = job.shapes[body.shape], body.slots or repeat(0, len(body.tasks)), where.tenant
-    held = (tenant, shape.gpu_milli, shape.mig)
-    shares = tuple([share_of_fields((*task, *held, slot)) for task, slot in zip(body.tasks, slots, strict=True)])
+    shape = job.shapes[body.shape]
+    held = (where.tenant, shape.gpu_milli, shape.mig)
+    if body.slots:
+        shares = tuple([share_of_fields((*task, *held, slot)) for task, slot in zip(body.tasks, body.slots, strict=True)])
+    else:
+        unsliced = (*held, 0)
+        shares = tuple([share_of_fields((*task, *unsliced)) for task in body.tasks])
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
     account.begin_attempt(account.prices[body.shape], body.free_ms)
@@ -295,7 +288,7 @@ def _attempt_running(state: FactoryState, seq: int, at_ms: int, body: e.AttemptR
 
 def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettled) -> None:
     job, account = state.scheduler.jobs[body.job], state.accounts[body.job]
-    if job.capacity_class is CapacityClass.SPOT:
+    if job.capacity_class is _SPOT:
         fold_booking.note_paid(state, job, body.held_ms, body.charged)
     account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     state.scheduler.fair_share.charge(job.project, job.gpu_milli * (body.held_ms - account.attempt_settled_ms), at_ms)
@@ -308,6 +301,8 @@ _CLASSES: Final = {one.value: one for one in CapacityClass}
 _STATES: Final = {one.value: one for one in JobState}
 _FAULTS: Final = {one.value: one for one in Fault}
 _ENDED: Final = JobState.ENDED.value
+_NO_FAULT: Final = Fault.NONE
+_SPOT: Final = CapacityClass.SPOT
 
 
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
@@ -319,20 +314,22 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
         state.gpu_milli_ms[project] = state.gpu_milli_ms.get(project, 0) + gpu_milli * held_ms
         scheduler.fair_share.charge(project, gpu_milli * (held_ms - account.attempt_settled_ms), at_ms)
         fold_promises.hold(state, job.shares[0].node, gpu_milli, held_ms)
-    if job.capacity_class is CapacityClass.SPOT:
+    if job.capacity_class is _SPOT:
         fold_booking.note_paid(state, job, held_ms, body.charged)
     account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
     account.reserved += reserved_by(body.transfers)
     fault = _FAULTS[body.fault]
-    job.used_ms += body.charged_ms
+    used_ms = body.charged_ms
     if account.free_ms and not fault.is_ours:
-        job.used_ms += account.use_free(held_ms)
-    if fault is Fault.PREEMPTION:
-        job.preemptions += 1
-    elif fault is Fault.CUSTOMER:
-        job.failures_own += 1
-    elif fault is not Fault.NONE:
-        job.failures_ours += 1
+        used_ms += account.use_free(held_ms)
+    job.use(used_ms)
+    if fault is not _NO_FAULT:
+        if fault is Fault.PREEMPTION:
+            job.preemptions += 1
+        elif fault is Fault.CUSTOMER:
+            job.failures_own += 1
+        else:
+            job.failures_ours += 1
     job.not_before_ms = body.not_before_ms
     fold_energy.note_end(state, job, body.ended_ms, body.cpu_ms)
     fold_health.note_end(state, job, body)
@@ -341,8 +338,9 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
         fold_shares.note_run(state, job, body)
         if account.reserved:
             raise BrokenInvariant("a job that has ended holds no reservation")
-        state.accounts.pop(body.job)
-        state.data.used_by.pop(body.job, None)
+        del state.accounts[body.job]
+        if state.data.used_by:
+            state.data.used_by.pop(body.job, None)
         state.totals[body.job_outcome] = state.totals.get(body.job_outcome, 0) + 1
 
 

@@ -67,22 +67,19 @@ def release(state: FactoryState, project: str, period: str, amount: int) -> list
     """Return the transfers that give a reservation back; what the budget no longer covers leaves the account."""
     transfers = [transfer.void(project, period, amount)]
     balance = state.ledger.balances.get
-    granted = (
-        balance(account.available(project, period), 0)
-        + balance(account.reserved(project, period), 0)
-        + balance(account.charged(project, period), 0)
-    )
-    excess = min(amount, granted - state.projects[project].budget)
+    available, reserved, charged = account.names_of(project, period)
+    excess = balance(available, 0) + balance(reserved, 0) + balance(charged, 0) - state.projects[project].budget
     if excess > 0:
-        transfers.append(transfer.withdraw(project, period, excess))
+        transfers.append(transfer.withdraw(project, period, min(amount, excess)))
     return transfers
 
 
 def free_ms(state: FactoryState, job: str, now: int) -> int:
     """Return how long an attempt that starts now runs uncharged: as much too late as a cap on power made it, up to LATE_MS_MAX."""
     money = state.accounts[job]
-    late_ms = now - money.late_since_ms if money.late_since_ms else 0
-    return money.free_ms + min(max(0, late_ms), LATE_MS_MAX)
+    if not money.late_since_ms:
+        return money.free_ms
+    return money.free_ms + min(max(0, now - money.late_since_ms), LATE_MS_MAX)
 
 
 def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: bool, is_over: bool) -> Settlement:
@@ -94,18 +91,23 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     """
     money = state.accounts[job.job]
     earlier, before, reserved = money.earlier_charged, money.attempt_charged, money.reserved
-    within_ms = min(held_ms, job.remaining_ms + job.grace_ms)
-    charged_ms = max(0, within_ms - money.free_ms) if is_charged else 0
-    amount = min(charge_of(money.earlier_weight + money.price * charged_ms, earlier + before), reserved)
-    transfers = _movement(money, amount)
+    within_ms = held_ms if held_ms < job.length_ms else job.length_ms
+    charged_ms = within_ms - money.free_ms if is_charged else 0
+    if charged_ms < 0:
+        charged_ms = 0
+    amount = charge_of(money.earlier_weight + money.price * charged_ms, earlier + before)
+    if amount > reserved:
+        amount = reserved
+    transfers = [_movement(money, amount)] if amount else []
     if money.free_ms and is_charged:
         in_full = charge_of(money.earlier_weight + money.price * within_ms, earlier + before + amount)
         late = min(in_full, reserved - amount)
-        transfers += [transfer.settle(money.project, money.period, late), transfer.credit(money.project, money.period, late)]
+        if late > 0:
+            transfers += [transfer.settle(money.project, money.period, late), transfer.credit(money.project, money.period, late)]
     if is_over and reserved != amount:
         transfers += release(state, money.project, money.period, reserved - amount)
     charged = before + amount
-    return Settlement(charged_ms, charged, earlier + charged, money.earlier_ms + charged_ms, as_tuples(transfers))
+    return Settlement(charged_ms, charged, earlier + charged, money.earlier_ms + charged_ms, tuple(transfers))
 
 
 def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -> UsageSettled | None:
@@ -122,7 +124,7 @@ def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -
     settlement = settle(state, job, held, is_charged=True, is_over=False)
     charged_now = settlement.job_charged - money.charged
     rest = money.reserved - charged_now
-    transfers = _movement(money, charged_now) + release(state, money.project, money.period, rest)
+    transfers = [_movement(money, charged_now), *release(state, money.project, money.period, rest)]
     next_period = state.projects[money.project].period
     wanted = min(max(0, money.cap - settlement.job_charged), available(state, money.project))
     transfers.append(transfer.reserve(money.project, next_period, wanted))
@@ -217,7 +219,7 @@ def end_of_period(period: str) -> int:
     return month_start(int(year), int(month) + 1)
 
 
-def _movement(money: JobAccount, amount: int) -> list[Transfer]:
+def _movement(money: JobAccount, amount: int) -> Transfer:
     if amount >= 0:
-        return [transfer.settle(money.project, money.period, amount)]
-    return [transfer.credit(money.project, money.period, -amount)]
+        return transfer.settle(money.project, money.period, amount)
+    return transfer.credit(money.project, money.period, -amount)

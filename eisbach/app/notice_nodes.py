@@ -1,5 +1,7 @@
 """What the end of an attempt says about its nodes: one that is gone is lost, one that fails in a row is suspect."""
 
+from typing import Final
+
 from eisbach.app.commands import SYSTEM, Context
 from eisbach.app.events import Body
 from eisbach.app.events_health import NodeMarked
@@ -9,13 +11,16 @@ from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.health import Health, HealthCause, failed_node, is_put_aside
 from eisbach.ports.engine import Ending, Observation
 
+_TELLING: Final = NODE_FAILED_BY | {Ending.NODE_LOST}
+"""How an attempt ends when that says something about its nodes."""
+
 
 def after_end(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> tuple[Body, ...]:
     """Return what an attempt's end says about its nodes; the job still holds their shares."""
+    if seen.ending not in _TELLING:
+        return ()
     if seen.ending is Ending.NODE_LOST:
         return lost_node(state, context, seen.node)
-    if seen.ending not in NODE_FAILED_BY:
-        return ()
     name = failed_node(job.shares, seen.rank)
     if name is None or name in state.health.marks:
         return ()

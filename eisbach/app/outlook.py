@@ -103,7 +103,7 @@ def ready_minutes(state: FactoryState, now: int) -> dict[str, int]:
     ready = ready_but_for_spot(state, now)
     notice_ms = state.scheduler.policy.notice_ms
     for job in state.scheduler.spot.values():
-        minute = -(-min(job.releases_ms, now + notice_ms + job.grace_ms) // MINUTE_MS)
+        minute = -(-min(job.releases_ms(), now + notice_ms + job.grace_ms) // MINUTE_MS)
         for share in job.shares:
             if minute > ready.get(share.node, 0):
                 ready[share.node] = minute
@@ -116,7 +116,7 @@ def ready_but_for_spot(state: FactoryState, now: int) -> dict[str, int]:
     for job in state.scheduler.holding.values():
         if job.capacity_class in (CapacityClass.RESERVED, CapacityClass.SPOT):
             continue
-        until = job.releases_ms
+        until = job.releases_ms()
         minute = -(-until // MINUTE_MS)
         for share in job.shares:
             if minute > ready.get(share.node, 0):

@@ -56,6 +56,10 @@ _STOPPED: Final = {
     StopCause.PLACEMENT: _verdict(Outcome.PREEMPTED, Fault.OPERATOR, StopCause.PLACEMENT.reason),
 }
 _LOST: Final = Outcome.LOST.value
+# One look-up each: a class of words is asked for a member by a call in Python.
+_FAILED: Final = Outcome.FAILED
+_ENGINE_STOPPED: Final = Ending.STOPPED
+_JOB_ENDED: Final = JobState.ENDED
 _ENDINGS: Final = {one: one.value for one in Ending}
 _STATES: Final = {one: one.value for one in JobState}
 
@@ -85,9 +89,9 @@ def command(seen: Observation) -> Command:
 
 def verdict_of(ending: Ending, cause: StopCause | None) -> Verdict:
     """Return how an attempt ended and whose fault it was; a job that was to be stopped is not retried when lost."""
-    if ending is Ending.STOPPED:
-        return _STOPPED[cause] if cause is not None else _VERDICTS[Ending.LOST]
-    if cause in (StopCause.CANCEL, StopCause.BUDGET) and ending is not Ending.EXITED:
+    if cause is None:
+        return _VERDICTS[ending if ending is not _ENGINE_STOPPED else Ending.LOST]
+    if ending is _ENGINE_STOPPED or (cause in (StopCause.CANCEL, StopCause.BUDGET) and ending is not Ending.EXITED):
         return _STOPPED[cause]
     return _VERDICTS[ending]
 
@@ -97,7 +101,9 @@ def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observat
     ending, attempt, held_ms, used, now = seen.ending, seen.attempt_id, seen.held_ms, seen.usage, context.now
     if ending is None:
         raise BrokenInvariant("only an ended attempt is settled for good")
-    ended_ms = min(seen.ended_at_ms or now, now)
+    ended_ms = seen.ended_at_ms or now
+    if ended_ms > now:
+        ended_ms = now
     account = state.accounts[job.job]
     if account.period < month_of(ended_ms):
         opened = money.open_period(state, job.project, ended_ms)
@@ -109,36 +115,22 @@ def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observat
     verdict = verdict_of(ending, job.stop_cause)
     outcome, fault, reason = verdict.words
     after = _next_state(job, verdict, held_ms)
-    is_over, after_word = after is JobState.ENDED, _STATES[after]
+    is_over, after_word = after is _JOB_ENDED, _STATES[after]
     settled = money.settle(state, job, held_ms, is_charged=not verdict.is_ours, is_over=is_over)
     said = seen.detail[:DETAIL_LENGTH_MAX]
     commitment, texts = commit_where_kept(context, attempt, "detail", lambda: said) if said else ("", ())
+    # Most fields in their order: of more than fifteen names Python makes a dictionary, which costs more than the event.
     event = AttemptEnded(
-        attempt=attempt,
-        job=job.job,
-        ending=_ENDINGS[ending],
-        outcome=outcome,
-        fault=fault,
-        reason=reason,
-        held_ms=held_ms,
-        charged_ms=settled.charged_ms,
-        charged=settled.charged,
-        job_charged=settled.job_charged,
-        job_charged_ms=settled.job_charged_ms,
-        exit_code=seen.exit_code,
-        rank=seen.rank,
-        running_since_ms=seen.running_since_ms,
-        ended_ms=ended_ms,
-        cpu_ms=used.cpu_ms,
-        memory_peak_mib=used.memory_peak_mib,
-        memory_is_polled=used.memory_is_polled,
-        log_bytes=used.log_bytes,
+        attempt, job.job, _ENDINGS[ending], outcome, fault, reason,
+        held_ms, settled.charged_ms, settled.charged, settled.job_charged, settled.job_charged_ms,
+        seen.exit_code, seen.rank, seen.running_since_ms, ended_ms,
+        used.cpu_ms, used.memory_peak_mib, used.memory_is_polled, used.log_bytes,
         detail=commitment,
         next=after_word,
         job_outcome=_job_outcome(verdict) if is_over else "",
         not_before_ms=0 if is_over else _not_before(job, verdict, now),
         transfers=settled.transfers,
-    )
+    )  # fmt: skip
     given_up = () if is_over else money.give_up_short(state, job, settled, settled.job_charged - account.charged)
     noticed = after_end(state, context, job, seen)
     reply = {"attempt": attempt, "job": job.job, "state": after_word}
@@ -151,13 +143,14 @@ def _job_outcome(verdict: Verdict) -> str:
 
 
 def _next_state(job: ActiveJob, verdict: Verdict, held_ms: int) -> JobState:
-    if verdict.fault is Fault.PREEMPTION:
-        return JobState.WAITING  # however often: nothing is wrong with it
     if verdict.is_ours:
-        return JobState.WAITING if job.failures_ours + 1 < OWN_FAULT_TRIES_MAX else JobState.ENDED
+        is_given_up = verdict.fault is not Fault.PREEMPTION and job.failures_ours + 1 >= OWN_FAULT_TRIES_MAX
+        return _JOB_ENDED if is_given_up else JobState.WAITING  # preempted however often: nothing is wrong with it
+    if verdict.outcome is not _FAILED:
+        return _JOB_ENDED
     tries_left = job.failures_own + 1 < job.attempts_max
     time_left = job.remaining_ms - held_ms > 0
-    return JobState.WAITING if verdict.outcome is Outcome.FAILED and tries_left and time_left else JobState.ENDED
+    return JobState.WAITING if tries_left and time_left else _JOB_ENDED
 
 
 def _not_before(job: ActiveJob, verdict: Verdict, now: int) -> int:

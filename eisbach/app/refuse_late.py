@@ -30,7 +30,7 @@ def _decide(state: FactoryState, context: Context) -> Decision | Refusal:
         # One job of a project in a batch: what it gives back changes what the next one gives back.
         if job.state is not JobState.WAITING or job.project in events:
             continue
-        if (asks := job.asks) not in known:
+        if (asks := job.asks()) not in known:
             known[asks] = _could_ever(state.scheduler.fleet, job)
         if not known[asks]:
             events[job.project] = _ended(state, job.job, Reason.MORE_THAN_THE_SITE)

@@ -176,10 +176,8 @@ def command(actor: Actor, *, project: str, spec: JobSpec) -> Command:
         if absent is not None:
             return absent
         priced = price_in_project(state, project, spec, context.now)
-        if isinstance(priced, Forbidden):
-            return refused(state, actor, priced.refusal, priced.findings, project=project)
-        if isinstance(priced, Refusal):
-            return priced
+        if not isinstance(priced, Priced):
+            return refused(state, actor, priced.refusal, priced.findings, project=project) if isinstance(priced, Forbidden) else priced
         opened = money.open_period(state, project, context.now)
         if opened is not None:
             return Decision(events=(opened,), again=True)
@@ -197,32 +195,19 @@ def _accept(
     now, cap, within, told = context.now, priced.cap, spec.within, priced.told
     job = context.ids.new("job", now)
     is_funded = project not in state.scheduler.unfunded and cap <= money.available(state, project)
-    period, transfers = money.reserve(state, project, cap)
     commitment, texts = commit_where_kept(context, job, "spec", lambda: frozen_text(spec))
+    # Many fields in their order: of more than fifteen names Python makes a dictionary, which costs more than the event.
     event = JobSubmitted(
-        job=job,
-        project=project,
-        spec=commitment,
-        capacity_class=_CLASSES[spec.capacity_class],
-        nodes=spec.nodes,
-        shapes=told.shapes,
-        prices=priced.prices,
-        tariff=priced.tariff,
-        limit_ms=spec.time_limit_ms,
-        grace_ms=spec.checkpoint.grace_ms,
-        attempts_max=spec.retry.max_attempts,
-        cap=cap,
-        funded=is_funded,
-        period=period,
-        by=actor.token,
+        job, project, commitment, _CLASSES[spec.capacity_class], spec.nodes, told.shapes, priced.prices, priced.tariff,
+        spec.time_limit_ms, spec.checkpoint.grace_ms, spec.retry.max_attempts, cap, is_funded, state.projects[project].period, actor.token,
         data=data_sets_of(spec) if spec.data else (),
         placement=limits_of(spec.placement) if spec.placement is not NO_RULE else (),
         parts=told.parts,
         within=_LEVELS[within.level] if within is not None else "",
         within_required=within is not None and within.is_required,
         booking=spec.booking,
-        transfers=transfers if is_funded else (),
-    )
+        transfers=money.reserve(state, project, cap)[1] if is_funded else (),
+    )  # fmt: skip
     reply = {
         "job": job,
         "name": spec.name,

@@ -92,11 +92,11 @@ def check_nodes(state: FactoryState, now: int) -> None:
     for job in holding:
         if job.state is not JobState.STOPPING:
             nodes = {share.node for share in job.shares}
-            is_untold = job.releases_ms <= now  # it is over, and its engine has told nobody yet
+            is_untold = job.releases_ms() <= now  # it is over, and its engine has told nobody yet
             assert is_untold or not nodes & closed, "a closed node is empty"
             for one in health.closures.values():
                 if nodes & set(one.nodes):
-                    ends_in_time = job.running_ms is not None and job.releases_ms <= one.from_ms
+                    ends_in_time = job.running_ms is not None and job.releases_ms() <= one.from_ms
                     assert ends_in_time or now < one.from_ms - job.grace_ms, "who would overrun a closure leaves in time"
 
 

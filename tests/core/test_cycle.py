@@ -276,7 +276,7 @@ arrival = st.tuples(st.integers(0, 6), active, st.integers(1, 20), st.sampled_fr
 
 
 def end_what_is_over(state, now, runs_ms):
-    for job in [job for job in state.holding.values() if min(job.releases_ms, job.planned_ms + runs_ms[job.job]) <= now]:
+    for job in [job for job in state.holding.values() if min(job.releases_ms(), job.planned_ms + runs_ms[job.job]) <= now]:
         state.release(job, after=JobState.ENDED)
         state.note_freed(now)
 

@@ -148,6 +148,6 @@ def test_who_is_asked_again_leaves_no_later(first, second, at_ms, ends_ms, signa
     state.run(job, NOW, NOW)
     state.stop(job, StopCause.PREEMPTION, first[1], NOW, first[0])
     state.stop(job, StopCause.CANCEL, second[1], NOW + at_ms, second[0])
-    assert (job.stop_cause, job.releases_ms, job.signal_ms) == (StopCause.CANCEL, NOW + ends_ms, NOW + max(at_ms, signal_ms))
+    assert (job.stop_cause, job.releases_ms(), job.signal_ms) == (StopCause.CANCEL, NOW + ends_ms, NOW + max(at_ms, signal_ms))
     assert state.releases.by_limit[0][0] == NOW + ends_ms
     assert job.is_asked(NOW + at_ms) is (signal_ms <= at_ms)

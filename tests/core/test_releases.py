@@ -37,7 +37,7 @@ def test_both_orders_follow_what_happens(drawn, now):
             is_later = releases.note(name, job)
             assert is_later == (before is not None and any(new > old for new, old in zip(expected(job), before, strict=True)))
             assert not releases.note(name, job), "nothing is new then"
-    assert [(at_ms, name) for at_ms, name, _ in releases.by_limit] == sorted((job.releases_ms, name) for name, job in held.items())
+    assert [(at_ms, name) for at_ms, name, _ in releases.by_limit] == sorted((job.releases_ms(), name) for name, job in held.items())
     coming, outrun = list(releases.as_predicted(now)), list(releases.outrun(now))
     ends = {name: expected(job) for name, job in held.items()}
     assert by_instant(coming) == sorted((predicted, name) for name, (_, predicted) in ends.items() if predicted > now)
@@ -50,4 +50,4 @@ def test_both_orders_follow_what_happens(drawn, now):
 def expected(job):
     """When an attempt lets go at the latest, and when it is expected to: no prediction says that it runs to its limit."""
     since = job.running_ms if job.running_ms is not None else job.planned_ms
-    return job.releases_ms, min(job.releases_ms, since + job.predicted_ms) if job.predicted_ms else job.releases_ms
+    return job.releases_ms(), min(job.releases_ms(), since + job.predicted_ms) if job.predicted_ms else job.releases_ms()

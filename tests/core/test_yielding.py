@@ -107,7 +107,7 @@ def test_a_cycle_from_scratch_holds_back_and_starts_the_same(nodes, arrivals, bo
     for seq, (gap, size, limit, predicted, ran) in enumerate([*arrivals, *[(30, 0, 0, 0, 0)] * 8]):
         for _ in range(gap + 1):
             now += 1
-            for job in [one for one in state.holding.values() if min(one.releases_ms, over[one.job] + one.planned_ms) <= now]:
+            for job in [one for one in state.holding.values() if min(one.releases_ms(), over[one.job] + one.planned_ms) <= now]:
                 state.release(job, after=JobState.ENDED)
                 state.note_freed(now)
             plan = decide(state, now)

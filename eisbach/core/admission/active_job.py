@@ -1,6 +1,7 @@
 """A job that has not ended, as the scheduler knows it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -10,20 +11,30 @@ from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.order import Asks, OrderKey, order_key
 
+_SPOT: Final = CapacityClass.SPOT  # a class of words is asked for one by a call in Python each time
+
 
 class _Kept:
     """What follows from a job's fields and is asked for again and again: kept where they change, no part of a snapshot."""
 
-    __slots__ = ("gpu_milli",)
+    __slots__ = ("gpu_milli", "length_ms", "remaining_ms")
 
     gpu_milli: int
     """how many thousandths of a GPU it holds; of one that waits, what its first shape would"""
+    remaining_ms: int
+    """what is left of the time limit for the next attempt"""
+    length_ms: int
+    """how long its next attempt may hold its shares"""
 
     def _keep_size(self, nodes: int, shape: NodeShape) -> None:
         self.gpu_milli = nodes * shape.gpus * shape.gpu_milli
 
+    def _keep_length(self, left_ms: int, grace_ms: int) -> None:
+        self.remaining_ms = remaining_ms = left_ms if left_ms > 0 else 0
+        self.length_ms = remaining_ms + grace_ms
 
-@dataclass(slots=True, kw_only=True)
+
+@dataclass(slots=True)
 class ActiveJob(_Kept):
     """A job that has not ended, as the scheduler knows it.
 
@@ -75,6 +86,12 @@ class ActiveJob(_Kept):
 
     def __post_init__(self) -> None:
         self._keep_size(self.nodes, self.shapes[self.shape])
+        self._keep_length(self.limit_ms - self.used_ms, self.grace_ms)
+
+    def use(self, used_ms: int) -> None:
+        """An attempt is over that used so much of the time limit."""
+        self.used_ms += used_ms
+        self._keep_length(self.limit_ms - self.used_ms, self.grace_ms)
 
     def take_shape(self, shape: int) -> None:
         """An attempt begins on one of its shapes."""
@@ -82,24 +99,12 @@ class ActiveJob(_Kept):
             self.shape = shape
             self._keep_size(self.nodes, self.shapes[shape])
 
-    @property
-    def remaining_ms(self) -> int:
-        """Return what is left of the time limit for the next attempt."""
-        return max(0, self.limit_ms - self.used_ms)
-
-    @property
     def asks(self) -> Asks:
         """Return what makes jobs interchangeable for the question whether they fit."""
         return (
-            self.shapes, self.nodes, self.where, self.within, self.booking, self.capacity_class is CapacityClass.SPOT
+            self.shapes, self.nodes, self.where, self.within, self.booking, self.capacity_class is _SPOT
         )  # fmt: skip
 
-    @property
-    def length_ms(self) -> int:
-        """Return how long its next attempt may hold its shares."""
-        return max(0, self.limit_ms - self.used_ms) + self.grace_ms
-
-    @property
     def key(self) -> OrderKey:
         """Return the job's place in the order of the queue."""
         is_first = self.failures_ours + self.preemptions > 0 and not self.stands_back
@@ -114,9 +119,7 @@ class ActiveJob(_Kept):
         """Return whether its attempt has been asked to stop by an instant; within its notice it may still have to go sooner."""
         return self.stop_ms is not None and self.stop_ms + self.stop_notice_ms <= now
 
-    @property
     def releases_ms(self) -> int:
         """Return when its attempt lets go of its shares at the latest."""
-        since = self.running_ms if self.running_ms is not None else self.planned_ms
-        at_limit = since + max(0, self.limit_ms - self.used_ms) + self.grace_ms
+        at_limit = (self.running_ms if self.running_ms is not None else self.planned_ms) + self.length_ms
         return at_limit if self.stop_ms is None else min(at_limit, self.stop_ms + self.stop_notice_ms + self.stop_grace_ms)

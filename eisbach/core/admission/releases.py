@@ -23,7 +23,7 @@ class Releases:
 
     def note(self, attempt: str, job: ActiveJob) -> bool:
         """Note when an attempt lets go of its shares; return whether it was noted before and is later now."""
-        limit_ms, known = job.releases_ms, self._known.get(attempt)
+        limit_ms, known = job.releases_ms(), self._known.get(attempt)
         predicted_ms = limit_ms
         if job.predicted_ms:
             since = job.running_ms if job.running_ms is not None else job.planned_ms

@@ -54,6 +54,6 @@ def _busy_at(state: SchedulerState, instant: int) -> frozenset[str]:
     staying = (
         job
         for job in state.holding.values()
-        if job.capacity_class is not CapacityClass.SPOT and job.releases_ms > instant
+        if job.capacity_class is not CapacityClass.SPOT and job.releases_ms() > instant
     )
     return frozenset(share.node for job in staying for share in job.shares)

@@ -4,6 +4,7 @@ import heapq
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from eisbach.core.admission.active_job import ActiveJob as ActiveJob
 from eisbach.core.admission.looks import Looks
@@ -24,6 +25,14 @@ from eisbach.core.scheduling.promise import TOLERANCE_MS, Given
 from eisbach.core.scheduling.rank import Gradient
 from eisbach.core.scheduling.typical import Typical
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
+
+# One look-up each: a class of words is asked for a member by a call in Python.
+_WAITING: Final = JobState.WAITING
+_STARTING: Final = JobState.STARTING
+_RUNNING: Final = JobState.RUNNING
+_STOPPING: Final = JobState.STOPPING
+_SPOT: Final = CapacityClass.SPOT
+_PROMISE: Final = EntryKind.PROMISE
 
 
 @dataclass(slots=True)
@@ -82,7 +91,7 @@ class SchedulerState:
     def add(self, job: ActiveJob) -> None:
         """Add a job, as found in the log or in a snapshot, to all indexes."""
         self.jobs[job.job] = job
-        if job.state is JobState.WAITING:
+        if job.state is _WAITING:
             self._enqueue(job)
         elif job.attempt is not None:
             self.fleet.take(job.shares)
@@ -103,15 +112,15 @@ class SchedulerState:
 
     def unfund(self, job: ActiveJob) -> None:
         """The job's cap is no longer reserved: it waits for money again."""
-        require(job.state is JobState.WAITING, "only a waiting job loses its reservation")
+        require(job.state is _WAITING, "only a waiting job loses its reservation")
         job.is_funded = False
         self._leave_queue(job)
         self._enqueue(job)
 
     def start(self, job: ActiveJob, attempt: str, shape: int, shares: tuple[Share, ...], now: int) -> None:
         """An attempt is planned: it holds its shares from now on."""
-        if job.state is not JobState.WAITING:
-            check_transition(job.state, JobState.STARTING)
+        if job.state is not _WAITING:
+            check_transition(job.state, _STARTING)
         if not job.is_funded:
             raise BrokenInvariant("nothing starts without its cap reserved")
         if len(shares) != job.nodes:
@@ -127,7 +136,7 @@ class SchedulerState:
             self.break_promise(name)
         self.fleet.take(shares)
         job.take_shape(shape)
-        job.state = JobState.STARTING
+        job.state = _STARTING
         job.attempt, job.shares, job.planned_ms = attempt, shares, now
         job.running_ms, job.stop_cause, job.stop_ms, job.saved_ms = None, None, None, 0
         job.attempts += 1
@@ -136,20 +145,21 @@ class SchedulerState:
     def run(self, job: ActiveJob, since_ms: int, job_since_ms: int) -> None:
         """The attempt runs, and its limit counts from now on."""
         job.running_ms, job.started_ms = since_ms, job_since_ms
-        if job.state is not JobState.STOPPING:
-            if job.state is not JobState.STARTING:
-                check_transition(job.state, JobState.RUNNING)
-            job.state = JobState.RUNNING
-        self._expect(job, str(job.attempt))
+        if job.state is not _STOPPING:
+            if job.state is not _STARTING:
+                check_transition(job.state, _RUNNING)
+            job.state = _RUNNING
+        if since_ms != job.planned_ms:
+            self._expect(job, str(job.attempt))
 
     def stop(self, job: ActiveJob, cause: StopCause, grace_ms: int, now: int, notice_ms: int = 0) -> None:
         """The attempt is to stop: after its notice it is asked to, and lets go of its shares within its grace.
 
         Told again, it never has more time than before: so engines take it, and promises rest on when its nodes are free.
         """
-        if job.state is not JobState.STOPPING:
-            check_transition(job.state, JobState.STOPPING)
-            job.state = JobState.STOPPING
+        if job.state is not _STOPPING:
+            check_transition(job.state, _STOPPING)
+            job.state = _STOPPING
         elif job.stop_ms is not None:
             signal_ms = job.stop_ms + job.stop_notice_ms
             notice_ms = min(notice_ms, max(0, signal_ms - now))
@@ -159,14 +169,14 @@ class SchedulerState:
 
     def release(self, job: ActiveJob, *, after: JobState) -> None:
         """The attempt is over: its shares are free; the job waits again or has ended."""
-        if job.state is JobState.WAITING or job.attempt is None:
+        if job.state is _WAITING or job.attempt is None:
             raise BrokenInvariant("only an attempt can end")
         self.fleet.give_back(job.shares)
         self._let_go(job, job.attempt)
         job.attempt, job.shares = None, ()
         job.running_ms, job.stop_cause, job.stop_ms = None, None, None
         job.state = after
-        if after is JobState.WAITING:
+        if after is _WAITING:
             # Noted now: whoever rebuilds the queue later must not ask what others hold by then.
             is_above = self.fair_share.standing(job.project, job.gpu_milli) is Standing.ABOVE_QUOTA
             job.stands_back = is_above and job.capacity_class is CapacityClass.ON_DEMAND
@@ -185,7 +195,7 @@ class SchedulerState:
 
     def move(self, job: ActiveJob, where: Where) -> None:
         """The rules that hold for a job, or the places they speak of, have changed: it may be elsewhere from now on."""
-        is_queued = job.job in self.queue
+        is_queued = job.job in self.queue.members
         self.queue.remove(job.job)
         job.where = where
         self.unsettle()
@@ -196,7 +206,7 @@ class SchedulerState:
         """A start is promised, or an earlier one than was promised before; or it is to be on other nodes."""
         self.looks.give(given.job, now)
         known = self.calendar.promises.get(given.job)
-        entry = Entry(EntryKind.PROMISE, given.job, given.from_ms, given.until_ms, given.nodes, given.is_shared)
+        entry = Entry(_PROMISE, given.job, given.from_ms, given.until_ms, given.nodes, given.is_shared)
         if known is None:
             self.calendar.add(entry)
         else:
@@ -206,7 +216,7 @@ class SchedulerState:
     def break_promise(self, job: str) -> None:
         """A promise does not hold any more; its nodes are spoken for by nobody."""
         self.looks.forget(job)
-        self.calendar.remove(EntryKind.PROMISE, job)
+        self.calendar.remove(_PROMISE, job)
 
     def set_policy(self, policy: Policy) -> None:
         """Another policy holds from now on: the queue is sorted again. Promises that were given stay."""
@@ -214,7 +224,7 @@ class SchedulerState:
         self.fair_share.set_half_life(policy.half_life_hours)
         self.unsettle()
         for job in self.jobs.values():
-            if job.job in self.queue:
+            if job.job in self.queue.members:
                 self.queue.remove(job.job)
                 self._push(job)
 
@@ -238,18 +248,19 @@ class SchedulerState:
 
     def settle(self, plan: Plan, now: int) -> None:
         """A cycle has looked at everything, and its plan has just been carried out."""
-        seen = self.seen
-        seen.is_whole, seen.at_ms, seen.freed, seen.heads = plan.is_whole, now, self.calendar.freed, plan.heads
-        seen.nodes, seen.power_head = self.node_changes, plan.power_head
+        seen, calendar = self.seen, self.calendar
+        _, _, _, _, heads, power_head, again_ms, is_whole, spot_lead_ms, yields = plan
+        seen.is_whole, seen.at_ms, seen.freed, seen.heads = is_whole, now, calendar.freed, heads
+        seen.nodes, seen.power_head = self.node_changes, power_head
         # A cycle that looked at new jobs alone knows nothing of the others.
-        if plan.again_ms is not None or seen.again_ms is not None:
-            seen.again_ms = min((one for one in (plan.again_ms, seen.again_ms) if one is not None and one > now), default=None)
-        seen.spot_lead_ms, seen.yields, seen.entries = plan.spot_lead_ms, plan.yields, len(self.calendar)
+        if again_ms is not None or seen.again_ms is not None:
+            seen.again_ms = min((one for one in (again_ms, seen.again_ms) if one is not None and one > now), default=None)
+        seen.spot_lead_ms, seen.yields, seen.entries = spot_lead_ms, yields, len(calendar.entries)
         if self.looks.due:
             self.looks.due.clear()
         if seen.caps != self.power_caps:
             seen.caps = dict(self.power_caps)
-        if plan.is_whole:
+        if is_whole:
             seen.fresh.clear()
 
     def is_settled(self, now: int) -> bool:
@@ -259,12 +270,12 @@ class SchedulerState:
             return False
         if seen.again_ms is not None and seen.again_ms <= now:
             return False
-        if seen.yields and seen.entries != len(self.calendar):
+        if seen.yields and seen.entries != len(self.calendar.entries):
             return False
         head, ahead = seen.power_head, self.queue.precedes
-        if head is not None and head in self.queue and any(job != head and ahead(job, head, self.fair_share) for job in seen.fresh):
+        if head is not None and head in self.queue.members and any(job != head and ahead(job, head, self.fair_share) for job in seen.fresh):
             return False  # who comes before it may take the power that is kept for it
-        if not self.calendar:
+        if not self.calendar.entries:
             return True
         begins, late = self.calendar.next_start(seen.at_ms), self._late_ms()
         return (begins is None or begins > now) and (late is None or late > now)
@@ -275,7 +286,7 @@ class SchedulerState:
 
     def is_quiet(self, now: int) -> bool:
         """Return whether a cycle would find nobody who waits and nothing that is capped or spoken for."""
-        if self.queue or self.power_caps or self.calendar:
+        if self.queue.members or self.power_caps or self.calendar.entries:
             return False
         return not self.delayed or self.delayed[0][0] > now
 
@@ -284,23 +295,27 @@ class SchedulerState:
         while self.delayed and self.delayed[0][0] <= now:
             _, name = heapq.heappop(self.delayed)
             job = self.jobs.get(name)
-            if job is None or job.state is not JobState.WAITING or not job.is_funded or job.not_before_ms > now:
+            if job is None or job.state is not _WAITING or not job.is_funded or job.not_before_ms > now:
                 continue
-            if job.job not in self.queue:
+            if job.job not in self.queue.members:
                 self._push(job)
 
     def next_instant(self) -> int | None:
         """Return when something is due without any event, or None: a delay is over, an entry begins or was not kept."""
         seen, calendar = self.seen, self.calendar
-        due: list[int | None] = [self.agenda.next_instant(), seen.again_ms]
+        due = [self.agenda.next_instant(), seen.again_ms]
         if self.delayed:
             due.append(self.delayed[0][0])
-        if calendar:
-            due.append(calendar.next_start(seen.at_ms))
+        if calendar.entries:
             due.append(self._late_ms())
+            due.append(calendar.next_start(seen.at_ms))
             if self.spot and (begins := calendar.next_start(seen.at_ms + seen.spot_lead_ms)) is not None:
                 due.append(begins - self.spot_lead_ms)
-        return min([at_ms for at_ms in due if at_ms is not None], default=None)
+        soonest = None
+        for at_ms in due:
+            if at_ms is not None and (soonest is None or at_ms < soonest):
+                soonest = at_ms
+        return soonest
 
     def _late_ms(self) -> int | None:
         """When the next promise that nobody kept is broken, for all that the last cycle knew."""
@@ -309,7 +324,7 @@ class SchedulerState:
 
     def _enqueue(self, job: ActiveJob) -> None:
         if not job.is_funded:
-            insort(self.unfunded.setdefault(job.project, []), (job.key, job.job))
+            insort(self.unfunded.setdefault(job.project, []), (job.key(), job.job))
         elif job.not_before_ms:
             heapq.heappush(self.delayed, (job.not_before_ms, job.job))
         else:
@@ -318,7 +333,7 @@ class SchedulerState:
     def _push(self, job: ActiveJob) -> None:
         length = job.length_ms
         served_ms = served_as_of(self.policy, job.submitted_ms, job.predicted_ms or length)
-        self.queue.push(job.job, job.key, self.queue.request(job.asks), job.project, served_ms, length)
+        self.queue.push(job.job, job.key(), self.queue.request(job.asks()), job.project, served_ms, length)
         self.seen.fresh[job.job] = None
 
     def _leave_queue(self, job: ActiveJob) -> None:
@@ -334,7 +349,7 @@ class SchedulerState:
         self.holding[attempt] = job
         self.power.take(job.shares)
         self.agenda.hold(attempt, job.shares, job.grace_ms)
-        is_spot = job.capacity_class is CapacityClass.SPOT
+        is_spot = job.capacity_class is _SPOT
         self.fair_share.hold(job.project, job.gpu_milli, is_spot=is_spot)
         if is_spot:
             self.spot[job.job] = job
@@ -350,7 +365,7 @@ class SchedulerState:
         del self.holding[attempt]
         self.agenda.let_go(attempt)
         self.power.give_back(job.shares)
-        is_spot = job.capacity_class is CapacityClass.SPOT
+        is_spot = job.capacity_class is _SPOT
         self.fair_share.hold(job.project, -job.gpu_milli, is_spot=is_spot)
         if is_spot:
             del self.spot[job.job]
@@ -359,6 +374,6 @@ class SchedulerState:
 
     def _leave_unfunded(self, job: ActiveJob) -> None:
         waiting = self.unfunded[job.project]
-        del waiting[bisect_left(waiting, (job.key, job.job))]
+        del waiting[bisect_left(waiting, (job.key(), job.job))]
         if not waiting:
             del self.unfunded[job.project]

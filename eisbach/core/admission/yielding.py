@@ -99,4 +99,4 @@ def _instant(release: Release) -> int:
 
 def _place_of(state: SchedulerState, job: ActiveJob) -> tuple[int, int, int]:
     """Return where a gang stands among gangs: as in the queue, but for fair share, which changes while nothing happens to them."""
-    return job.key[1], served_as_of(state.policy, job.submitted_ms, job.predicted_ms or job.length_ms), job.seq
+    return job.key()[1], served_as_of(state.policy, job.submitted_ms, job.predicted_ms or job.length_ms), job.seq

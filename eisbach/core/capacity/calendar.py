@@ -56,11 +56,12 @@ Slot = tuple[int, int, str, str, Entry]
 class Calendar:
     """All entries, by key and by node. It dates the nodes of its fleet; time passes only by events that remove entries."""
 
-    __slots__ = ("_entries", "_fleet", "_on", "_starts", "changed", "freed", "promises", "shared")
+    __slots__ = ("_fleet", "_on", "_starts", "changed", "entries", "freed", "promises", "shared")
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._entries: dict[EntryKey, Entry] = {}
+        self.entries: dict[EntryKey, Entry] = {}
+        """all of them in the order in which they were added; for looking, never for changing"""
         self._on: dict[str, list[Slot]] = {}
         self._starts: list[int] = []
         self.promises: dict[str, Entry] = {}
@@ -73,23 +74,23 @@ class Calendar:
         """nodes whose entries changed since app/outlook.py looked at them"""
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self.entries)
 
     def __iter__(self) -> Iterator[Entry]:
         """Yield all entries in the order in which they were added."""
-        return iter(self._entries.values())
+        return iter(self.entries.values())
 
     def get(self, kind: EntryKind, entry_id: str) -> Entry | None:
         """Return an entry, or None."""
-        return self._entries.get((kind, entry_id))
+        return self.entries.get((kind, entry_id))
 
     def add(self, entry: Entry) -> None:
         """Add an entry; raise BrokenInvariant where two of tenants would meet on a node."""
         kind, entry_id, from_ms, until_ms, nodes, is_shared = entry
-        require((kind, entry_id) not in self._entries, "an entry of the calendar is added once")
+        require((kind, entry_id) not in self.entries, "an entry of the calendar is added once")
         require(from_ms < until_ms, "an entry of the calendar has a length")
         self._check(kind, from_ms, until_ms, nodes)
-        self._entries[kind, entry_id] = entry
+        self.entries[kind, entry_id] = entry
         insort(self._starts, from_ms)
         if kind is EntryKind.PROMISE:
             self.promises[entry_id] = entry
@@ -102,7 +103,7 @@ class Calendar:
 
     def remove(self, kind: EntryKind, entry_id: str) -> Entry:
         """Take an entry out and return it."""
-        entry = self._entries.pop((kind, entry_id))
+        entry = self.entries.pop((kind, entry_id))
         del self._starts[bisect_left(self._starts, entry.from_ms)]
         if kind is EntryKind.PROMISE:
             del self.promises[entry_id]
@@ -121,7 +122,7 @@ class Calendar:
         It comes to the same as to remove the one and to add the other; where the times stay, fewer nodes are dated for it.
         """
         kind, entry_id, from_ms, until_ms, nodes, _ = entry
-        before = self._entries[kind, entry_id]
+        before = self.entries[kind, entry_id]
         if before[2:4] != (from_ms, until_ms) or before.is_shared or entry.is_shared:
             self.remove(kind, entry_id)
             self.add(entry)
@@ -129,8 +130,8 @@ class Calendar:
         kept = set(before.nodes).intersection(nodes)
         gone, come = [one for one in before.nodes if one not in kept], [one for one in nodes if one not in kept]
         self._check(kind, from_ms, until_ms, come)
-        del self._entries[kind, entry_id]
-        self._entries[kind, entry_id] = entry
+        del self.entries[kind, entry_id]
+        self.entries[kind, entry_id] = entry
         if kind is EntryKind.PROMISE:
             del self.promises[entry_id]
             self.promises[entry_id] = entry
@@ -147,11 +148,11 @@ class Calendar:
 
     def move(self, kind: EntryKind, entry_id: str, nodes: tuple[str, ...]) -> None:
         """Put an entry on other nodes; its times stay."""
-        self.replace(self._entries[kind, entry_id]._replace(nodes=nodes))
+        self.replace(self.entries[kind, entry_id]._replace(nodes=nodes))
 
     def first_before(self, before_ms: int, but_for: str) -> Entry | None:
         """Return the entry that begins first before an instant, but for the promise of one job; None without one."""
-        begins = (one for one in self._entries.values() if one.from_ms < before_ms and one.id != but_for)
+        begins = (one for one in self.entries.values() if one.from_ms < before_ms and one.id != but_for)
         return min(begins, key=lambda entry: (entry.from_ms, entry.kind.value, entry.id), default=None)
 
     def starts(self, after_ms: int, before_ms: int) -> list[int]:
@@ -175,7 +176,7 @@ class Calendar:
         shared = self.shared
         if shared and promised:
             shared -= sum(1 for job in promised if self.promises[job].is_shared)
-        return View(self._on if len(self._entries) > len(promised) else {}, promised, shared)
+        return View(self._on if len(self.entries) > len(promised) else {}, promised, shared)
 
     def on(self, node: str) -> Iterator[Entry]:
         """Yield the entries of a node by their start."""

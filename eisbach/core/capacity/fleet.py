@@ -250,11 +250,12 @@ class Fleet:
         """Change what is free on the nodes of shares; their places in the indexes follow. Few shares are the hot case."""
         if len(shares) <= _FEW:
             for share in shares:
-                seat = self._seats.get(share.node)
+                seat = self._seats.get(share[1])
                 if seat is None:
-                    change(self.nodes[share.node], share)
+                    change(self.nodes[share[1]], share)
                 else:
-                    seat[0].change_one(seat[1], change, share)
+                    pool, number = seat
+                    pool.change_one(number, change, share)
             return
         together = self._seats_of(shares)
         if len(together) == 1:

@@ -58,8 +58,7 @@ class Node:
     @property
     def state(self) -> NodeState:
         """Return what is free on it, as a value."""
-        parts = tuple(sorted(left for left in self.parts.values() if left)) if self.parts else ()
-        return state_of_fields((self.free_cpu_milli, self.free_memory_mib, self.free_mask.bit_count(), parts))
+        return state_of(self)
 
     @property
     def free_gpus(self) -> list[int]:
@@ -78,6 +77,12 @@ class Node:
         """Make everything free."""
         self.free_cpu_milli, self.free_memory_mib = self.cpu_milli, self.memory_mib
         self.free_mask, self.parts, self.tenant = (1 << self.gpus) - 1, {}, ""
+
+
+def state_of(node: Node) -> NodeState:
+    """Return what is free on a node, as a value: what its property says, for those who ask at every step."""
+    parts = tuple(sorted(left for left in node.parts.values() if left)) if node.parts else ()
+    return state_of_fields((node.free_cpu_milli, node.free_memory_mib, node.free_mask.bit_count(), parts))
 
 
 def is_flavour(flavour: str, wanted: str) -> bool:

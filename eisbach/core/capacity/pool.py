@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from eisbach.core.capacity.fit import Kind, NodeState, free_of, how_many, idle_state
-from eisbach.core.capacity.inventory import Node
+from eisbach.core.capacity.inventory import Node, state_of
 from eisbach.core.capacity.share import Share
 from eisbach.core.capacity.topology import SINGLE, Level, Tree
 from eisbach.core.capacity.vacancies import Vacancies
@@ -32,15 +32,17 @@ class Pool:
     dates in order; `used` are masks of node numbers by tenant, date and what is free on them.
     """
 
-    __slots__ = ("_all_gpus", "_answers", "_size", "dates", "idle", "idle_state", "kind", "loose", "name", "named", "site", "tree", "used")
+    __slots__ = ("_all_gpus", "_answers", "_cpu_milli", "_memory_mib", "_size", "_spare", "dates", "idle", "idle_state", "kind", "loose", "name", "named", "site", "tree", "used")
 
     def __init__(self, name: str, site: str, kind: Kind, nodes: Iterable[Node]) -> None:
         self.name, self.site, self.kind = name, site, kind
         self.idle_state = idle_state(kind)
-        self._all_gpus = (1 << kind.gpus) - 1
+        self._all_gpus, self._cpu_milli, self._memory_mib = (1 << kind.gpus) - 1, kind.cpu_milli, kind.memory_mib
         self.tree = Tree(list(nodes))
         self.named = frozenset(node.node for node in self.tree.nodes)
         self.idle: dict[int, Vacancies] = {}
+        self._spare: Vacancies | None = None
+        """vacancies that have none, for the next date that has some: where all is taken, one comes and goes all the time"""
         self.dates: list[int] = []
         self.used: dict[str, dict[int, dict[NodeState, int]]] = {}
         self.loose = 0
@@ -161,18 +163,20 @@ class Pool:
         if not node.available or node.removed:
             change(node, share)
             return
-        kind, all_gpus = self.kind, self._all_gpus
         date = UNDATED if node.dated_ms is None else node.dated_ms
         leaf, bit = self.tree.seats[number]
-        if node.free_mask == all_gpus and node.free_cpu_milli == kind.cpu_milli and node.free_memory_mib == kind.memory_mib:
+        if self._is_idle(node):
             self._drop_idle(date, leaf, bit)
         else:
-            self._drop_used(node.tenant, date, node.state, 1 << number)
+            self._drop_used(node.tenant, date, state_of(node), 1 << number)
         change(node, share)
-        if node.free_mask == all_gpus and node.free_cpu_milli == kind.cpu_milli and node.free_memory_mib == kind.memory_mib:
+        if self._is_idle(node):
             self._put_idle(date, leaf, bit)
         else:
-            self._put_used(node.tenant, date, node.state, 1 << number)
+            self._put_used(node.tenant, date, state_of(node), 1 << number)
+
+    def _is_idle(self, node: Node) -> bool:
+        return node.free_mask == self._all_gpus and node.free_cpu_milli == self._cpu_milli and node.free_memory_mib == self._memory_mib
 
     def change_alike(self, numbers: Sequence[int], change: Callable[[Node, Share], None], shares: Sequence[Share]) -> bool:
         """Change equal nodes, each once and by an equal share of whole GPUs; False, and nothing is changed, where they are not alike.
@@ -197,20 +201,20 @@ class Pool:
             leaves[leaf] = leaves.get(leaf, 0) | bit
             mask |= 1 << number
         when = UNDATED if date is None else date
-        if first.is_idle:
+        if self._is_idle(first):
             for leaf, bits in leaves.items():
                 self._drop_idle(when, leaf, bits)
         else:
-            self._drop_used(first.tenant, when, first.state, mask)
+            self._drop_used(first.tenant, when, state_of(first), mask)
         change(first, shares[0])
         free, cpu_milli, memory_mib = first.free_mask, first.free_cpu_milli, first.free_memory_mib
         for node in nodes:
             node.free_mask, node.free_cpu_milli, node.free_memory_mib, node.tenant = free, cpu_milli, memory_mib, first.tenant
-        if first.is_idle:
+        if self._is_idle(first):
             for leaf, bits in leaves.items():
                 self._put_idle(when, leaf, bits)
         else:
-            self._put_used(first.tenant, when, first.state, mask)
+            self._put_used(first.tenant, when, state_of(first), mask)
         return True
 
     def vacant(self, ends_by: int) -> Vacancies | None:
@@ -278,7 +282,8 @@ class Pool:
     def _put_idle(self, date: int, leaf: int, bits: int) -> None:
         vacancies = self.idle.get(date)
         if vacancies is None:
-            vacancies = self.idle[date] = Vacancies(self.tree)
+            vacancies, self._spare = self._spare or Vacancies(self.tree), None
+            self.idle[date] = vacancies
             insort(self.dates, date)
         vacancies.add(leaf, bits)
 
@@ -288,9 +293,10 @@ class Pool:
         if not vacancies.total:
             del self.idle[date]
             del self.dates[bisect_left(self.dates, date)]
+            self._spare = vacancies
 
     def _put_used(self, tenant: str, date: int, state: NodeState, mask: int) -> None:
-        if state.gpus == self.kind.gpus:
+        if state[2] == self.idle_state[2]:
             self.loose += mask.bit_count()
         dates = self.used.get(tenant)
         if dates is None:
@@ -302,7 +308,7 @@ class Pool:
             states[state] = states.get(state, 0) | mask
 
     def _drop_used(self, tenant: str, date: int, state: NodeState, mask: int) -> None:
-        if state.gpus == self.kind.gpus:
+        if state[2] == self.idle_state[2]:
             self.loose -= mask.bit_count()
         dates = self.used[tenant]
         states = dates[date]

@@ -42,22 +42,26 @@ def withdraw(project: str, period: str, amount: int) -> Transfer:
 
 def reserve(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that sets a job's cap aside."""
-    return (account.available(project, period), account.reserved(project, period), amount, _RESERVE)
+    available, reserved, _ = account.names_of(project, period)
+    return (available, reserved, amount, _RESERVE)
 
 
 def settle(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that charges held time against the reservation."""
-    return (account.reserved(project, period), account.charged(project, period), amount, _SETTLE)
+    _, reserved, charged = account.names_of(project, period)
+    return (reserved, charged, amount, _SETTLE)
 
 
 def credit(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that takes a charge back into the reservation (an attempt that failed through our fault)."""
-    return (account.charged(project, period), account.reserved(project, period), amount, _CREDIT)
+    _, reserved, charged = account.names_of(project, period)
+    return (charged, reserved, amount, _CREDIT)
 
 
 def void(project: str, period: str, amount: int) -> Transfer:
     """Return the transfer that gives the rest of a reservation back."""
-    return (account.reserved(project, period), account.available(project, period), amount, _VOID)
+    available, reserved, _ = account.names_of(project, period)
+    return (reserved, available, amount, _VOID)
 
 
 RESERVED_BY: Final = {

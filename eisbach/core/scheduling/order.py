@@ -213,22 +213,23 @@ class Queue:
     Whoever joins stands aside until somebody asks for the order of all: most jobs start at once and never stand in a line.
     """
 
-    __slots__ = ("_aside", "_members", "_requests", "_tiers", "_waiting")
+    __slots__ = ("_aside", "_requests", "_tiers", "_waiting", "members")
 
     def __init__(self) -> None:
         self._requests: dict[Asks, Request] = {}
         self._waiting: dict[Request, int] = {}
         """request -> how many wait with it"""
         self._tiers: dict[Tier, dict[str, _Leaf]] = {}
-        self._members: dict[str, Member] = {}
+        self.members: dict[str, Member] = {}
+        """all who wait; for looking, never for changing"""
         self._aside: dict[str, Member] = {}
         """those members that stand in no line of `_tiers` yet"""
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self.members)
 
     def __contains__(self, job: str) -> bool:
-        return job in self._members
+        return job in self.members
 
     def request(self, asks: Asks) -> Request:
         """Return the request of all jobs that ask for this."""
@@ -241,13 +242,13 @@ class Queue:
 
     def push(self, job: str, key: OrderKey, request: Request, leaf: str = "", served_ms: int = 0, length_ms: int = 0) -> None:
         """Add a job that is not in the queue."""
-        require(job not in self._members, "a job waits at one place of the queue")
+        require(job not in self.members, "a job waits at one place of the queue")
         self._waiting[request] = self._waiting.get(request, 0) + 1
-        self._members[job] = self._aside[job] = (key[:2], leaf, request, (served_ms, key[2], job, length_ms))
+        self.members[job] = self._aside[job] = (key[:2], leaf, request, (served_ms, key[2], job, length_ms))
 
     def remove(self, job: str) -> None:
         """Take a job out; nothing happens where it is not in the queue."""
-        known = self._members.pop(job, None)
+        known = self.members.pop(job, None)
         if known is None:
             return
         tier, leaf, request, entry = known
@@ -285,7 +286,7 @@ class Queue:
 
     def precedes(self, job: str, other: str, ranks: Ranks) -> bool:
         """Return whether a waiting job stands before another one."""
-        (tier, leaf, _, entry), (tier2, leaf2, _, entry2) = self._members[job], self._members[other]
+        (tier, leaf, _, entry), (tier2, leaf2, _, entry2) = self.members[job], self.members[other]
         if tier != tier2:
             return tier < tier2
         if leaf != leaf2:
@@ -299,7 +300,7 @@ class Queue:
 
     def ahead_of(self, job: str, ranks: Ranks) -> int:
         """Return how many waiting jobs stand before this one, as leaves are ranked now."""
-        tiers, (tier, leaf, _, entry) = self._lined_up(), self._members[job]
+        tiers, (tier, leaf, _, entry) = self._lined_up(), self.members[job]
         rank, ahead = ranks.rank(leaf), tiers[tier][leaf].before(entry)
         for other, leaves in tiers.items():
             if other < tier:
@@ -310,7 +311,7 @@ class Queue:
 
     def in_order(self, jobs: list[str], ranks: Ranks) -> Iterator[tuple[str, Request]]:
         """Yield some of the waiting jobs, in the order of the queue, with their requests."""
-        known = [(self._members[job], job) for job in jobs if job in self._members]
+        known = [(self.members[job], job) for job in jobs if job in self.members]
         if len(known) > 1:
             known.sort(key=lambda one: (one[0][0], ranks.rank(one[0][1]), one[0][3]))
         for (_, _, request, _), job in known:

@@ -37,12 +37,15 @@ class RunHistory:
         runs = self.users.get(user)
         if runs is None:
             return limit_ms
-        parts = runs.get(_SIZES[nodes.bit_length()], ())
-        if len(parts) < 2:
+        parts = runs.get(_SIZES[nodes.bit_length()])
+        if parts is None or len(parts) < 2:
             parts = runs[_ANY_SIZE]
             if len(parts) < 2:
                 return limit_ms
-        return min(limit_ms, max(SECOND_MS, limit_ms * (parts[0] + parts[1]) >> (_FRACTION + 1)))
+        expected_ms = limit_ms * (parts[0] + parts[1]) >> (_FRACTION + 1)
+        if expected_ms < SECOND_MS:
+            expected_ms = SECOND_MS
+        return expected_ms if expected_ms < limit_ms else limit_ms
 
     def note(self, user: str, nodes: int, ran_ms: int, limit_ms: int, at_ms: int) -> None:
         """Work of this size came to its own end: what nobody stopped tells how long the next will run."""
@@ -51,10 +54,10 @@ class RunHistory:
             if len(self.users) >= USERS_MAX:
                 self._forget()
             runs = self.users[user] = {_ANY_SIZE: ()}
-        part = (min(ran_ms, limit_ms) << _FRACTION) // limit_ms
-        size = _SIZES[nodes.bit_length()]
-        runs[size] = (*runs.get(size, ())[-1:], part)
-        runs[_ANY_SIZE] = (*runs[_ANY_SIZE][-1:], part)
+        part = ((ran_ms if ran_ms < limit_ms else limit_ms) << _FRACTION) // limit_ms
+        for size in (_SIZES[nodes.bit_length()], _ANY_SIZE):
+            before = runs.get(size)
+            runs[size] = (before[-1], part) if before else (part,)
         self.last_ms[user] = at_ms
 
     def _forget(self) -> None:

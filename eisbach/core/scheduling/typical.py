@@ -42,7 +42,9 @@ class Typical:
         """Count the tasks of a job that was submitted; return whether `learnt` is another one now."""
         if not shape.gpus:
             return False
-        counts, tasks = self.counts, min(tasks, TASKS_MAX)
+        counts = self.counts
+        if tasks > TASKS_MAX:
+            tasks = TASKS_MAX
         counts[shape] = counts.get(shape, 0) + tasks
         self.since += tasks
         self.total += tasks
