@@ -257,11 +257,10 @@ class Fleet:
                     pool, number = seat
                     pool.change_one(number, change, share)
             return
+        seat = self._seats.get(shares[0][1])
+        if seat is not None and seat[0].change_alike(self._seats, change, shares):
+            return
         together = self._seats_of(shares)
-        if len(together) == 1:
-            ((pool, numbers),) = together
-            if len(numbers) == len(shares) and pool.change_alike(numbers, change, shares):
-                return
         for pool, numbers in together:
             pool.drop(numbers)
         for share in shares:

@@ -1,7 +1,7 @@
 """A pool's index: which of its equal nodes are idle, and which are partly taken in which way, kept up to date node by node."""
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from eisbach.core.capacity.fit import Kind, NodeState, free_of, how_many, idle_state
@@ -178,43 +178,54 @@ class Pool:
     def _is_idle(self, node: Node) -> bool:
         return node.free_mask == self._all_gpus and node.free_cpu_milli == self._cpu_milli and node.free_memory_mib == self._memory_mib
 
-    def change_alike(self, numbers: Sequence[int], change: Callable[[Node, Share], None], shares: Sequence[Share]) -> bool:
+    def change_alike(self, seats: Mapping[str, tuple["Pool", int]], change: Callable[[Node, Share], None], shares: Sequence[Share]) -> bool:
         """Change equal nodes, each once and by an equal share of whole GPUs; False, and nothing is changed, where they are not alike.
 
-        Equal nodes that give or get the same are equal again: one is changed, the others become what it is.
+        Equal nodes that give or get the same are equal again: one is changed, the others become what it is. That they are equal is
+        seen by the index: all are among the idle ones of one date, or among those with the same free on them.
         """
-        every = self.tree.nodes
-        nodes, what = [every[number] for number in numbers], shares[0][2:]
-        first = nodes[0]
-        date, free, cpu_milli, memory_mib = first.dated_ms, first.free_mask, first.free_cpu_milli, first.free_memory_mib
-        if not first.available or first.removed or first.parts or shares[0].gpu_milli != WHOLE or shares[0].mig:
-            return False
-        for node, share in zip(nodes, shares, strict=True):
-            if (
-                node.free_mask != free or node.free_cpu_milli != cpu_milli or node.free_memory_mib != memory_mib or share[2:] != what
-                or node.parts or node.dated_ms != date or not node.available or node.removed or node.tenant != first.tenant
-            ):  # fmt: skip
+        every, places, what = self.tree.nodes, self.tree.seats, shares[0][2:]
+        nodes, leaves = list[Node](), dict[int, int]()
+        for share in shares:
+            seat = seats.get(share[1])
+            if seat is None or seat[0] is not self or share[2:] != what:
                 return False
-        seats, leaves, mask = self.tree.seats, dict[int, int](), 0
-        for number in numbers:
-            leaf, bit = seats[number]
-            leaves[leaf] = leaves.get(leaf, 0) | bit
-            mask |= 1 << number
-        when = UNDATED if date is None else date
+            leaf, bit = places[seat[1]]
+            known = leaves.get(leaf, 0)
+            if known & bit:
+                return False
+            leaves[leaf] = known | bit
+            nodes.append(every[seat[1]])
+        first, share = nodes[0], shares[0]
+        if not first.available or first.removed or first.parts or share.gpu_milli != WHOLE or share.mig:
+            return False
+        when, before = UNDATED if first.dated_ms is None else first.dated_ms, state_of(first)
+        numbers = self.tree.first
+        mask = sum([bits << numbers[leaf] for leaf, bits in leaves.items()])
         if self._is_idle(first):
+            idle = self.idle[when].masks
+            for leaf, bits in leaves.items():
+                if idle.get(leaf, 0) & bits != bits:
+                    return False
             for leaf, bits in leaves.items():
                 self._drop_idle(when, leaf, bits)
         else:
-            self._drop_used(first.tenant, when, state_of(first), mask)
-        change(first, shares[0])
-        free, cpu_milli, memory_mib = first.free_mask, first.free_cpu_milli, first.free_memory_mib
+            if self.used[first.tenant][when][before] & mask != mask:
+                return False
+            free = first.free_mask
+            for node in nodes:  # as many GPUs may be free and not the same ones
+                if node.free_mask != free or node.parts:
+                    return False
+            self._drop_used(first.tenant, when, before, mask)
+        change(first, share)
+        free, cpu_milli, memory_mib, tenant = first.free_mask, first.free_cpu_milli, first.free_memory_mib, first.tenant
         for node in nodes:
-            node.free_mask, node.free_cpu_milli, node.free_memory_mib, node.tenant = free, cpu_milli, memory_mib, first.tenant
+            node.free_mask, node.free_cpu_milli, node.free_memory_mib, node.tenant = free, cpu_milli, memory_mib, tenant
         if self._is_idle(first):
             for leaf, bits in leaves.items():
                 self._put_idle(when, leaf, bits)
         else:
-            self._put_used(first.tenant, when, state_of(first), mask)
+            self._put_used(tenant, when, state_of(first), mask)
         return True
 
     def vacant(self, ends_by: int) -> Vacancies | None:
