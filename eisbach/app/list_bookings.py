@@ -24,14 +24,14 @@ def told(row: Row, now: int) -> dict[str, Any]:
     """Return a booking from its row as it is at an instant: a round writes down a little later that a window is over."""
     return {
         **{name: row[name] for name in COPIED},
-        **_by_the_clock(row, now),
+        **by_the_clock(row, now),
         "nodes": row["nodes"].split(),
         "lost": row["lost"].split(),
         "label": "modelled",
     }
 
 
-def _by_the_clock(row: Row, now: int) -> dict[str, Any]:
+def by_the_clock(row: Row, now: int) -> dict[str, Any]:
     """Return what is another thing by now than the row of a booking says."""
     if row["state"] == ENDED or now < row["from_ms"]:
         return {}

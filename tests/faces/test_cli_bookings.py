@@ -63,6 +63,25 @@ def test_a_quote_under_a_cap_and_its_page_say_until_when_they_take_it_to_last(me
         member.application.perform(cap_power.command(SYSTEM, facts, site="here", draw_mw=None)).result()
 
 
+def test_every_face_tells_the_state_of_a_booking_by_the_clock(member):
+    token = member.ours.tokens["member"]
+    option = run_cli("quote", "--flavour", "cpu", "--for", "2h", "-o", "json").document()["options"][0]
+    booking = run_cli("book", option["option"], "-o", "json").document()["booking"]
+    begins_ms, ends_ms = (member.application.reader.row("bookings", booking)[name] for name in ("from_ms", "until_ms"))
+    for at_ms, state, chip in ((begins_ms - 1, "booked", "booked"), (begins_ms, "open", "window open"), (ends_ms + 600_000, "ended", "over")):
+        member.clock.advance(at_ms - member.clock.now())
+        assert run_cli("booking", "show", booking, "-o", "json").document()["state"] == state
+        assert member.made("GET", f"/v1/projects/{member.ours.project}/bookings", token)["items"][0]["state"] == state
+        for page in (f"/bookings/{booking}", "/calendar"):
+            assert f"</svg>{chip}</span>" in browser(member, token).get(page).text
+        if state == "open":
+            member.clock.advance(300_000)
+            run_cli("booking", "extend", booking, "--for", "10m", "--yes")  # which charges what has passed
+        if state != "booked":
+            cost = member.made("GET", f"/v1/projects/{member.ours.project}/cost", token)
+            assert [one["state"] for one in cost["bookings"]] == [state]
+
+
 def test_a_job_larger_than_its_booking_is_refused_with_both_numbers(member):
     booking = run_cli("book", quoted()["options"][0]["option"], "-o", "json").document()["booking"]
     assert run_cli("booking", "show", booking, "-o", "json").document()["on_fault"] == "extend"

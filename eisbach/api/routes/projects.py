@@ -12,7 +12,7 @@ from eisbach.api import representations, schemas
 from eisbach.api.access import JOB, ORGANISATION, OWN, PROJECT, Call, CallNow, GuardedRoute, Place, allow, located_id
 from eisbach.api.answers import JsonAnswer, perform, reply_to, settled
 from eisbach.api.errors import ABSENT, Problem
-from eisbach.app import create_project, export_focus, report_cost, set_budget
+from eisbach.app import create_project, export_focus, list_bookings, report_cost, set_budget
 from eisbach.app.state import FactoryState
 from eisbach.app.visible import which_projects
 from eisbach.core.vocabulary.interval import month_of
@@ -69,9 +69,11 @@ async def change(call: CallNow, project: schemas.ProjectPath, new: schemas.NewBu
 @allow("cost:read", PROJECT, "project")
 def project_cost(call: CallNow, project: schemas.ProjectPath, period: schemas.Period = None) -> Response:
     """Return a month's account of a project and each job that was charged in it, the dearest first."""
-    this_month = month_of(call.application.clock.now())
+    now = call.application.clock.now()
+    this_month = month_of(now)
     statement = report_cost.of_project(call.application.reader, project, period or this_month, this_month)
-    return JsonAnswer(representations.project_cost(statement))
+    bookings = [one | list_bookings.by_the_clock(one, now) for one in statement["bookings"]]
+    return JsonAnswer(representations.project_cost({**statement, "bookings": bookings}))
 
 
 @router.get(
