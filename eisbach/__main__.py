@@ -10,7 +10,8 @@ are loaded, which leaves none."""
 
 def main() -> None:
     """Run the command line and leave with its exit code."""
-    if sys.argv[1:2] == ["twin"]:
+    is_twin = sys.argv[1:2] == ["twin"]
+    if is_twin:
         gc.set_threshold(COLLECT_AFTER, *gc.get_threshold()[1:])
         from eisbach import compiled
         from eisbach.settings import may_run_compiled
@@ -19,7 +20,10 @@ def main() -> None:
             compiled.use()
     from eisbach.cli.main import main as run
 
-    sys.exit(run())
+    code = run()
+    if is_twin:
+        gc.freeze()  # all of it goes with the process: nobody looks through a whole world for cycles first
+    sys.exit(code)
 
 
 if __name__ == "__main__":
