@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ STAMP = "stamp.json"
 
 def sources_digest(package: Path = PACKAGE) -> str:
     """Return the SHA-256 over every Python file of the package and the interpreter, in hex: what a build was made of."""
-    digest = sha256(f"{sys.version}\0{sys.implementation.cache_tag}\0{platform.machine()}".encode())
+    digest = sha256(f"{sys.version}\0{sys.implementation.cache_tag}\0{os.uname().machine}".encode())
     root = str(package)
     for path in sorted(os.path.join(folder, name) for folder, _, names in os.walk(root) for name in names if name.endswith(".py")):
         with open(path, "rb", buffering=0) as file:
