@@ -220,3 +220,44 @@ def test_a_rank_is_the_same_whether_somebody_asked_before_or_not(todo: list[tupl
         for one in ("lab", "robots", "plant"):
             asked.rank(one)
     assert [asked.rank(one) for one in ("lab", "robots", "plant")] == [unasked.rank(one) for one in ("lab", "robots", "plant")]
+
+
+acts = st.one_of(
+    st.tuples(st.just("hold"), st.sampled_from(["lab", "robots", "plant"]), st.integers(-3, 3), st.booleans()),
+    st.tuples(st.just("charge"), st.sampled_from(["lab", "robots", "plant"]), st.integers(0, 9), st.integers(0, 60)),
+    st.tuples(st.just("quota"), st.sampled_from(["research", "uni", "plant"]), st.sampled_from([None, 0, 2 * GPU])),
+    st.tuples(st.just("half-life"), st.sampled_from([12, 24, 168])),
+)
+
+
+@given(st.lists(acts, max_size=30))
+def test_who_is_asked_after_each_step_and_who_is_asked_once_say_the_same(drawn) -> None:
+    """What is held and used is summed up when somebody asks: asking changes nothing."""
+    asked, quiet, hours = a_tree(), a_tree(), 0
+    for act in drawn:
+        if act[0] == "charge":
+            hours += act[3]
+        for shares in (asked, quiet):
+            match act:
+                case "hold", leaf, gpus, is_spot:
+                    shares.hold(leaf, gpus * GPU, is_spot=is_spot)
+                case "charge", leaf, used, _:
+                    shares.charge(leaf, used * GPU * HOUR_MS, hours * HOUR_MS)
+                case "quota", name, gpu_milli:
+                    shares.set_quota(name, gpu_milli)
+                case "half-life", half_life:
+                    shares.set_half_life(half_life)
+        everything(asked, hours)
+    assert everything(quiet, hours) == everything(asked, hours)
+    assert quiet.saved() == asked.saved()
+
+
+def everything(shares: FairShare, hours: int):
+    """All that anybody may ask of the tree."""
+    names = ["research", "enterprise", "uni", "institute", "lab", "robots", "maker", "plant"]
+    return (
+        [(shares.held(name), shares.firm(name), shares.usage(name, hours * HOUR_MS), shares.used_ppm(name)) for name in names],
+        [(shares.rank(leaf), shares.standing(leaf, GPU)) for leaf in ("lab", "robots", "plant")],
+        sorted(shares.above_quota().items()),
+        shares.is_any_above,
+    )

@@ -81,7 +81,7 @@ class _Branch:
 class FairShare:
     """The tree of who may use the factory. Amounts are thousandths of a GPU, and those times milliseconds."""
 
-    __slots__ = ("_above", "_base_hour", "_branches", "_half_life", "_hour", "_paths", "_ranks", "_scale", "_top")
+    __slots__ = ("_above", "_base_hour", "_branches", "_half_life", "_hour", "_late", "_limited", "_paths", "_ranks", "_scale", "_top")
 
     def __init__(self, half_life_hours: int = HALF_LIFE_HOURS) -> None:
         require(half_life_hours > 0, "a half-life is at least an hour")
@@ -90,6 +90,11 @@ class FairShare:
         self._branches: dict[str, _Branch] = {}
         self._paths: dict[str, tuple[_Branch, ...]] = {}
         """leaf -> itself and all that it is in, the whole tree last: as no branch ever moves, it stays so"""
+        self._late: dict[str, list[int]] = {}
+        """leaf -> what it holds more, that without spot, and what it used more, since somebody asked who has what (`_sum_up`): a cycle
+        and its roll-back, a start and an end come and go in between, and most of them nobody asks about"""
+        self._limited: dict[str, None] = {}
+        """the branches that have a quota"""
         self._above: dict[str, None] = {}
         self._ranks: dict[str, Rank] = {}
         """leaf -> its rank, for those that were asked for since anything changed"""
@@ -102,6 +107,7 @@ class FairShare:
     def add(self, name: str, parent: str = "") -> None:
         """Add a branch below another one, or at the top. As no branch ever moves, there are no cycles."""
         require(bool(name) and name not in self._branches, f"{name!r} is in the tree once")
+        self._sum_up()
         above = self._branches[parent] if parent else self._top
         require(bool(above.children) or above.usage == above.held == 0, f"{parent!r} holds something itself")
         branch = self._branches[name] = _Branch(name, above)
@@ -112,10 +118,11 @@ class FairShare:
         require(hours > 0, "a half-life is at least an hour")
         if hours == self._half_life:
             return
+        self._sum_up()
         for branch in self._branches.values():
             branch.usage = 0 if branch.children else (branch.usage << _FRACTION) // self._scale
         self._half_life, self._base_hour, self._scale = hours, self._hour, 1 << _FRACTION
-        self._sum_up()
+        self._add_up_usage()
         self._ranks.clear()
 
     def set_weight(self, name: str, weight: int) -> None:
@@ -127,8 +134,13 @@ class FairShare:
     def set_quota(self, name: str, gpu_milli: int | None) -> None:
         """Say how much a branch may hold at once before it is above its quota; None where there is no quota."""
         require(gpu_milli is None or gpu_milli >= 0, "a quota is not negative")
+        self._sum_up()
         branch = self._branches[name]
         branch.quota = gpu_milli
+        if gpu_milli is None:
+            self._limited.pop(name, None)
+        else:
+            self._limited[name] = None
         self._ranks.clear()
         self._look_at_quota(branch)
 
@@ -143,26 +155,23 @@ class FairShare:
 
         Spot is what nobody else wants: it counts as usage, and against no quota and no agreement.
         """
-        self._ranks.clear()
-        for branch in self._paths.get(leaf) or self._path(leaf):
-            branch.held += gpu_milli
-            if not is_spot:
-                branch.firm += gpu_milli
-                if branch.quota is not None:
-                    self._look_at_quota(branch)
+        late = self._late.get(leaf) or self._joined(leaf)
+        late[0] += gpu_milli
+        if not is_spot:
+            late[1] += gpu_milli
 
     def charge(self, leaf: str, gpu_milli_ms: int, at_ms: int) -> None:
         """A leaf has used so much, known since this instant."""
         hour = at_ms // HOUR_MS
         if hour > self._hour:
             self._turn(hour)
-        amount = gpu_milli_ms * self._scale
-        self._ranks.clear()
-        for branch in self._paths.get(leaf) or self._path(leaf):
-            branch.usage += amount
+        late = self._late.get(leaf) or self._joined(leaf)
+        late[2] += gpu_milli_ms * self._scale
 
     def rank(self, leaf: str) -> Rank:
         """Return what leaves are sorted by: how they stand, then for each level from the top what the branch had for its weight."""
+        if self._late:
+            self._sum_up()
         known = self._ranks.get(leaf)
         if known is not None:
             return known
@@ -185,6 +194,7 @@ class FairShare:
     def standing(self, leaf: str, gpu_milli: int) -> Standing:
         """Return how work of this size would stand if the leaf held it as well."""
         found = Standing.ORDINARY
+        self._sum_up()
         for branch in self._path(leaf):
             firm = branch.firm + gpu_milli
             if branch.quota is not None and firm > branch.quota:
@@ -195,19 +205,25 @@ class FairShare:
 
     def above_quota(self) -> dict[str, int]:
         """Return the branches that hold more than their quota, spot not counted, and by how much."""
+        self._sum_up()
         return {name: self._branches[name].firm - (self._branches[name].quota or 0) for name in self._above}
 
     @property
     def is_any_above(self) -> bool:
         """Return whether any branch holds more than its quota."""
+        if not self._limited:
+            return False
+        self._sum_up()
         return bool(self._above)
 
     def held(self, name: str) -> int:
         """Return what a branch holds now, spot included."""
+        self._sum_up()
         return self._branches[name].held
 
     def firm(self, name: str) -> int:
         """Return what a branch holds now against its quota and its agreement: all but spot."""
+        self._sum_up()
         return self._branches[name].firm
 
     def weight(self, name: str) -> int:
@@ -220,6 +236,7 @@ class FairShare:
 
     def used_ppm(self, name: str) -> int:
         """Return the part of all decayed usage that a branch had, in millionths."""
+        self._sum_up()
         total = self._top.usage
         return self._branches[name].usage * _MILLION // total if total else 0
 
@@ -235,6 +252,7 @@ class FairShare:
 
     def usage(self, name: str, now: int) -> int:
         """Return the decayed usage of a branch: what it used in this hour in full, a half-life ago by half."""
+        self._sum_up()
         return self._branches[name].usage // self._scale_at(max(now // HOUR_MS, self._hour))
 
     def path(self, leaf: str) -> Iterator[str]:
@@ -244,6 +262,7 @@ class FairShare:
 
     def saved(self) -> tuple[int, int, dict[str, str]]:
         """Return what a snapshot keeps: base and hour, and the usage of leaves, which is wider than 64 bits, as text."""
+        self._sum_up()
         leaves = {name: str(one.usage) for name, one in sorted(self._branches.items()) if one.usage and not one.children}
         return self._base_hour, self._hour, leaves
 
@@ -269,6 +288,26 @@ class FairShare:
             known = self._paths[leaf] = tuple(found)
         return known
 
+    def _joined(self, leaf: str) -> list[int]:
+        """Return where to note what a leaf holds and uses from now on."""
+        self._path(leaf)
+        late = self._late[leaf] = [0, 0, 0]
+        return late
+
+    def _sum_up(self) -> None:
+        """Add what came late to the leaves and to all that they are in."""
+        if not self._late:
+            return
+        for leaf, (held, firm, usage) in self._late.items():
+            for branch in self._path(leaf):
+                branch.held += held
+                branch.firm += firm
+                branch.usage += usage
+                if branch.quota is not None:
+                    self._look_at_quota(branch)
+        self._late.clear()
+        self._ranks.clear()
+
     def _look_at_quota(self, branch: _Branch) -> None:
         if branch.quota is not None and branch.firm > branch.quota:
             self._above[branch.name] = None
@@ -278,6 +317,7 @@ class FairShare:
     def _turn(self, hour: int) -> None:
         """An hour has begun: what is charged from now on counts for more."""
         if hour - self._base_hour >= _REBASE_AFTER * self._half_life:
+            self._sum_up()
             self._rebase(hour)
         self._hour = hour
         self._scale = self._scale_at(hour)
@@ -291,9 +331,9 @@ class FairShare:
         self._base_hour += halvings * self._half_life
         for branch in self._branches.values():
             branch.usage = 0 if branch.children else branch.usage >> halvings
-        self._sum_up()
+        self._add_up_usage()
 
-    def _sum_up(self) -> None:
+    def _add_up_usage(self) -> None:
         """Sum up the usage of the leaves; all other branches have none yet."""
         self._top.usage = 0
         for leaf in [one for one in self._branches.values() if not one.children]:
