@@ -173,9 +173,7 @@ def _settle(
     for attempt, job, account, held_ms in waiting:
         if account.period != period:
             continue  # its month turns first
-        charged_ms, remaining_ms = held_ms, job.limit_ms - job.used_ms
-        if charged_ms > remaining_ms:
-            charged_ms = min(charged_ms, max(remaining_ms, 0) + job.grace_ms)
+        charged_ms = held_ms if held_ms < job.length_ms else job.length_ms
         if account.free_ms:
             charged_ms = max(0, charged_ms - account.free_ms)
         before, reserved = account.attempt_charged, account.reserved
