@@ -37,6 +37,8 @@ def test_both_orders_follow_what_happens(drawn, now):
             is_later = releases.note(name, job)
             assert is_later == (before is not None and any(new > old for new, old in zip(expected(job), before, strict=True)))
             assert not releases.note(name, job), "nothing is new then"
+        if at_ms % 3 == 0:
+            assert len(releases.by_limit) == len(held), "looks between what happens"
     assert [(at_ms, name) for at_ms, name, _ in releases.by_limit] == sorted((job.releases_ms(), name) for name, job in held.items())
     coming, outrun = list(releases.as_predicted(now)), list(releases.outrun(now))
     ends = {name: expected(job) for name, job in held.items()}

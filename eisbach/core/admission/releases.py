@@ -11,52 +11,71 @@ Due = tuple[int, str, ActiveJob]
 
 
 class Releases:
-    """All attempts that hold shares. `by_limit` are they in the order in which they let go at the latest."""
+    """All attempts that hold shares. Their orders are brought up to date when somebody asks: most come and go meanwhile."""
 
-    __slots__ = ("_by_prediction", "_known", "by_limit")
+    __slots__ = ("_behind", "_by_limit", "_by_prediction", "_held")
 
     def __init__(self) -> None:
-        self.by_limit: list[Due] = []
+        self._held: dict[str, tuple[int, int, ActiveJob]] = {}
+        """attempt -> when it lets go at the latest, when that is expected, and its job"""
+        self._by_limit: list[Due] = []
         self._by_prediction: list[Due] = []
-        self._known: dict[str, tuple[int, int]] = {}
-        """attempt -> its instants in both orders"""
+        self._behind: dict[str, tuple[int, int] | None] = {}
+        """attempts that changed since -> their instants in both orders, None for one that is in neither"""
 
     def note(self, attempt: str, job: ActiveJob) -> bool:
         """Note when an attempt lets go of its shares; return whether it was noted before and is later now."""
-        limit_ms, known = job.releases_ms(), self._known.get(attempt)
+        limit_ms, held = job.releases_ms(), self._held.get(attempt)
         predicted_ms = limit_ms
         if job.predicted_ms:
             since = job.running_ms if job.running_ms is not None else job.planned_ms
             predicted_ms = min(limit_ms, since + job.predicted_ms)
-        if known is not None:
-            if known == (limit_ms, predicted_ms):
-                return False
-            self.forget(attempt)
-        self._known[attempt] = limit_ms, predicted_ms
-        insort(self.by_limit, (limit_ms, attempt, job))
-        insort(self._by_prediction, (predicted_ms, attempt, job))
-        return known is not None and (limit_ms > known[0] or predicted_ms > known[1])
+        if held is None:
+            self._behind.setdefault(attempt, None)
+        elif held[0] == limit_ms and held[1] == predicted_ms:
+            return False
+        else:
+            self._behind.setdefault(attempt, held[:2])
+        self._held[attempt] = limit_ms, predicted_ms, job
+        return held is not None and (limit_ms > held[0] or predicted_ms > held[1])
 
     def forget(self, attempt: str) -> None:
         """An attempt holds nothing any more."""
-        limit_ms, predicted_ms = self._known.pop(attempt)
-        del self.by_limit[bisect_left(self.by_limit, (limit_ms, attempt))]
-        del self._by_prediction[bisect_left(self._by_prediction, (predicted_ms, attempt))]
+        held = self._held.pop(attempt)
+        if self._behind.setdefault(attempt, held[:2]) is None:
+            del self._behind[attempt]
+
+    @property
+    def by_limit(self) -> list[Due]:
+        """Return all in the order in which they let go at the latest, not to be changed."""
+        self._catch_up()
+        return self._by_limit
+
+    def _catch_up(self) -> None:
+        for attempt, were in self._behind.items():
+            if were is not None:
+                del self._by_limit[bisect_left(self._by_limit, (were[0], attempt))]
+                del self._by_prediction[bisect_left(self._by_prediction, (were[1], attempt))]
+            held = self._held.get(attempt)
+            if held is not None:
+                insort(self._by_limit, (held[0], attempt, held[2]))
+                insort(self._by_prediction, (held[1], attempt, held[2]))
+        self._behind.clear()
 
     def as_predicted(self, now: int) -> Iterator[tuple[int, ActiveJob]]:
         """Yield in their order those that are expected to end after an instant, with when they are."""
-        coming = self._by_prediction
-        for at in range(self._first_after(now), len(coming)):
+        first, coming = self._first_after(now), self._by_prediction
+        for at in range(first, len(coming)):
             predicted_ms, _, job = coming[at]
             yield predicted_ms, job
 
     def outrun(self, now: int) -> Iterator[tuple[int, ActiveJob]]:
         """Yield those that were expected to be over by an instant, with their limits and in the order of these."""
-        left, known = self._first_after(now), self._known
-        for limit_ms, attempt, job in self.by_limit:
+        left, held = self._first_after(now), self._held
+        for limit_ms, attempt, job in self._by_limit:
             if not left:
                 return
-            if known[attempt][1] <= now:
+            if held[attempt][1] <= now:
                 left -= 1
                 yield limit_ms, job
 
@@ -70,6 +89,7 @@ class Releases:
         return self._by_prediction[at][0] if at < len(self._by_prediction) else None
 
     def _first_after(self, now: int) -> int:
+        self._catch_up()
         return bisect_left(self._by_prediction, (now + 1, ""))
 
 

@@ -84,8 +84,8 @@ class Yielding:
             job = state.jobs[start.job]
             started.append((now + min(job.length_ms, job.predicted_ms or job.length_ms), start.shares))
         started.sort(key=_instant)
-        releases = state.releases
-        return merge(_shares(releases.outrun(now)), _shares(releases.as_predicted(now)), started, key=_instant)
+        held = _shares(state.releases.expected(now))
+        return merge(held, started, key=_instant) if started else held
 
 
 def _shares(ends: Iterator[tuple[int, ActiveJob]]) -> Iterator[Release]:
