@@ -30,10 +30,10 @@ PATTERNS = (
     "app/{fold,fold_energy,fold_health,fold_promises,fold_shares,fold_usage,notice_nodes,settle_usage,state,submit_job}",
     "app/{tell_engine,texts,writer}",
     "adapters/{clocks,identifiers}",
-    "engines/simulated/*",
+    "engines/simulated/{courses,engine,live}",
     "ports/crash",
     "stores/totals",
-    "twin/{distinct,figures,frail_engine,rounds,run,scenario,stranded,trace_file,trace_workload,world}",
+    "twin/{distinct,figures,frail_engine,run,scenario,stranded,trace_file,trace_workload,world}",
 )
 """What a replay spends its time in (`cProfile` over week_10k, modules from a thousandth of it on), and what these are made of."""
 

@@ -147,6 +147,20 @@ def test_no_attribute_of_a_compiled_class_becomes_a_keyword_of_the_compiler(hot)
     assert not found, "choose another name"
 
 
+def test_no_compiled_class_has_an_option_that_changes_what_is_written(hot):
+    """mypyc makes a class without what stands behind its bases: of a frozen struct one that may change and is no key."""
+    harmless = {"frozen", "kw_only", "gc"}
+    found = [
+        f"{module}: {node.name}({option.arg}=...)"
+        for module, tree in hot.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        for option in node.keywords
+        if option.arg not in harmless
+    ]
+    assert not found, "let the class stand in a module that stays Python"
+
+
 def test_the_types_of_attributes_are_kept_as_they_are_written(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     source = tmp_path / "one.py"
