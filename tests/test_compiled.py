@@ -85,6 +85,22 @@ def test_the_compiler_is_named_where_there_is_none(monkeypatch):
     assert script.missing().startswith("a C compiler: there is no ")
 
 
+def test_a_build_that_breaks_off_or_plays_otherwise_is_found(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    script = importlib.import_module("compile")
+    assert script.tried(tmp_path) == ""
+    ran, answers = script.subprocess.run, iter([0, 1])
+    monkeypatch.setattr(script.subprocess, "run", lambda *args, **kwargs: _told(ran(*args, **kwargs), next(answers)))
+    assert script.tried(tmp_path).startswith("a short week gives (plan hash, root of the log) ('0', ")
+    monkeypatch.setattr(script.subprocess, "run", lambda *args, **kwargs: subprocess.CompletedProcess(args, 1, "", "no key"))
+    assert script.tried(tmp_path) == "no key"
+
+
+def _told(ran, number):
+    """Return what a run printed, with another plan hash."""
+    return subprocess.CompletedProcess(ran.args, ran.returncode, json.dumps({**json.loads(ran.stdout), "plan_hash": str(number)}), "")
+
+
 def test_every_module_to_compile_is_there(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     modules = importlib.import_module("compile").hot_modules()
