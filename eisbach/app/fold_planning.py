@@ -52,7 +52,12 @@ def _unpromised(state: FactoryState, seq: int, at_ms: int, body: e.StartUnpromis
 
 
 def _scheduler_set(state: FactoryState, seq: int, at_ms: int, body: e.SchedulerSet) -> None:
-    policy = Policy(
+    state.scheduler.set_policy(policy_of(body))
+
+
+def policy_of(body: e.SchedulerSet) -> Policy:
+    """Return the policy that an event tells of."""
+    return Policy(
         name=body.policy,
         order=Order(body.order),
         backfill=Backfill(body.backfill),
@@ -64,7 +69,6 @@ def _scheduler_set(state: FactoryState, seq: int, at_ms: int, body: e.SchedulerS
         minimum_run_ms=body.minimum_run_ms,
         half_life_hours=body.half_life_hours,
     )
-    state.scheduler.set_policy(policy)
 
 
 CHANGES: dict[type[Body], Callable[[FactoryState, int, int, Any], None]] = {

@@ -37,18 +37,16 @@ def command(
                 "policy",
                 {"policy": policy, "known": list(POLICIES)},
             )
-        if not 0 <= notice_ms <= NOTICE_MS_MAX:
-            return Refusal(
-                Reason.INVALID_ARGUMENT,
-                f"A notice of {notice_ms} ms is not possible",
-                f"Give from 0 to {NOTICE_MS_MAX // MINUTE_MS} minutes",
-                "notice_ms",
-                {"notice_ms": notice_ms},
-            )
-        refusal = _out_of_bounds(minimum_run_ms, half_life_hours)
-        if refusal is not None:
-            return refusal
         wanted = replace(wanted, notice_ms=notice_ms, minimum_run_ms=minimum_run_ms, half_life_hours=half_life_hours)
+        return out_of_bounds(wanted) or exactly(actor, wanted)(state, context)
+
+    return decide
+
+
+def exactly(actor: Actor, wanted: Policy) -> Command:
+    """Return the command that lets the scheduler decide by this very policy, with all its numbers: for worlds that are played."""
+
+    def decide(state: FactoryState, context: Context) -> Decision | Refusal:
         if state.scheduler.policy == wanted:
             return Decision(reply={**described(wanted), "changed": False})
         event = SchedulerSet(
@@ -69,7 +67,12 @@ def command(
     return decide
 
 
-def _out_of_bounds(minimum_run_ms: int, half_life_hours: int) -> Refusal | None:
+def out_of_bounds(policy: Policy) -> Refusal | None:
+    """Return why a policy cannot have these numbers, or None."""
+    notice_ms, minimum_run_ms, half_life_hours = policy.notice_ms, policy.minimum_run_ms, policy.half_life_hours
+    if not 0 <= notice_ms <= NOTICE_MS_MAX:
+        what, do = f"A notice of {notice_ms} ms is not possible", f"Give from 0 to {NOTICE_MS_MAX // MINUTE_MS} minutes"
+        return Refusal(Reason.INVALID_ARGUMENT, what, do, "notice_ms", {"notice_ms": notice_ms})
     if not 0 <= minimum_run_ms <= MINIMUM_RUN_MS_MAX:
         what, do = f"A minimum of {minimum_run_ms} ms before work gives way is not possible", "Give from 0 to a day"
         return Refusal(Reason.INVALID_ARGUMENT, what, do, "minimum_run_ms", {"minimum_run_ms": minimum_run_ms})

@@ -12,13 +12,13 @@ from eisbach.cli.errors import CliError, usage_error
 from eisbach.cli.exit_codes import ExitCode
 from eisbach.cli.output import Format, Output, document, pairs, show, table
 from eisbach.cli.terminal import say
+from eisbach.cli.twin_past import past_of
+from eisbach.cli.twin_policy import policy_of
 
 if TYPE_CHECKING:
     from eisbach.app.site_facts import SiteFacts
     from eisbach.core.jobs.within import Within
-    from eisbach.core.scheduling.policy import Policy
     from eisbach.twin.demand import DemandWorkload
-    from eisbach.twin.past import Past
     from eisbach.twin.run import Act
     from eisbach.twin.scenario import Checking, Scenario
     from eisbach.twin.world import World
@@ -33,6 +33,10 @@ Jobs = Annotated[Path | None, typer.Option("--jobs", metavar="TRACE", help="A jo
 Demand = Annotated[Path | None, typer.Option("--demand", metavar="FILE", help="Classes of customers (TOML).")]
 FaultsFile = Annotated[Path | None, typer.Option("--faults", metavar="FILE", help="What goes wrong (TOML).")]
 PolicyName = Annotated[str, typer.Option("--policy", help="fifo, easy or default.")]
+Notice = Annotated[str, typer.Option("--notice", metavar="TIME", help="The policy's notice before work is preempted, such as 30s.")]
+MinimumRun = Annotated[str, typer.Option("--minimum-run", metavar="TIME", help="How long an attempt runs at least before it gives way.")]
+HalfLife = Annotated[str, typer.Option("--half-life", metavar="TIME", help="After how long usage counts half; whole hours.")]
+PromisedNodes = Annotated[int | None, typer.Option("--promised-nodes", min=0, max=100_000, help="From how many nodes on gangs are promised a start; 0: none.")]
 WithinLevel = Annotated[str, typer.Option("--within", help="Where gangs want to stay: nvlink, rack, row or hall.")]
 Flavour = Annotated[str, typer.Option("--flavour", help="The flavour a trace runs on; else the one with most GPUs.")]
 Checkpoint = Annotated[str, typer.Option("--checkpoint", metavar="LENGTH", help="How often a job saves, such as 30m; none: never.")]
@@ -50,6 +54,10 @@ def run(
     demand: Demand = None,
     faults: FaultsFile = None,
     policy: PolicyName = "default",
+    notice: Notice = "",
+    minimum_run: MinimumRun = "",
+    half_life: HalfLife = "",
+    promised_nodes: PromisedNodes = None,
     within: WithinLevel = "",
     flavour: Flavour = "",
     checkpoint: Checkpoint = "30m",
@@ -69,17 +77,18 @@ def run(
     if demand is not None and days is None:
         raise usage_error("Imagined demand has no end", "Say how many --days")
     facts, checkpoint_ms = _site(site), _checkpoint(checkpoint)
+    chosen_policy = policy_of(policy, notice=notice, minimum_run=minimum_run, half_life=half_life, promised_nodes=promised_nodes)
     with _told():
         acts = _faults(faults, facts, days, seed, is_ending=True) if faults is not None else []
         if jobs is not None:
             scenario = Scenario(
-                sites=(facts,), workload=_trace(jobs, facts, flavour, _within(within)), policy=_policy(policy), acts=acts, seed=seed,
+                sites=(facts,), workload=_trace(jobs, facts, flavour, _within(within)), policy=chosen_policy, acts=acts, seed=seed,
                 days=days, has_log=log, checking=_checking(check), checkpoint_ms=checkpoint_ms,
             )  # fmt: skip
         else:
             classes = _demand(Path(str(demand)), facts, int(days or 1), seed)
             scenario = Scenario(
-                sites=(facts,), workload=classes, policy=_policy(policy), acts=with_bookings(acts, classes), seed=seed,
+                sites=(facts,), workload=classes, policy=chosen_policy, acts=with_bookings(acts, classes), seed=seed,
                 days=days, has_log=log, checking=_checking(check), checkpoint_ms=checkpoint_ms,
             )  # fmt: skip
     _play(scenario, report, Format.JSON if as_json else output_format)
@@ -92,9 +101,14 @@ def replay(
     gpus_per_node: Annotated[int, typer.Option("--gpus-per-node", min=0, max=1024, help="GPUs of each node.")] = 8,
     since: Annotated[str, typer.Option("--from", help="With --history: from this instant or day on, such as 2026-06-01.")] = "",
     until: Annotated[str, typer.Option("--until", help="With --history: until this instant or day.")] = "",
+    zone: Annotated[str, typer.Option("--zone", help="Whose time --from and --until without an offset are in: Europe/Berlin, or local.")] = "UTC",
     home: Annotated[Path | None, typer.Option("--home", help="With --history: another home.")] = None,
     faults: FaultsFile = None,
-    policy: Annotated[str, typer.Option("--policy", help="fifo, easy or default; a history's own without it.")] = "",
+    policy: Annotated[str, typer.Option("--policy", help="fifo, easy or default; a history's own, with its numbers, without it.")] = "",
+    notice: Notice = "",
+    minimum_run: MinimumRun = "",
+    half_life: HalfLife = "",
+    promised_nodes: PromisedNodes = None,
     within: WithinLevel = "",
     checkpoint: Checkpoint = "30m",
     check: Check = False,
@@ -111,13 +125,14 @@ def replay(
     if history is (jobs is not None) or (jobs is not None and nodes is None):
         raise usage_error("Give --jobs TRACE with --nodes N, or --history, one of the two", "docs/twin.md describes both")
     chosen, checkpoint_ms = Format.JSON if as_json else output_format, _checkpoint(checkpoint)
+    numbers: Json = {"notice": notice, "minimum_run": minimum_run, "half_life": half_life, "promised_nodes": promised_nodes}
     if history:
-        past = _past(home, _instant(since, 0), _instant(until, 1 << 62))
+        past = past_of(home, since, until, zone)
         sites, acts = past.sites(), past.acts()
         if faults is not None:
             acts += _faults_of_a_past(faults, sites, past.begin_ms, past.days)
         scenario = Scenario(
-            sites=sites, workload=past, policy=_policy(policy or past.policy), acts=sorted(acts, key=lambda act: act.at_ms), has_log=log, checking=_checking(check),
+            sites=sites, workload=past, policy=policy_of(policy, own=past.policy, **numbers), acts=sorted(acts, key=lambda act: act.at_ms), has_log=log, checking=_checking(check),
             start_ms=past.begin_ms, prices=past.prices(), refuse=past.refuse, unknown=past.unknown, checkpoint_ms=checkpoint_ms,
         )  # fmt: skip
     else:
@@ -126,7 +141,7 @@ def replay(
             workload = _trace(Path(str(jobs)), facts, "", _within(within))
             happening = _faults(faults, facts, workload.last_submit_ms // DAY_MS + 1, 1) if faults is not None else []
         scenario = Scenario(
-            sites=(facts,), workload=workload, policy=_policy(policy or "default"), acts=happening, has_log=log, checking=_checking(check),
+            sites=(facts,), workload=workload, policy=policy_of(policy, **numbers), acts=happening, has_log=log, checking=_checking(check),
             checkpoint_ms=checkpoint_ms,
         )  # fmt: skip
     _play(scenario, report, chosen)
@@ -207,7 +222,7 @@ def _print_result(doc: Json) -> None:
             ("bookings short of", f"{doc['shortfall_gpu_h']:,.0f} GPU-hours"),
             ("gangs together", "" if doc["in_rack"] is None else f"{doc['in_rack']:.1%}"),
             ("preemptions", f"{doc['preemptions']:,}; {doc['moves']:,} attempts moved aside, {doc['moves_gain_gpu_h']:,.0f} GPU-hours gained"),
-            ("energy", "" if doc["energy_kwh"] is None else f"{doc['energy_kwh']:,.0f} kWh modelled, PUE {doc['pue']:.2f}"),
+            ("energy", "" if doc["energy_kwh"] is None else f"{doc['energy_kwh']:,.0f} kWh modelled" + ("" if doc["pue"] is None else f", PUE {doc['pue']:.2f}")),
             ("promises", f"{doc['promises']:,}, {doc['promises_broken']:,} of them broken"),
             ("violations", f"{doc['violations']:,}"),
             ("revenue", f"{doc['revenue_eur']:,.2f} EUR"),
@@ -223,35 +238,6 @@ def _seconds(seconds: float) -> str:
     from eisbach.cli.figures import duration
 
     return duration(round(seconds * 1000))
-
-
-def _past(home: Path | None, from_ms: int, until_ms: int) -> "Past":
-    from eisbach.cli.session import settings
-    from eisbach.ports.store import StoreDamaged, StoreUnavailable
-    from eisbach.stores.sql.opening import read_sqlite
-    from eisbach.twin.past import NoPast, Past, events_in
-    from eisbach.wiring import DATABASE
-
-    place = (home or settings().home).expanduser().absolute()
-    try:
-        with read_sqlite(place / DATABASE) as reader:
-            return Past(events_in(reader), from_ms=from_ms, until_ms=until_ms)
-    except NoPast as error:
-        raise CliError(str(error), "Choose another time with --from and --until", ExitCode.NOT_FOUND) from error
-    except (StoreUnavailable, StoreDamaged) as error:
-        raise CliError(f"The past cannot be read: {error}", "Name the factory's folder with --home", ExitCode.NOT_FOUND) from error
-
-
-def _instant(text: str, otherwise: int) -> int:
-    from datetime import UTC, datetime
-
-    if not text:
-        return otherwise
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise usage_error(f"{text!r} is no instant", "Write 2026-06-01 or 2026-06-01T08:00:00+02:00; without an offset it is UTC") from None
-    return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def _site(said: str) -> "SiteFacts":
@@ -285,14 +271,6 @@ def _checking(is_wanted: bool) -> "Checking | None":
     from eisbach.twin.checked import CHECKED
 
     return CHECKED
-
-
-def _policy(name: str) -> "Policy":
-    from eisbach.core.scheduling.policy import POLICIES
-
-    if name not in POLICIES:
-        raise usage_error(f"There is no policy {name!r}", f"Use one of {', '.join(POLICIES)}")
-    return POLICIES[name]
 
 
 def _within(level: str) -> "Within | None":

@@ -2,10 +2,14 @@
 
 from collections.abc import Sequence
 
+from eisbach.app.cap_power import PERIOD_MS as CAPS_LIVE_MS
+from eisbach.app.defragment import PERIOD_MS as MOVES_EVERY_MS
+from eisbach.app.meter_energy import WHILE_RUNNING_MS as METERS_LIVE_MS
 from eisbach.core.jobs.amounts import duration_text
-from eisbach.core.vocabulary.quantities import MINUTE_MS
+from eisbach.engines.simulated.script import CHECKPOINT_EVERY_MS
+from eisbach.twin.rounds import BOOKINGS_EVERY_MS, CAPS_EVERY_MS, METERS_EVERY_MS
 
-CHECKPOINT_MS = 30 * MINUTE_MS
+CHECKPOINT_MS = CHECKPOINT_EVERY_MS
 """How often a job saves its state unless a run says otherwise: an assumption, and no figure of anybody's work."""
 
 
@@ -25,6 +29,11 @@ def assumptions(*, checkpoint_ms: int | None, starting_ms: int, is_metered: bool
         "failures do not depend on load or age; network, storage and contention between jobs are not modelled",
         "prices are those that the factory published" if has_own_prices else "prices are those of the example price list",
     ]
+    found.append(
+        f"what is done in rounds comes less often than live: bookings each {duration_text(BOOKINGS_EVERY_MS)}, moves each {duration_text(MOVES_EVERY_MS)}, "
+        f"caps on power each {duration_text(CAPS_EVERY_MS)} (live each {duration_text(CAPS_LIVE_MS)}), energy each {duration_text(METERS_EVERY_MS)} "
+        f"(live each {duration_text(METERS_LIVE_MS)} while work runs)"
+    )
     if is_metered:
         found.append("energy is modelled from the ratings of nodes and from the weather and the plant of the site file")
     return tuple(found)

@@ -38,7 +38,7 @@ BETTER = {
     "peak_rss_mb": NEITHER,
 }
 """figure -> whether more or less of it is better; the last three are this computer's, not the factory's"""
-PLAYED = ("sites", "workload", "policy", "seed", "days", "checkpoint_s")
+PLAYED = ("sites", "workload", "policy", "promised_nodes", "notice_s", "minimum_run_s", "half_life_h", "seed", "days", "checkpoint_s")
 NOTE_SMALL = 1e-9
 
 
@@ -83,7 +83,7 @@ def differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
 
 def unlike(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
     """Return what was played differently: a difference in results may come from there."""
-    return [f"{key}: {_said(a.get(key))} and {_said(b.get(key))}" for key in PLAYED if a.get(key) != b.get(key)]
+    return [f"{key}: {_said(a[key])} and {_said(b[key])}" for key in PLAYED if key in a and key in b and a[key] != b[key]]
 
 
 def is_same_plan(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:

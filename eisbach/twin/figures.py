@@ -60,6 +60,7 @@ class Figures:
         self.moves = self.moves_gain = 0
         """attempts that moved aside, and what that was reckoned to bring, in thousandths of a GPU x milliseconds"""
         self.it_mj = self.site_mj = 0
+        self.has_plant = False
         """what the racks and what whole sites drew, as they were metered"""
         self._waiting: dict[str, int] = {}
         self._held: dict[str, tuple[int, int]] = {}
@@ -141,6 +142,7 @@ class Figures:
     def _metered(self, now: int, body: EnergyMetered) -> None:
         self.it_mj += body.it_mj
         self.site_mj += body.it_mj + body.losses_mj + body.cooling_mj
+        self.has_plant |= body.has_plant
 
     def _running(self, now: int, body: AttemptRunning) -> None:
         submitted_ms = self._waiting.pop(body.job, None)
@@ -208,7 +210,7 @@ class Figures:
             moves=self.moves,
             moves_gain_gpu_h=self.moves_gain / (WHOLE * HOUR_MS),
             energy_kwh=self.site_mj / MJ_PER_KWH if self.it_mj else None,
-            pue=self.site_mj / self.it_mj if self.it_mj else None,
+            pue=self.site_mj / self.it_mj if self.it_mj and self.has_plant else None,
             promises=self.promises,
             promises_broken=self.promises_broken,
             violations=violations,

@@ -9,6 +9,7 @@ from eisbach.app import events as e
 from eisbach.app.event_codec import OpenedEvent, open_event
 from eisbach.app.events_planning import SchedulerSet
 from eisbach.app.events_usage import UsageSettledTogether
+from eisbach.app.fold_planning import policy_of
 from eisbach.app.site_facts import SiteFacts, TariffFacts
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule, rule_of
@@ -31,7 +32,7 @@ UNKNOWABLE = (
     "what was cancelled, lost or stopped by its limit is played with the time that it ran, as far as that was not done again",
     "each job is submitted at the instant at which it was, whatever became of those before it",
     "who had used how much, what a month's budget was spent on and how long people's jobs ran, before the first job here, is not known to the shares, budgets and predictions",
-    "weather, plants and hourly prices of site files do not stand in the log: caps on power are those that were set then, quotes have list prices, no energy is metered",
+    "weather, plants and hourly prices of site files do not stand in the log: caps on power are those that were set then, quotes have list prices, and energy is that of the racks alone, without losses and cooling",
     "failures that another placement would have met are not here",
     "options held without a booking, retries of work that failed by itself, and moves of spot that were planned then are not played: what the twin decides takes their place",
 )
@@ -82,8 +83,8 @@ class Past:
         self._tariffs: dict[str, e.TariffPublished] = {}
         self._refused: Counter[str] = Counter()
         self._policies = 0
-        self.policy = DEFAULT.name
-        """the one that held at the end of the window"""
+        self.policy = DEFAULT
+        """the one that held at the end of the window, with its numbers"""
         self._take: dict[type[e.Body], Callable[[int, Any], None]] = {
             **self._people.take,
             **self._site.take,
@@ -102,7 +103,8 @@ class Past:
         self._works = [(name, job) for name, job in self._jobs.items() if job.ran_ms is not None]
         if not self._works:
             raise NoPast(f"No job of this time ran to an end ({len(self._jobs)} were submitted): there is nothing to replay")
-        self.begin_ms = self._works[0][1].submit_ms
+        first_ms = self._works[0][1].submit_ms
+        self.begin_ms = first_ms - self._bookings.lead_ms(first_ms)
         self.days = (self._works[-1][1].submit_ms - self.begin_ms) // DAY_MS + 1
         self.label = f"{len(self._works):,} jobs of the factory's own past"
 
@@ -157,16 +159,17 @@ class Past:
         """Return what a replay of it cannot know or does not play, with how much of it there was; all of it once it was played."""
         jobs = [job for _, job in self._works]
         lost = self._bookings.asked - self._bookings.booked
-        counted = {
-            "{:,} jobs that never ran or still run are left out": len(self._jobs) - len(jobs),
-            "{:,} bookings find no such option any more, and what ran inside them is on-demand": lost,
-            "{:,} jobs read data sets: where copies of those lay is not asked": sum(job.reads_data for job in jobs),
-            "{:,} nodes that were changed have what they offered last": len(self._site.changed),
-            "the scheduler's policy was set {:,} times meanwhile: one is played throughout": self._policies,
-        }
-        found = [text.format(count) for text, count in counted.items() if count]
-        found += [f"{count:,} jobs are refused that were accepted then: {reason}" for reason, count in sorted(self._refused.items())]
-        found += [f"{what} is refused {count:,} times" for what, count in sorted(self._again.refused.items())]
+        counted = (
+            (len(self._jobs) - len(jobs), "1 job that never ran or still runs is left out", "{:,} jobs that never ran or still run are left out"),
+            (lost, "1 booking finds no such option any more, and what ran inside it is on-demand", "{:,} bookings find no such option any more, and what ran inside them is on-demand"),
+            (sum(job.reads_data for job in jobs), "1 job reads data sets: where copies of those lay is not asked", "{:,} jobs read data sets: where copies of those lay is not asked"),
+            (len(self._site.changed), "1 node that was changed has what it offered last", "{:,} nodes that were changed have what they offered last"),
+            (self._policies, "the scheduler's policy was set once meanwhile: one is played throughout", "the scheduler's policy was set {:,} times meanwhile: one is played throughout"),
+        )  # fmt: skip
+        found = [_many(*one) for one in counted if one[0]]
+        for reason, count in sorted(self._refused.items()):
+            found.append(_many(count, f"1 job is refused that was accepted then: {reason}", f"{{:,}} jobs are refused that were accepted then: {reason}"))
+        found += [_many(count, f"{what} is refused once", f"{what} is refused {{:,}} times") for what, count in sorted(self._again.refused.items())]
         return [*found, *UNKNOWABLE]
 
     def _tariff(self, at_ms: int, body: e.TariffPublished) -> None:
@@ -213,11 +216,16 @@ class Past:
 
     def _scheduler_set(self, at_ms: int, body: SchedulerSet) -> None:
         if at_ms < self._until_ms:
-            self._policies += at_ms >= self._from_ms and bool(self._jobs) and body.policy != self.policy
-            self.policy = body.policy
+            found = policy_of(body)
+            self._policies += at_ms >= self._from_ms and bool(self._jobs) and found != self.policy
+            self.policy = found
 
     def _is_in_window(self, at_ms: int) -> bool:
         return self._from_ms <= at_ms < self._until_ms
+
+
+def _many(count: int, one: str, several: str) -> str:
+    return one if count == 1 else several.format(count)
 
 
 def events_in(reader: Reader) -> Iterator[OpenedEvent]:

@@ -9,7 +9,7 @@ from eisbach.app import events as e
 from eisbach.app.cancel_booking import CANCELLED
 from eisbach.app.commands import SYSTEM
 from eisbach.app.events_booking import BookingEnded, BookingExtended, BookingMade, BookingReduced
-from eisbach.core.billing.booking_rules import OnFault
+from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.twin.past_acts import Again, Deed
 from eisbach.twin.run import Act
@@ -19,7 +19,8 @@ from eisbach.twin.world import World
 class PastBookings:
     """Bookings made, extended and cancelled by their owners; what became of them otherwise follows, as it did then.
 
-    Those that were made before the part that is played and are not over then are booked at its first instant.
+    Those that were made before the part that is played and are not over then are booked at its first instant. Where a window is open
+    when the first job comes, or opens soon, that instant is so long before as quotes need (`lead_ms`), and the rest of the window is booked.
     """
 
     def __init__(self, again: Again, *, from_ms: int, until_ms: int) -> None:
@@ -28,6 +29,7 @@ class PastBookings:
         self._ends: dict[str, int] = {}
         """booking -> when its window ends, as far as it was extended before"""
         self._deeds: list[tuple[int, Deed]] = []
+        self._first_ms = 0
         self.asked = self.booked = 0
         self.take: dict[type[e.Body], Callable[[int, Any], None]] = {
             BookingMade: self._made,
@@ -35,6 +37,12 @@ class PastBookings:
             BookingReduced: self._reduced,
             BookingEnded: self._ended,
         }
+
+    def lead_ms(self, first_ms: int) -> int:
+        """Return how long before the first job, which comes at `first_ms`, bookings of before have to be made."""
+        self._first_ms = first_ms
+        leads = [(body, BookingRules(**body.rules).lead_ms) for body in self._before.values() if self._ends[body.booking] > first_ms]
+        return max((lead_ms + MINUTE_MS for body, lead_ms in leads if body.from_ms < first_ms + lead_ms + MINUTE_MS), default=0)
 
     def acts(self, begin_ms: int) -> Iterator[Act]:
         """Yield what owners did."""
@@ -67,7 +75,7 @@ class PastBookings:
             self._deeds.append((at_ms, partial(self._cancel, body.booking)))
 
     def _book(self, body: BookingMade, until_ms: int, world: World) -> None:
-        from_ms = max(body.from_ms, int(world.now))
+        from_ms = max(body.from_ms, self._first_ms - self._first_ms % MINUTE_MS)  # quotes begin at full minutes
         if until_ms - from_ms < MINUTE_MS:
             return
         self.asked += 1

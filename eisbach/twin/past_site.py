@@ -55,7 +55,7 @@ class PastSite:
         return tuple(
             SiteFacts(
                 site=name, country=said.country, operator=said.operator, operator_country=said.operator_country,
-                parent_country=said.parent_country, nodes=tuple(found[name]), is_simulated=said.simulated, is_metered=False,
+                parent_country=said.parent_country, nodes=tuple(found[name]), is_simulated=said.simulated, is_metered=said.metered,
             )
             for name, said in self._sites.items()
             if name in found

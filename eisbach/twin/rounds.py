@@ -20,6 +20,7 @@ from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.twin.world import World
 
 BOOKINGS_EVERY_MS: Final = 5 * MINUTE_MS
+METERS_EVERY_MS: Final = HOUR_MS
 CAPS_EVERY_MS: Final = 15 * MINUTE_MS
 """Live every few seconds: what weather and water allow changes in steps of hours."""
 
@@ -60,6 +61,6 @@ ROUNDS: Final = (
     Every(BOOKINGS_EVERY_MS, move_bookings, _has_bookings),
     Every(CAPS_EVERY_MS, cap_power, _may_be_capped),
     Every(MOVES_EVERY_MS, defragment, _could_move),
-    Every(HOUR_MS, meter_energy, _is_metered, lambda application: meter_energy(application, now=True)),
+    Every(METERS_EVERY_MS, meter_energy, _is_metered, lambda application: meter_energy(application, now=True)),
 )
 """Nodes that are gone are noticed at once (faults.py); placement is audited by the explorer, and by any factory that is real."""

@@ -93,7 +93,7 @@ class Scenario:
         )  # fmt: skip
         for customer in self.workload.customers:
             world.add_customer(customer.name, customer.segment)
-        world.perform(set_scheduler.command(SYSTEM, policy=self.policy.name))
+        world.perform(set_scheduler.exactly(SYSTEM, self.policy))
         return world
 
     def play(
@@ -133,6 +133,10 @@ class Scenario:
             "sites": [site.site for site in self.sites],
             "workload": self.workload.label,
             "policy": self.policy.name,
+            "promised_nodes": self.policy.promised_nodes,
+            "notice_s": self.policy.notice_ms / SECOND_MS,
+            "minimum_run_s": self.policy.minimum_run_ms / SECOND_MS,
+            "half_life_h": self.policy.half_life_hours,
             "seed": self.seed,
             "days": self.days,
             "checkpoint_s": None if self.checkpoint_ms is None else self.checkpoint_ms / SECOND_MS,

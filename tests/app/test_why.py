@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from eisbach.app import create_project, explain_job
 from eisbach.app.commands import SYSTEM
+from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import DEFAULT
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import SECOND_MS
@@ -74,3 +75,14 @@ def test_a_delay_that_has_just_ended_is_explained_too(factory):
     until = factory.app.applier.state.scheduler.jobs[job].not_before_ms
     factory.clock.advance(until - factory.clock.now())
     assert explain_job.question(job=job)(factory.app.applier.state, factory.clock.now())["reason"] == "STARTING"
+
+
+def test_the_head_of_spot_is_told_an_estimate_and_promised_nothing(factory):
+    """Whatever is on-demand may take its nodes at any time (decision 14, point 5); the head of on-demand has a promise."""
+    factory.submit(a_job("sleep 3600", cpus=8))
+    spot = factory.submit(a_job("sleep 60", cpus=8, capacity_class=CapacityClass.SPOT))
+    answer = why(factory, spot)
+    assert (answer["reason"], answer["start_promised_ms"]) == ("CAPACITY_BUSY", None)
+    assert answer["start_estimated_ms"] > factory.clock.now()
+    head = why(factory, factory.submit(a_job("sleep 60", cpus=8)))
+    assert head["start_promised_ms"] is not None

@@ -69,11 +69,34 @@ def test_a_part_of_the_past(lived):
         (["--from", "soon"], 2, "'soon' is no instant"),
         (["--jobs", "x.csv"], 2, "one of the two"),
         (["--policy", "best"], 2, "There is no policy 'best'"),
+        (["--from", "2026-01-05", "--zone", "Bavaria"], 2, "There is no time zone 'Bavaria'"),
+        (["--notice", "2h"], 2, "A notice of 7200000 ms is not possible"),
+        (["--half-life", "90m"], 2, "must be whole hours"),
+        (["--minimum-run", "soon"], 2, "--minimum-run is 'soon'"),
     ],
 )
 def test_bad_questions_about_the_past(lived, more, code, said):
     ran = run_cli("twin", "replay", "--history", "--home", str(lived[0]), *more)
     assert (ran.code, said in ran.err) == (code, True), ran.err
+
+
+def test_times_of_a_part_are_in_utc_a_zone_or_with_their_offset(lived):
+    """Each of these is one o'clock in the morning, UTC, and the command says so."""
+    home = str(lived[0])
+    for said in (["2026-01-05T01:00:00"], ["2026-01-05T02:00:00+01:00"], ["2026-01-05T02:00:00", "--zone", "Europe/Berlin"], ["2026-01-05T01:00:00", "--zone", "UTC"]):
+        ran = run_cli("twin", "replay", "--history", "--home", home, "--from", *said, "--json")
+        assert ran.document()["jobs"] == 1, said
+        assert "history: from 2026-01-05T01:00:00Z" in ran.err, said
+    assert "(2026-01-05T02:00+01:00 CET)" in run_cli("twin", "replay", "--history", "--home", home, "--from", "2026-01-05T02:00", "--zone", "Europe/Berlin").err
+
+
+def test_numbers_of_the_policy_can_be_others(lived):
+    home = str(lived[0])
+    more = ["--notice", "2m", "--minimum-run", "0", "--half-life", "36h", "--promised-nodes", "3"]
+    doc = run_cli("twin", "replay", "--history", "--home", home, "--policy", "default", *more, "--json").document()
+    assert (doc["policy"], doc["notice_s"], doc["minimum_run_s"], doc["half_life_h"], doc["promised_nodes"]) == ("default", 120, 0, 36, 3)
+    own = run_cli("twin", "replay", "--history", "--home", home, "--notice", "2m", "--json").document()
+    assert (own["policy"], own["notice_s"], own["minimum_run_s"], own["half_life_h"], own["promised_nodes"]) == ("fifo", 120, 600, 168, 0)
 
 
 def test_a_home_without_a_past(tmp_path):

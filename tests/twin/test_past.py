@@ -14,14 +14,18 @@ from eisbach.app import (
     quote_capacity,
     set_budget,
     set_rules,
+    set_scheduler,
     set_shares,
     submit_job,
 )
 from eisbach.app.commands import SYSTEM
+from eisbach.app.events_booking import BookingMade
+from eisbach.app.events_energy import EnergyMetered
 from eisbach.app.site_facts import TariffFacts
 from eisbach.core.capacity.targets import Targets
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape
+from eisbach.core.scheduling.policy import EASY
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, Instant
 from eisbach.engines.simulated.script import Course
@@ -218,5 +222,57 @@ def test_what_cannot_be_played_again_is_counted():
     )
     document = scenario.document(scenario.play(scenario.world()))
     assert document["unknown"][:2] == [
-        "1 jobs are refused that were accepted then: RESIDENCY_FORBIDDEN", "a rule about places (NOT_FOUND) is refused 1 times",
+        "1 job is refused that was accepted then: RESIDENCY_FORBIDDEN", "a rule about places (NOT_FOUND) is refused once",
     ]  # fmt: skip
+
+
+def test_the_rest_of_a_window_that_was_open_at_the_beginning_is_booked():
+    """The part begins within a minute of an hour that is booked already; its owner works in what is left of the window."""
+    life = Life()
+    life.books(5, "ann", 60, 240)
+    life.submits(61, "ann", 20, inside=True)
+    life.submits(125, "bob", 300)
+    life.acts[-1] = Act(life.acts[-1].at_ms + 20_000, life.acts[-1].act)
+    life.submits(130, "ann", 50, inside=True)
+    life.submits(131, "bob", 100)
+    life.lived()
+    document = replayed(life, from_ms=START_MS + 120 * MINUTE_MS)
+    assert document["jobs"] == 3
+    assert not [line for line in document["unknown"] if "finds no such option" in line]
+    past = Past(events_in(life.world.store), from_ms=START_MS + 120 * MINUTE_MS)
+    scenario = Scenario(sites=past.sites(), workload=past, acts=past.acts(), start_ms=past.begin_ms, prices=past.prices(), refuse=past.refuse)
+    world, made = scenario.world(), []
+    world.application.listeners.append(lambda draft: made.extend(body for body in draft.bodies if isinstance(body, BookingMade)))
+    scenario.play(world)
+    (booked,) = made
+    assert (booked.from_ms, booked.until_ms) == (START_MS + 125 * MINUTE_MS, START_MS + 240 * MINUTE_MS)
+    assert past._bookings.asked == past._bookings.booked == 1
+
+
+def test_the_policy_that_held_last_is_played_with_its_numbers():
+    life = Life()
+    life.does(0, lambda world: set_scheduler.command(SYSTEM, policy="easy", notice_ms=120_000, minimum_run_ms=0, half_life_hours=36))
+    life.submits(1, "ann", 30)
+    life.does(20, lambda world: set_scheduler.command(SYSTEM, policy="easy", notice_ms=60_000, minimum_run_ms=0, half_life_hours=36))
+    life.lived()
+    past = Past(events_in(life.world.store))
+    assert past.policy == replace(EASY, notice_ms=60_000, minimum_run_ms=0, half_life_hours=36)
+    world = Scenario(sites=past.sites(), workload=past, policy=past.policy, start_ms=past.begin_ms).world()
+    assert world.state.scheduler.policy == past.policy
+    assert "the scheduler's policy was set once meanwhile: one is played throughout" in past.unknown()
+
+
+def test_energy_is_that_of_the_racks_where_sites_were_metered():
+    life = Life()
+    life.world = World((replace(HERE, is_metered=True), THERE), store=MemoryStore(), signer=signer_from(ORIGIN, bytes(32)), prices=(PRICES,))
+    made = life.world.perform(create_organisation.command(SYSTEM, name="ann", segment="research"))
+    command = create_project.command(SYSTEM, organisation=made["organisation"], name="ann", budget_micro_eur=10**6 * EURO)
+    life.world.projects["ann"] = life.world.perform(command)["project"]
+    life.submits(1, "ann", 300)
+    metered = []
+    life.world.application.listeners.append(lambda draft: metered.extend(body for body in draft.bodies if isinstance(body, EnergyMetered)))
+    run(life.world, [], acts=life.acts)
+    document = replayed(life)
+    assert document["energy_kwh"] == pytest.approx(sum(one.it_mj for one in metered) / 3.6e9, rel=0.01)
+    assert document["pue"] is None
+    assert any("energy is that of the racks alone" in line for line in document["unknown"])

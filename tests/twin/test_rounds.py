@@ -13,6 +13,7 @@ from eisbach.core.jobs.within import Level, Within
 from eisbach.core.scheduling.policy import DEFAULT
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.stores.totals import TotalsStore
+from eisbach.twin.assumed import assumptions
 from eisbach.twin.booked import Booked
 from eisbach.twin.demand import BookingWish
 from eisbach.twin.recorder import Recorder
@@ -64,7 +65,7 @@ def test_energy_is_metered_by_the_hour_and_to_the_end():
         (0, HOUR_MS), (HOUR_MS, 2 * HOUR_MS), (2 * HOUR_MS, 150 * MINUTE_MS),
     ]  # fmt: skip
     assert result.energy_kwh == pytest.approx(sum(one.it_mj for one in metered) / 3.6e9)
-    assert result.pue == 1.0, "the site file says nothing of losses and cooling"
+    assert result.pue is None, "the site file says nothing of losses and cooling"
     assert world.state.energy.ended == [], "what was metered is not kept"
 
 
@@ -115,3 +116,10 @@ def test_a_round_that_does_not_apply_makes_no_instants():
     looked = []
     run(a_world(replace(a_site(2), is_metered=False)), [work("a", 0, 30, capacity_class=ON_DEMAND)], after_instant=lambda world: looked.append(int(world.now) - START_MS))
     assert looked == [0, 30 * MINUTE_MS]
+
+
+def test_a_result_says_how_often_rounds_run():
+    said = assumptions(checkpoint_ms=None, starting_ms=0, is_metered=False, has_own_prices=False)
+    (line,) = [one for one in said if "less often than live" in one]
+    assert "caps on power each 15m (live each 15s)" in line
+    assert "energy each 1h (live each 15m while work runs)" in line
