@@ -15,9 +15,9 @@ from eisbach.core.billing.invoice import (
     allot,
     credited,
     lines_of,
-    number_of,
     totals_of,
 )
+from eisbach.core.billing.numbering import number_of
 from eisbach.core.billing.vat import Vat, half_up, vat_cents
 from eisbach.core.billing.wording import cents_text, quantity_text
 
