@@ -17,14 +17,16 @@ Pick = list[tuple[int, int]]
 class Vacancies:
     """Idle nodes of one pool: `masks` are their bits by leaf, `total` is how many they are."""
 
-    __slots__ = ("_at", "_counts", "_filled", "_tree", "_uncounted", "masks", "total")
+    __slots__ = ("_at", "_counts", "_filled", "_has_above", "_tree", "_uncounted", "masks", "total")
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self.masks: dict[int, int] = {}
         self.total = 0
         tiers = range(tree.tiers)
+        self._has_above = tree.tiers > 1
         self._counts: list[dict[int, int]] = [{} for _ in tiers]
+        """how many idle nodes each domain of a tier has; of the leaves `masks` says it"""
         self._at: list[dict[int, int]] = [{} for _ in tiers]
         self._filled = [0 for _ in tiers]
         self._uncounted: dict[int, int] = {}
@@ -42,26 +44,32 @@ class Vacancies:
 
     def add(self, leaf: int, bits: int) -> None:
         """Nodes of a leaf, none of which was idle, are idle now."""
-        self.masks[leaf] = self.masks.get(leaf, 0) | bits
-        self._count(leaf, bits.bit_count())
+        before = self.masks.get(leaf, 0)
+        self.masks[leaf] = after = before | bits
+        self._count(leaf, before.bit_count(), after.bit_count())
 
     def remove(self, leaf: int, bits: int) -> None:
         """Nodes of a leaf, all of which were idle, are idle no more."""
-        rest = self.masks[leaf] ^ bits
-        if rest:
-            self.masks[leaf] = rest
+        before = self.masks[leaf]
+        after = before ^ bits
+        if after:
+            self.masks[leaf] = after
         else:
             del self.masks[leaf]
-        self._count(leaf, -bits.bit_count())
+        self._count(leaf, before.bit_count(), after.bit_count())
 
     def room(self, tier: int, domain: int) -> int:
         """Return how many idle nodes a domain has."""
         self._count_above()
+        if tier == 0:
+            return self.masks.get(domain, 0).bit_count()
         return self._counts[tier].get(domain, 0) if tier < len(self._counts) else self.total
 
     def rooms(self, tier: int) -> Iterator[tuple[int, int]]:
         """Yield the domains of a tier that have idle nodes, with how many, in any order."""
         self._count_above()
+        if tier == 0:
+            return iter([(leaf, bits.bit_count()) for leaf, bits in self.masks.items()])
         return iter(self._counts[tier].items() if tier < len(self._counts) else ((0, self.total),))
 
     def tightest(self, count: int) -> int | None:
@@ -145,11 +153,12 @@ class Vacancies:
                 return _lowest(found), size
             filled ^= 1 << size
 
-    def _count(self, leaf: int, change: int) -> None:
-        self.total += change
-        self._change(0, leaf, change)
-        if len(self._filled) > 1:
-            self._uncounted[leaf] = self._uncounted.get(leaf, 0) + change
+    def _count(self, leaf: int, old: int, new: int) -> None:
+        """A leaf has so many idle nodes in place of as many as it had."""
+        self.total += new - old
+        self._move(0, leaf, old, new)
+        if self._has_above:
+            self._uncounted[leaf] = self._uncounted.get(leaf, 0) + new - old
 
     def _count_above(self) -> None:
         """Count the tiers above the leaves."""
@@ -162,9 +171,18 @@ class Vacancies:
             self._uncounted.clear()
 
     def _change(self, tier: int, domain: int, change: int) -> None:
-        counts, at, bit = self._counts[tier], self._at[tier], 1 << domain
+        counts = self._counts[tier]
         old = counts.get(domain, 0)
         new = old + change
+        if new:
+            counts[domain] = new
+        else:
+            del counts[domain]
+        self._move(tier, domain, old, new)
+
+    def _move(self, tier: int, domain: int, old: int, new: int) -> None:
+        """Put a domain among those with another count; none of them is 0."""
+        at, bit = self._at[tier], 1 << domain
         if old:
             rest = at[old] ^ bit
             if rest:
@@ -173,13 +191,10 @@ class Vacancies:
                 del at[old]
                 self._filled[tier] ^= 1 << old
         if new:
-            counts[domain] = new
             known = at.get(new, 0)
             if not known:
                 self._filled[tier] ^= 1 << new
             at[new] = known | bit
-        else:
-            del counts[domain]
 
 
 def _lowest(mask: int) -> int:
