@@ -49,13 +49,14 @@ def open_period(state: FactoryState, project: str, now: int) -> PeriodOpened | N
 
 def available(state: FactoryState, project: str) -> int:
     """Return the micro-euro a project may still reserve in its open month."""
-    return state.ledger.balance(account.available(project, state.projects[project].period))
+    name, _, _ = account.names_of(project, state.projects[project].period)
+    return state.ledger.balances.get(name, 0)
 
 
 def reserve(state: FactoryState, project: str, amount: int) -> tuple[str, tuple[TransferTuple, ...]]:
     """Return the open month and the transfers that reserve a job's cap in it."""
     period = state.projects[project].period
-    return period, as_tuples([transfer.reserve(project, period, amount)])
+    return period, (transfer.reserve(project, period, amount),) if amount > 0 else ()
 
 
 def still_possible(money: JobAccount) -> int:
