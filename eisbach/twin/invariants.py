@@ -26,7 +26,7 @@ def of_state(state: FactoryState) -> Iterator[str]:
 
 
 def of_jobs(state: FactoryState) -> Iterator[str]:
-    """Yield jobs that hold a part of their gang, or hold what they should not (1 and 3)."""
+    """Yield jobs that hold a part of their gang, or hold what they should not (1 and 3), or of which something else is kept than follows (9)."""
     scheduler = state.scheduler
     for attempt, job in scheduler.holding.items():
         if job.attempt != attempt or [share.rank for share in job.shares] != list(range(job.nodes)):
@@ -34,6 +34,10 @@ def of_jobs(state: FactoryState) -> Iterator[str]:
     for job in scheduler.jobs.values():
         if not ((job.attempt is None) == (job.state is JobState.WAITING) == (job.shares == ())):
             yield f"3: {job.job} is {job.state.value} with {job.attempt} and {len(job.shares)} shares"
+        shape, left_ms = job.shapes[job.shape], max(0, job.limit_ms - job.used_ms)
+        follows = (job.nodes * shape.gpus * shape.gpu_milli, left_ms, left_ms + job.grace_ms)
+        if (job.gpu_milli, job.remaining_ms, job.length_ms) != follows:
+            yield f"9: size and length of {job.job} are kept as {job.gpu_milli}, {job.remaining_ms}, {job.length_ms}; {follows} follow from its fields"
     if set(state.accounts) != set(scheduler.jobs):
         yield f"4: there are {len(state.accounts)} accounts of {len(scheduler.jobs)} jobs"
 

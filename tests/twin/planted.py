@@ -20,6 +20,7 @@ from eisbach.app import (
 )
 from eisbach.app.events import AttemptPlanned, AttemptRunning
 from eisbach.app.events_planning import StartPromised
+from eisbach.core.admission.active_job import ActiveJob
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.promising import Promising
 from eisbach.core.admission.state import SchedulerState
@@ -108,6 +109,15 @@ def share_given_back_twice(patch):
         node.free_memory_mib += share.memory_mib
 
     patch.setattr(fleet, "give_to", give_to)
+
+
+def length_not_kept(patch):
+    """A job is as long as it ever was, whatever its attempts have used of its limit."""
+
+    def use(self, used_ms):
+        self.used_ms += used_ms
+
+    patch.setattr(ActiveJob, "use", use)
 
 
 def charge_for_our_fault(patch):
@@ -259,6 +269,6 @@ PLANTED: dict[str, Plant] = {
         no_version_check, lost_outbox, double_post, late_eviction, gang_in_part, share_given_back_twice, charge_for_our_fault,
         budget_overspent, node_used_while_drained, row_not_written, gpu_held_twice, slice_counts_as_one, forgotten_at_a_restart,
         promise_moved_later, promise_forgotten, end_unseen_beside_a_promise, booking_overlapped, booking_on_a_lost_node, saved_more_than_held,
-        spot_stays_in_a_window, notice_not_reckoned_with,
+        spot_stays_in_a_window, notice_not_reckoned_with, length_not_kept,
     )
 }  # fmt: skip
