@@ -60,6 +60,7 @@ _LOST: Final = Outcome.LOST.value
 _FAILED: Final = Outcome.FAILED
 _ENGINE_STOPPED: Final = Ending.STOPPED
 _JOB_ENDED: Final = JobState.ENDED
+_STOPPING: Final = JobState.STOPPING
 _ENDINGS: Final = {one: one.value for one in Ending}
 _STATES: Final = {one: one.value for one in JobState}
 
@@ -77,7 +78,7 @@ def command(seen: Observation) -> Command:
                 job=job.job,
                 since_ms=seen.running_since_ms,
                 job_since_ms=seen.running_since_ms if job.started_ms is None else job.started_ms,
-                is_stopping=job.state is JobState.STOPPING,
+                is_stopping=job.state is _STOPPING,
             )
             return Decision(events=(running,), again=seen.ending is not None)
         if seen.ending is None:

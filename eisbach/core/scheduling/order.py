@@ -24,6 +24,7 @@ Entry = tuple[int, int, str, int]
 """When it is served as if it came then, log position, job, and how long it may hold its nodes."""
 
 _CLASS_RANK: Final = {CapacityClass.RESERVED: 0, CapacityClass.ON_DEMAND: 1, CapacityClass.SPOT: 2}
+_FIRST_COME: Final = Order.FIRST_COME  # a class of words is asked for one by a call in Python each time
 _BLOCK: Final = 128
 """Entries of a block: what one look at the shortest of them may skip."""
 ANY_LENGTH: Final = 1 << 62
@@ -75,7 +76,7 @@ def served_as_of(policy: Policy, submitted_ms: int, expected_ms: int) -> int:
 
     A long job waits behind shorter ones that came a little later, but never behind those that came much later: nothing starves.
     """
-    if policy.order is Order.FIRST_COME:
+    if policy.order is _FIRST_COME:
         return 0
     return submitted_ms + expected_ms * policy.runtime_weight_permille // 1000
 
