@@ -275,7 +275,7 @@ class SchedulerState:
         head, ahead = seen.power_head, self.queue.precedes
         if head is not None and head in self.queue.members and any(job != head and ahead(job, head, self.fair_share) for job in seen.fresh):
             return False  # who comes before it may take the power that is kept for it
-        if not self.calendar.entries:
+        if not self.calendar.is_any_begun(now):
             return True
         begins, late = self.calendar.next_start(seen.at_ms), self._late_ms()
         return (begins is None or begins > now) and (late is None or late > now)

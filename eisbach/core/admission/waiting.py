@@ -19,14 +19,15 @@ class Waiting:
     `longest` says of requests that were met how long a job may be that is still worth a look, `closed` are those of which none is.
     """
 
-    __slots__ = ("_heads", "_is_settled", "_lets_pass", "_placing", "_promising", "_state", "closed", "longest")
+    __slots__ = ("_heads", "_is_settled", "_lets_pass", "_may_precede", "_placing", "_promises", "_promising", "_state", "closed", "longest")
 
     def __init__(self, placing: Placing, promising: Promising, *, known: tuple[str, ...] | None = None) -> None:
         state = placing.state
         self._placing, self._promising, self._state = placing, promising, state
         self.longest: dict[Request, int] = {}
         self.closed: set[Request] = set()
-        self._is_settled = known is not None
+        self._is_settled, self._may_precede = known is not None, state.seen.is_whole
+        self._promises = state.calendar.promises
         self._lets_pass = state.policy.backfill is not Backfill.NONE
         self._heads: dict[CapacityClass, str] = {state.jobs[name].capacity_class: name for name in known} if known else {}
 
@@ -65,10 +66,11 @@ class Waiting:
 
     def stays(self, job: ActiveJob, request: Request) -> bool:
         """Note that a job has to wait; return whether what stands behind it may be looked at."""
-        is_head, placing, promising = self._is_head(job), self._placing, self._promising
+        placing, promising, known = self._placing, self._promising, self._heads.get(job.capacity_class)
+        is_head = (known is None or self._may_precede or known == job.job) and self._is_head(job, known)
         if not self._lets_pass:
             return not self._heads  # who waits for drained nodes keeps nobody from starting
-        if promising.has(job):
+        if job.job in self._promises:
             if placing.may_preempt:
                 promising.wait(job)
             return True
@@ -85,12 +87,11 @@ class Waiting:
         if longest == NOT_AT_ALL:
             self.closed.add(request)
 
-    def _is_head(self, job: ActiveJob) -> bool:
-        known = self._heads.get(job.capacity_class)
+    def _is_head(self, job: ActiveJob, known: str | None) -> bool:
+        """Note a job as the head of its class, in the place of the one that is known, where it is; return whether it is."""
         if known is not None and known != job.job:
-            if not self._state.seen.is_whole or known not in self._state.queue:
-                return False
-            if not self._state.queue.precedes(job.job, known, self._state.fair_share):
+            queue = self._state.queue
+            if known not in queue.members or not queue.precedes(job.job, known, self._state.fair_share):
                 return False
         fleet = self._state.fleet
         if not any(fleet.could_without_drained(one, job.nodes, job.where, within=job.within) for one in job.shapes):

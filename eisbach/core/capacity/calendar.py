@@ -95,9 +95,11 @@ class Calendar:
         if kind is EntryKind.PROMISE:
             self.promises[entry_id] = entry
         self.changed.update(nodes)
-        self._speak(nodes, _slot(entry))
+        is_alone = self._speak(nodes, _slot(entry))
         if is_shared:
             self.shared += 1
+        elif is_alone:
+            self._fleet.set_dated_alike(nodes, from_ms)
         else:
             self._date(nodes)
 
@@ -109,9 +111,11 @@ class Calendar:
             del self.promises[entry_id]
         self.freed += 1
         self.changed.update(entry.nodes)
-        self._fall_silent(entry.nodes, _slot(entry))
+        was_alone = self._fall_silent(entry.nodes, _slot(entry))
         if entry.is_shared:
             self.shared -= 1
+        elif was_alone:
+            self._fleet.set_dated_alike(entry.nodes, None)
         else:
             self._date(entry.nodes)
         return entry
@@ -159,6 +163,10 @@ class Calendar:
         """Return the instants between two at which entries begin, each once and in order; both ends are left out."""
         found = self._starts[bisect_right(self._starts, after_ms) : bisect_left(self._starts, before_ms)]
         return list(dict.fromkeys(found))
+
+    def is_any_begun(self, now: int) -> bool:
+        """Return whether any entry begins by an instant."""
+        return bool(self._starts) and self._starts[0] <= now
 
     def next_start(self, after_ms: int) -> int | None:
         """Return when the next entry begins after an instant, or None."""
@@ -208,25 +216,29 @@ class Calendar:
                 if met is not None:
                     require(not met.kind.is_tenants, "two entries of tenants never meet on a node")
 
-    def _speak(self, nodes: Iterable[str], slot: Slot) -> None:
-        """Note at each of some nodes that an entry speaks for it."""
-        on = self._on
+    def _speak(self, nodes: Iterable[str], slot: Slot) -> bool:
+        """Note at each of some nodes that an entry speaks for it; return whether no other does for any of them."""
+        on, is_alone = self._on, True
         for node in nodes:
             slots = on.get(node)
             if slots is None:
                 on[node] = [slot]
             else:
                 insort(slots, slot)
+                is_alone = False
+        return is_alone
 
-    def _fall_silent(self, nodes: Iterable[str], slot: Slot) -> None:
-        """Note at each of some nodes that an entry speaks for it no more."""
-        on = self._on
+    def _fall_silent(self, nodes: Iterable[str], slot: Slot) -> bool:
+        """Note at each of some nodes that an entry speaks for it no more; return whether no other does for any of them."""
+        on, was_alone = self._on, True
         for node in nodes:
             slots = on[node]
             if len(slots) == 1:
                 del on[node]
             else:
                 del slots[bisect_left(slots, slot)]
+                was_alone = False
+        return was_alone
 
     def _date(self, nodes: Iterable[str]) -> None:
         on, alike, is_any_shared = self._on, dict[int | None, list[str]](), self.shared > 0

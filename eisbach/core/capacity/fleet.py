@@ -101,8 +101,6 @@ class Fleet:
         known, seats = self.nodes, self._seats
         of_pool: dict[Pool, list[int]] = {}
         for name in nodes:
-            if known[name].dated_ms == from_ms:
-                continue
             seat = seats.get(name)
             if seat is None:
                 known[name].dated_ms = from_ms

@@ -25,6 +25,9 @@ _Used = tuple[str, int, int, int, int, tuple[int, ...]]
 """Tenant, date, and what is free: the fields of a NodeState."""
 
 
+_NOTHING: Final[Mapping[NodeState, int]] = {}
+
+
 class Pool:
     """Equal nodes of one flavour at one site. Nodes that take no new work are in no index.
 
@@ -124,17 +127,33 @@ class Pool:
 
     def redate(self, numbers: Sequence[int], from_ms: int | None) -> None:
         """Nodes are spoken for from another instant on than before: what is free on them stays as it is."""
-        idle, used = self._found(numbers)
-        nodes, date = self.tree.nodes, UNDATED if from_ms is None else from_ms
+        nodes, seats, of_date = self.tree.nodes, self.tree.seats, dict[int | None, dict[int, int]]()
         for number in numbers:
-            nodes[number].dated_ms = from_ms
-        for (before, leaf), bits in idle.items():
-            self._drop_idle(before, leaf, bits)
-            self._put_idle(date, leaf, bits)
-        for (tenant, before, cpu_milli, memory_mib, gpus, parts), mask in used.items():
-            state = NodeState(cpu_milli, memory_mib, gpus, parts)
-            self._drop_used(tenant, before, state, mask)
-            self._put_used(tenant, date, state, mask)
+            node, (leaf, bit) = nodes[number], seats[number]
+            leaves = of_date.get(node.dated_ms)
+            if leaves is None:
+                leaves = of_date[node.dated_ms] = {}
+            leaves[leaf] = leaves.get(leaf, 0) | bit
+            node.dated_ms = from_ms
+        for before, leaves in of_date.items():
+            if before != from_ms:
+                self._redate(UNDATED if before is None else before, UNDATED if from_ms is None else from_ms, leaves)
+
+    def _redate(self, before: int, date: int, leaves: Mapping[int, int]) -> None:
+        """Put those of some nodes, given by their bits, that are in an index by one date into that by another."""
+        if (vacancies := self.idle.get(before)) is not None:
+            for leaf, bits in leaves.items():
+                idle = vacancies.masks.get(leaf, 0) & bits
+                if idle:
+                    self._drop_idle(before, leaf, idle)
+                    self._put_idle(date, leaf, idle)
+        first = self.tree.first
+        mask = sum([bits << first[leaf] for leaf, bits in leaves.items()])
+        for tenant, dates in list(self.used.items()):
+            for state, known in list(dates.get(before, _NOTHING).items()):
+                if known & mask:
+                    self._drop_used(tenant, before, state, known & mask)
+                    self._put_used(tenant, date, state, known & mask)
 
     def _found(self, numbers: Iterable[int]) -> tuple[dict[tuple[int, int], int], dict[_Used, int]]:
         """Return what nodes are now: the bits of idle ones by date and leaf, the masks of others by what is free on them."""
