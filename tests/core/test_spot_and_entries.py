@@ -226,3 +226,20 @@ def _ends(job, runs):
     """When an attempt ends: by itself, at its limit, or once its notice and its whole grace are over."""
     own_ms = job.planned_ms + min(runs[job.job], job.limit_ms)
     return own_ms if job.stop_ms is None else min(own_ms, job.stop_ms + job.stop_notice_ms + job.stop_grace_ms)
+
+
+def test_who_fits_beside_a_promised_job_that_starts_is_looked_at_again_at_once():
+    """Its promise spoke for all of a node of which it takes a part: whoever stands before it was found too long."""
+    state = a_state(a_fleet(a_node("n1", cores=8, gpus=4)))
+    state.set_policy(replace(DEFAULT, promised_nodes=1))
+    state.add(an_active("runs", 1, shapes=(a_shape(1, gpus=4),), limit_ms=HOUR_MS))
+    decided(state, NOW)
+    state.add(an_active("promised", 2, shapes=(a_shape(1, gpus=4),), limit_ms=3 * HOUR_MS))
+    (promise,) = decided(state, NOW).given
+    assert (promise.from_ms, promise.nodes, promise.is_shared) == (NOW + HOUR_MS, ("n1",), False)
+    now = NOW + 59 * MINUTE_MS
+    state.release(state.jobs["runs"], after=JobState.ENDED)
+    state.add(an_active("brief", 3, shapes=(a_shape(2),), limit_ms=2 * MINUTE_MS))
+    plan = decided(state, now)
+    assert (starts(plan), plan.is_whole) == (["promised"], False)
+    assert starts(decided(state, now)) == ["brief"]

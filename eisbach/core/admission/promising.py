@@ -1,12 +1,13 @@
 """Promised starts while a plan is made: who gets one, whether it can be earlier, and what breaks it."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from eisbach.core.admission.giving_way import is_above_quota
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.calendar import Entry, EntryKind
+from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Gang, Release, Slot, earliest
 from eisbach.core.scheduling.order import Request
@@ -23,7 +24,7 @@ class Promising:
         self.given: dict[str, Given] = {}
         self.broken: list[Broken] = []
         self.leaves_room = False
-        """whether a promised job starts and leaves something to those before it who have been looked at: nodes that were named, or a promise"""
+        """whether a promised job starts and leaves something to those before it who have been looked at: nodes that were named, a part of one, or a promise"""
 
     def begin(self) -> None:
         """Break what cannot be kept, start whose time has come, and bring other promises nearer where that is possible."""
@@ -85,10 +86,17 @@ class Promising:
             self.given.pop(job.job, None)
             if not self.leaves_room:
                 is_one_more = len(self._state.calendar.promises) + 1 == self._state.policy.promises_max
-                self.leaves_room = is_one_more or not {share.node for share in placing.starts[job.job].shares}.issuperset(entry.nodes)
+                self.leaves_room = is_one_more or self._leaves(entry, placing.starts[job.job].shares)
         else:
             placing.put_back(entry)
         return has_started
+
+    def _leaves(self, entry: Entry, shares: Sequence[Share]) -> bool:
+        """Return whether a promised job that starts on these shares leaves nodes that were named for it, or a part of one."""
+        if entry.is_shared or not {share.node for share in shares}.issuperset(entry.nodes):
+            return True
+        seats = ((self._state.fleet.seat_of(share.node), share) for share in shares)
+        return any(seat is None or not seat[0].is_all_of_a_node(share) for seat, share in seats)
 
     def wait(self, job: ActiveJob) -> None:
         """A promised job cannot start yet: spot, or work above a quota, gives way to it too, unless it begins before that could be over.
