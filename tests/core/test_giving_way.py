@@ -1,7 +1,7 @@
 """Who could give way: spot, and of each holder above his quota the newest work, as much as brings him back within it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eisbach.core.admission.cycle import decide
@@ -64,6 +64,11 @@ def test_the_newest_work_above_a_quota_and_no_more_of_it(quotas, jobs):
 
 
 @given(QUOTAS, WORK, WORK)
+@example(  # beta, within its quota, takes what is idle in the same plan: nothing of it that ran before is above the quota by that
+    (None, 3, None),
+    [("alpha", 1, ON_DEMAND), ("alpha", 1, ON_DEMAND), ("alpha", 1, SPOT), ("alpha", 2, ON_DEMAND), ("beta", 2, ON_DEMAND)],
+    [("alpha", 1, ON_DEMAND), ("alpha", 1, ON_DEMAND), ("alpha", 2, ON_DEMAND), ("beta", 6, ON_DEMAND)],
+)
 def test_only_spot_and_work_above_quotas_is_ever_stopped_and_never_for_less_right(quotas, jobs, later):
     state = a_shared_state(quotas, jobs)
     held = {project: state.fair_share.firm(project) for project in PROJECTS}

@@ -27,14 +27,16 @@ def may_anybody(state: SchedulerState, right: Right) -> bool:
     return bool((right > Right.SPOT and state.spot) or (right > Right.ABOVE_QUOTA and state.fair_share.is_any_above))
 
 
-def candidates(state: SchedulerState, now: int, right: Right, stopped: Container[str] = ()) -> list[Running]:
-    """Return all who could give way to work with this right, and all who are leaving; `stopped` are told so by this plan.
+def candidates(
+    state: SchedulerState, now: int, right: Right, stopped: Container[str] = (), started: Iterable[ActiveJob] = ()
+) -> list[Running]:
+    """Return all who could give way to work with this right, and all who are leaving; `stopped` and `started` are so by this plan.
 
     Who booked starts within notice and grace, as his quote said: for him nobody has run too shortly.
     """
     found = {job.job: (job, Right.SPOT) for job in state.spot.values()}
     if right > Right.ABOVE_QUOTA and state.fair_share.is_any_above:
-        found.update((job.job, (job, Right.ABOVE_QUOTA)) for job in above_quota(state))
+        found.update((job.job, (job, Right.ABOVE_QUOTA)) for job in above_quota(state, started))
     for job in state.holding.values():
         if job.job not in found and (job.state is JobState.STOPPING or job.job in stopped):
             found[job.job] = (job, Right.RESERVED)
@@ -52,13 +54,21 @@ def candidates(state: SchedulerState, now: int, right: Right, stopped: Container
     ]
 
 
-def above_quota(state: SchedulerState) -> Iterator[ActiveJob]:
-    """Yield the on-demand work that is above a quota: of each holder the newest attempts, until the rest is within it."""
+def above_quota(state: SchedulerState, started: Iterable[ActiveJob] = ()) -> Iterator[ActiveJob]:
+    """Yield the on-demand work that is above a quota: of each holder the newest attempts, until the rest is within it.
+
+    What a plan has `started` is newer than all that runs: who takes what is idle brings nobody above his quota who was within it.
+    """
     newest = sorted(
         (job for job in state.holding.values() if job.capacity_class is CapacityClass.ON_DEMAND),
         key=lambda job: (-job.planned_ms, -job.seq),
     )
     above = state.fair_share.above_quota()
+    for job in started:
+        if job.capacity_class is not CapacityClass.SPOT:
+            for name in state.fair_share.path(job.project):
+                if name in above:
+                    above[name] -= job.gpu_milli
     for job in newest:
         holders = [name for name in state.fair_share.path(job.project) if above.get(name, 0) > 0]
         if holders and job.gpu_milli:

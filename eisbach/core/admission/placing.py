@@ -107,7 +107,7 @@ class Placing:
         self.take_pending()
         if state.calendar.shared:
             self._guarding()  # before anybody is taken away to see whether that would help
-        running = candidates(state, now, right, self._stops)
+        running = candidates(state, now, right, self._stops, [state.jobs[name] for name in self.starts])
         asks = asks_of(job, now + job.length_ms, self._booked_nodes(job))
         chosen = for_waiting(state.fleet, self._room, running, right, lambda: self.place(job) is not None, asks)
         if chosen is not None:
