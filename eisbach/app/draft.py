@@ -7,6 +7,7 @@ from eisbach.app.commands import Context, Decision, IdempotencyKey
 from eisbach.app.event_codec import seal
 from eisbach.app.events import Body
 from eisbach.app.fold import apply
+from eisbach.app.late_leaves import LateLeaves
 from eisbach.app.merge_rows import merge_rows
 from eisbach.app.projections import rows_of, subjects_of
 from eisbach.app.state import FactoryState
@@ -20,11 +21,13 @@ _NO_TEXTS: Final[dict[str, str]] = {}
 class Draft:
     """A batch that grows. `bodies` are the events that were added, for whoever acts once they are durable."""
 
-    __slots__ = ("_replies", "batch", "bodies", "context", "frontier", "is_broken", "state")
+    __slots__ = ("_late", "_replies", "batch", "bodies", "context", "frontier", "is_broken", "state")
 
-    def __init__(self, state: FactoryState, frontier: Frontier, context: Context, batch: Batch | None = None) -> None:
-        """`batch` is an empty one that is used again, None for a new one."""
-        self.state, self.frontier, self.context = state, frontier, context
+    def __init__(
+        self, state: FactoryState, frontier: Frontier, late: LateLeaves, context: Context, batch: Batch | None = None
+    ) -> None:
+        """`late` takes events of which only the root is kept; `batch` is an empty one that is used again, None for a new one."""
+        self.state, self.frontier, self._late, self.context = state, frontier, late, context
         self.batch = batch if batch is not None else Batch()
         self.bodies: list[Body] = []
         self.is_broken = False
@@ -56,12 +59,14 @@ class Draft:
         if not events:
             return
         state, now, keeps = self.state, self.context.now, self.context.keeps
-        has_leaves, has_rows = keeps.leaves, keeps.rows
+        has_leaves, has_root, has_rows = keeps.leaves, keeps.root, keeps.rows
         self.is_broken = True
         for body in events:
             seq = state.next_seq
             if has_leaves:
                 self._append(seal(seq, now, body, self.context.ids.salt()))
+            elif has_root:
+                self._late.add(seq, now, body, self.context.ids.salt())
             apply(state, seq, now, body)
             if has_rows:
                 merge_rows(self.batch, rows_of(seq, now, body, texts))

@@ -18,7 +18,7 @@ def commit_where_kept(context: Context, owner: str, what: str, write: Callable[[
     """Return what `commit_to` does for the text `owner/what` that `write` gives; nothing is written where no log and no text is
     kept."""
     keeps = context.keeps
-    if not (keeps.leaves or keeps.texts):
+    if not (keeps.root or keeps.texts):
         return "", ()
     salt, content = context.ids.salt(), write().encode()
     return _commitment(salt, content), (Text(f"{owner}/{what}", salt, content),) if keeps.texts else ()

@@ -20,10 +20,12 @@ from eisbach.app.due_on_nodes import due_on_nodes
 from eisbach.app.end_stranded import end_stranded
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
 from eisbach.app.events_usage import UsageSettledTogether
+from eisbach.app.late_leaves import LateLeaves
 from eisbach.app.move_promises import move_promises
 from eisbach.app.recover_state import Recovered, recover
 from eisbach.app.snapshot import encode_state
 from eisbach.core.log.head import Head, VerifierKey, sign_head
+from eisbach.core.log.tree import Frontier
 from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
 from eisbach.core.vocabulary.reasons import Reason, Refusal, logged_at
@@ -76,6 +78,11 @@ class Writer:
         self._adopt(recover(store))
         clock.not_before(Instant(self.state.last_ms))
 
+    @property
+    def frontier(self) -> Frontier:
+        """Return where the log's tree stands."""
+        return self._late.seal()
+
     def now(self) -> Instant:
         """Return the instant of the next batch."""
         now, last_ms = self._clock.now(), self.state.last_ms
@@ -83,7 +90,8 @@ class Writer:
 
     def write(self, asked: Sequence[Asked], *, snapshot: bool = False) -> tuple[list[Any], bool]:
         """Decide, commit, and return the answers that may be given now, in order, and whether more is due."""
-        draft = Draft(self.state, self.frontier, Context(self.now(), self._ids, self.epoch, self._store.keeps), self._spare)
+        context = Context(self.now(), self._ids, self.epoch, self._store.keeps)
+        draft = Draft(self.state, self._frontier, self._late, context, self._spare)
         self._spare = None
         try:
             answers: list[Any] = [self._decide(draft, command, key) for command, key in asked]
@@ -200,8 +208,9 @@ class Writer:
         """Add a signed head and a snapshot of the state to a batch where they are due."""
         is_due = snapshot or self.is_head_due or now - self._head_ms >= HEAD_EVERY_MS
         # After a failure the same head is written again where there is nothing else: it shows that the store is back.
-        if (is_due and self.frontier.size != self._head_size) or (self.failure and self.frontier.size):
-            head = Head(self.state.origin, self.frontier.size, self.frontier.root())
+        size = self._frontier.size
+        if (is_due and size != self._head_size) or (self.failure and size):
+            head = Head(self.state.origin, size, self._frontier.root())
             key = VerifierKey(self._signer.name, self._signer.public_key)
             draft.batch.head = (head.size, sign_head(head, key, self._signer.sign))
         if snapshot or self.state.next_seq - self._snapshot_seq > SNAPSHOT_EVERY:
@@ -216,7 +225,8 @@ class Writer:
         self.find_state()
 
     def _adopt(self, recovered: Recovered) -> None:
-        self.state, self.frontier = recovered.state, recovered.frontier
+        self.state, self._frontier = recovered.state, recovered.frontier
+        self._late = LateLeaves(self._frontier)
         self._snapshot_seq = recovered.snapshot_seq
         self._head_size = recovered.head_size
 

@@ -93,13 +93,15 @@ class Page(msgspec.Struct, frozen=True):
 class Keeps(msgspec.Struct, frozen=True, kw_only=True):
     """What a store keeps of a commit. What it does not keep is never derived for it.
 
-    `rows` are rows, subjects and tree nodes, `leaves` the canonical bytes of events with their place in the log's tree;
+    `rows` are rows, subjects and tree nodes, `leaves` the canonical bytes of events with their place in the log's tree, `root`
+    that tree's root alone: where no leaves are kept, events may be hashed into it later, many at a time;
     `snapshots` says that a state can be read from it again, and that heads are signed.
     """
 
     rows: bool = True
     texts: bool = True
     leaves: bool = True
+    root: bool = True
     snapshots: bool = True
 
 

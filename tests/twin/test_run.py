@@ -8,8 +8,8 @@ import pytest
 
 from eisbach.adapters.clocks import SystemClock
 from eisbach.adapters.identifiers import SystemIds
-from eisbach.adapters.signing import create_key_file
-from eisbach.app import create_organisation, create_project, set_scheduler, submit_job
+from eisbach.adapters.signing import create_key_file, signer_from
+from eisbach.app import create_organisation, create_project, late_leaves, set_scheduler, submit_job
 from eisbach.app.announce_data_set import DataLimits
 from eisbach.app.application import Application, FacePorts, Keepers
 from eisbach.app.commands import SYSTEM
@@ -19,6 +19,7 @@ from eisbach.core.jobs.request import CheckpointRule, JobSpec, NodeShape
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
 from eisbach.engines.simulated.live import LiveSimulatedEngine
+from eisbach.stores.memory import MemoryStore
 from eisbach.stores.sql.opening import open_sqlite
 from eisbach.stores.totals import TotalsStore
 from eisbach.twin import invariants
@@ -27,7 +28,7 @@ from eisbach.twin.equal_nodes import equal_nodes
 from eisbach.twin.figures import Figures
 from eisbach.twin.run import run
 from eisbach.twin.workload import Work
-from eisbach.twin.world import PRICES, World
+from eisbach.twin.world import ORIGIN, PRICES, World
 
 NODES = 20
 SITE = equal_nodes(NODES, 8)
@@ -71,9 +72,9 @@ def first_come(asked):
     return sum(waits) / len(waits) / SECOND_MS
 
 
-def played(asked, *, policy="default", has_log=False, seed=1, after_instant=lambda world: None):
+def played(asked, *, policy="default", has_log=False, seed=1, store=None, after_instant=lambda world: None):
     """Play work in a world of its own; return the world and the result."""
-    world = World([SITE], store=TotalsStore(has_log=has_log), seed=seed)
+    world = World([SITE], store=store or TotalsStore(has_log=has_log), signer=signer_from(ORIGIN, bytes(32)), seed=seed)
     world.add_customer("all")
     world.perform(set_scheduler.command(SYSTEM, policy=policy))
     return world, run(world, asked, after_instant=after_instant)
@@ -105,6 +106,18 @@ def test_the_plan_is_the_same_with_a_log_and_with_looks_and_the_log_follows_from
     assert (plain.log_root, len(logged.log_root)) == ("", 64)
     assert logged.log_root == played(works(), has_log=True)[1].log_root != other.log_root
     assert plain.events == logged.events
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 100_000])
+def test_events_that_are_hashed_later_give_the_tree_of_those_that_are_hashed_at_once(monkeypatch, at_once):
+    monkeypatch.setattr(late_leaves, "AT_ONCE", at_once)
+    kept, checked = played(works(), store=MemoryStore())
+    sizes = []
+    later, result = played(works(), has_log=True, after_instant=lambda world: sizes.append(world.application.applier.frontier.size - world.state.next_seq))
+    assert set(sizes) == {0}, "whoever asks gets a tree of all events so far"
+    assert later.application.applier.frontier.nodes == kept.application.applier.frontier.nodes
+    assert result.log_root == checked.log_root == played(works(), has_log=True)[1].log_root
+    assert [event.seq for event in kept.store.events(limit=100_000)] == list(range(result.events))
 
 
 SHORT = ((1, 900), (1, 2200), (2, 700), (1, 400), (2, 500))
