@@ -138,8 +138,8 @@ def test_a_served_factory_and_the_twin_make_the_same_plan(served, policy):
     live = PlanHash()
     live.take([event.body for event in log])
     past = Past(log)
-    assert (len(past), past.policy) == (JOBS, policy)
-    scenario = Scenario(sites=past.sites(), workload=past, acts=past.acts(), start_ms=past.begin_ms, prices=past.prices(), policy=POLICIES[policy])
+    assert (len(past), past.policy) == (JOBS, POLICIES[policy])
+    scenario = Scenario(sites=past.sites(), workload=past, acts=past.acts(), start_ms=past.begin_ms, prices=past.prices(), policy=past.policy)
     result = scenario.play(scenario.world())
     assert result.finished == JOBS
     assert result.mean_wait_s > 600, "many had to wait"
