@@ -1,7 +1,8 @@
 """Promised starts while a plan is made: who gets one, whether it can be earlier, and what breaks it."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from itertools import dropwhile
 
 from eisbach.core.admission.giving_way import is_above_quota
 from eisbach.core.admission.placing import Placing
@@ -9,7 +10,7 @@ from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
 from eisbach.core.jobs.request import CapacityClass
-from eisbach.core.scheduling.backfill import Gang, Release, Slot, earliest
+from eisbach.core.scheduling.backfill import Gang, Slot, earliest
 from eisbach.core.scheduling.order import Request
 from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause, Broken, Given
 
@@ -168,7 +169,7 @@ class Promising:
         self._placing.take_pending()
         gang = Gang(job.shapes, job.nodes, job.length_ms, job.where, job.within)
         # Nobody knows when what has outrun its limit lets go: no promise is built on it.
-        releases = _after(self._placing.releases(), self._now)
+        releases = dropwhile(lambda release: release[0] <= self._now, self._placing.releases())
         view = self._state.calendar.without((job.job,) if self.has(job) else ())
         return earliest(self._state.fleet, view, releases, gang, self._now)
 
@@ -222,9 +223,3 @@ class Promising:
 
     def _pool(self, nodes: tuple[str, ...]) -> str:
         return self._state.fleet.nodes[nodes[0]].pool
-
-
-def _after(releases: Iterator[Release], instant: int) -> Iterator[Release]:
-    for release in releases:
-        if release[0] > instant:
-            yield release

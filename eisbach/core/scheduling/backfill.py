@@ -78,8 +78,7 @@ class _Together:
 
     def in_order(self) -> Iterator[tuple[str, int]]:
         """Yield nodes with their tasks, those that opened last first and those that were always free in the end."""
-        for node in reversed(self.tasks):
-            yield node, self.tasks[node]
+        yield from reversed(self.tasks.items())
         of_pools: dict[Pool, tuple[int, dict[int, int]]] = {}
         for pool, each, masks in self.idle:
             _, leaves = of_pools.setdefault(pool, (each, {}))
@@ -320,17 +319,34 @@ def _soonest(fleet: Fleet, view: View, releases: Iterable[Release], gang: Gang, 
 def _named(fleet: Fleet, gang: Gang, number: int, at_ms: int, together: _Together) -> Slot:
     names: list[str] = []
     missing, is_shared, shape = gang.nodes, False, gang.shapes[number]
+    pools = fleet.pools_for(shape, gang.where)
+    sole = pools[0] if len(pools) == 1 else None
+    wholly: dict[tuple[Pool, int], bool] = {}
     for name, tasks in together.in_order() if gang.within is None else _nearest(fleet, gang, gang.within.level, together):
-        node, fitting = fleet.nodes[name], min(missing, tasks)
+        fitting = tasks if tasks < missing else missing
         names.append(name)
-        # A node of which it takes all GPUs, or all cores, is of no use to others.
-        taken = fitting * shape.gpus * shape.gpu_milli
-        is_whole = taken == node.gpus * WHOLE if node.gpus else fitting * shape.cpu_milli == node.cpu_milli
-        is_shared = is_shared or not is_whole
+        if not is_shared:
+            pool = sole or _pool_of(fleet, name)
+            is_whole = wholly.get((pool, fitting))
+            if is_whole is None:
+                is_whole = wholly[pool, fitting] = _is_whole(pool, shape, fitting)
+            is_shared = not is_whole
         missing -= fitting
         if not missing:
             break
     return Slot(number, at_ms, tuple(names), is_shared)
+
+
+def _pool_of(fleet: Fleet, node: str) -> Pool:
+    seat = fleet.seat_of(node)
+    assert seat is not None, "a node that was found stands in an index"
+    return seat[0]
+
+
+def _is_whole(pool: Pool, shape: NodeShape, tasks: int) -> bool:
+    """Return whether so many tasks take all GPUs of a node, or all cores of one without: it is of no use to others then."""
+    _, cpu_milli, _, gpus = pool.kind
+    return tasks * shape.gpus * shape.gpu_milli == gpus * WHOLE if gpus else tasks * shape.cpu_milli == cpu_milli
 
 
 def _nearest(fleet: Fleet, gang: Gang, level: Level, together: _Together) -> Iterator[tuple[str, int]]:
