@@ -12,7 +12,7 @@ VERSION = 1
 
 
 def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
-    """Return every field of the specification in a fixed order, only with types that JSON has."""
+    """Return every field of the specification in a fixed order, only with types that JSON has; its tuples are arrays there."""
     return {
         "version": VERSION,
         "name": spec.name,
@@ -32,9 +32,9 @@ def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
         "setup": spec.setup,
         "workdir": spec.workdir,
         # pairs and not a mapping: the order is the tenant's, and writers of canonical JSON sort keys
-        "envs": [[name, value] for name, value in spec.envs],
-        "secrets": list(spec.secrets),
-        "data": [[name, data_set] for name, data_set in spec.data],
+        "envs": spec.envs,
+        "secrets": spec.secrets,
+        "data": spec.data,
         "time_limit_ms": spec.time_limit_ms,
         "checkpoint": {
             "signal": spec.checkpoint.signal,
@@ -42,9 +42,9 @@ def spec_to_mapping(spec: JobSpec) -> dict[str, Any]:
             "path": spec.checkpoint.path,
         },
         "retry": {"max_attempts": spec.retry.max_attempts},
-        "outputs": list(spec.outputs),
+        "outputs": spec.outputs,
         "class": spec.capacity_class.value,
-        "placement": {key: list(values) for key, values in limits_of(spec.placement)},
+        "placement": dict(limits_of(spec.placement)),
         "within": _within_to_mapping(spec.within),
         "booking": spec.booking,
     }
