@@ -88,17 +88,25 @@ def test_the_compiler_is_named_where_there_is_none(monkeypatch):
 def test_a_build_that_breaks_off_or_plays_otherwise_is_found(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     script = importlib.import_module("compile")
+    ran = script.subprocess.run
+
+    def playing(*answers):
+        left = iter(answers)
+        monkeypatch.setattr(script.subprocess, "run", lambda *args, **kwargs: _told(ran(*args, **kwargs), **next(left)))
+
+    playing({"compiled": True}, {"compiled": False})
     assert script.tried(tmp_path) == ""
-    ran, answers = script.subprocess.run, iter([0, 1])
-    monkeypatch.setattr(script.subprocess, "run", lambda *args, **kwargs: _told(ran(*args, **kwargs), next(answers)))
+    playing({"compiled": True, "plan_hash": "0"}, {"compiled": False, "plan_hash": "1"})
     assert script.tried(tmp_path).startswith("a short week gives (plan hash, root of the log) ('0', ")
+    playing({"compiled": False}, {"compiled": False})
+    assert script.tried(tmp_path) == "with EISBACH_COMPILED=yes the wrong kind of modules ran: nothing was compared"
     monkeypatch.setattr(script.subprocess, "run", lambda *args, **kwargs: subprocess.CompletedProcess(args, 1, "", "no key"))
     assert script.tried(tmp_path) == "no key"
 
 
-def _told(ran, number):
-    """Return what a run printed, with another plan hash."""
-    return subprocess.CompletedProcess(ran.args, ran.returncode, json.dumps({**json.loads(ran.stdout), "plan_hash": str(number)}), "")
+def _told(ran, **otherwise):
+    """Return what a run printed, with other values."""
+    return subprocess.CompletedProcess(ran.args, ran.returncode, json.dumps({**json.loads(ran.stdout), **otherwise}), "")
 
 
 def test_every_module_to_compile_is_there(monkeypatch):

@@ -60,8 +60,9 @@ class Figures:
         self.moves = self.moves_gain = 0
         """attempts that moved aside, and what that was reckoned to bring, in thousandths of a GPU x milliseconds"""
         self.it_mj = self.site_mj = 0
-        self.has_plant = False
         """what the racks and what whole sites drew, as they were metered"""
+        self.has_plant = False
+        """whether losses and cooling were, at any site"""
         self._waiting: dict[str, int] = {}
         self._held: dict[str, tuple[int, int]] = {}
         """attempt -> thousandths of a GPU that it holds, and since when"""

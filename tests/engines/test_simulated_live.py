@@ -148,3 +148,16 @@ def test_of_what_expired_only_its_id_is_kept(opened, tmp_path):
         known.stop(a_stop("att_1"))
         assert "att_1" not in endings(known), "it never starts again"
         assert known.read_log("att_1") == ([], 0)
+
+
+def test_an_id_that_a_crash_left_half_written_spoils_no_later_one(opened, tmp_path):
+    clock = ManualClock()
+    engine = opened(clock)
+    engine.start(an_order("att_1", run="echo hello"))
+    engine.forget("att_1")
+    (tmp_path / "simulated" / "over.txt").write_bytes(b"att_0\natt_")
+    engine.expire(Remains.LOGS, lambda job, at_ms: True)
+    again = opened(clock)
+    again.start(an_order("att_1", run="sleep 60"))
+    assert "att_1" not in endings(again)
+    assert (tmp_path / "simulated" / "over.txt").read_bytes() == b"att_0\natt_\natt_1\n"

@@ -102,8 +102,12 @@ class JournalFolder:
                     yield line.rstrip("\n")
 
     def drop(self, attempt_ids: Sequence[str]) -> None:
-        """Note the ids first: an attempt has a file, or an id, or both."""
-        with open(self._folder / OVER, "ab", opener=_private) as opened:
+        """Note the ids first: an attempt has a file, or an id, or both. What a crash left half written is not gone on with."""
+        with open(self._folder / OVER, "a+b", opener=_private) as opened:
+            if opened.tell():
+                opened.seek(-1, os.SEEK_END)
+                if opened.read() != b"\n":
+                    opened.write(b"\n")
             opened.write("".join(f"{name}\n" for name in attempt_ids).encode())
             opened.flush()
             os.fsync(opened.fileno())
