@@ -127,19 +127,19 @@ class Promising:
         placing.put_back(entry)
 
     def _has_enough(self, job: ActiveJob, entry: Entry) -> bool:
-        """Return whether a gang of whole nodes may fit early on its own nodes and what others leave: a count, before anything moves."""
+        """Return whether a gang of whole nodes may fit early on its own nodes and what others leave: a count, before anything moves.
+
+        Its own are among those that are spoken for from its start on: what something earlier speaks for it could not have either.
+        """
         ends_by, fleet = self._now + job.length_ms, self._state.fleet
         for shape in job.shapes:
-            pools = fleet.pools_for(shape, job.where)
             vacant = 0
-            for pool in pools:
+            for pool in fleet.pools_for(shape, job.where):
                 if pool.each(shape) != 1 or pool.loose:
                     return True  # more than idle nodes count: the placing itself has to look
                 vacant += pool.vacant_count(ends_by)
-            if vacant >= job.nodes:
-                return True
-            own = (fleet.nodes[name] for name in entry.nodes)
-            vacant += sum(1 for node in own if node.dated_ms is not None and node.dated_ms < ends_by and node.is_idle)
+                if entry.from_ms < ends_by and entry.from_ms in pool.idle:
+                    vacant += pool.idle[entry.from_ms].total
             if vacant >= job.nodes:
                 return True
         return False
