@@ -99,6 +99,8 @@ class Saved(msgspec.Struct, frozen=True):
 
 FORMAT = 8
 _encoder = msgspec.msgpack.Encoder()  # dicts keep their order: what is decided in it is the same after a restart
+_encode_sorted = msgspec.msgpack.Encoder(order="deterministic").encode
+"""For jobs alone: they hold sets and no dicts."""
 _decoder = msgspec.msgpack.Decoder(Saved)
 
 
@@ -114,7 +116,7 @@ def encode_state(state: FactoryState) -> bytes:
         origin=state.origin,
         next_seq=state.next_seq,
         last_ms=state.last_ms,
-        jobs=sorted(scheduler.jobs.values(), key=lambda job: job.seq),
+        jobs=msgspec.Raw(_encode_sorted(sorted(scheduler.jobs.values(), key=lambda job: job.seq))),  # type: ignore[arg-type]
         nodes=[_node_record(node) for node in scheduler.fleet.nodes.values()],
         balances={name: balance for name, balance in sorted(state.ledger.balances.items()) if balance},
         accounts=state.accounts,

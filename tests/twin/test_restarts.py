@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
+import msgspec
 import pytest
 
 from eisbach.adapters.signing import signer_from
@@ -24,8 +25,9 @@ from eisbach.app.events_booking import (
 from eisbach.app.events_health import NodesCommissioned
 from eisbach.app.events_planning import StartPromised, StartUnpromised
 from eisbach.app.recover_state import recover
-from eisbach.app.snapshot import decode_state, encode_state
+from eisbach.app.snapshot import Saved, decode_state, encode_state
 from eisbach.app.state import FactoryState
+from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, CheckpointRule, JobSpec, NodeShape, RetryRule
 from eisbach.core.jobs.within import Level, Within
 from eisbach.core.scheduling.policy import DEFAULT, POLICIES
@@ -39,9 +41,10 @@ from eisbach.twin.frail_engine import FrailEngine
 from eisbach.twin.random_site import random_sites
 from eisbach.twin.story import Story
 from eisbach.twin.world import ORIGIN, START_MS, World
+from tests.core.fleets import an_active
 
 SEEDS = range(1, 31)
-CROWDED_SEEDS = range(1, 13)
+CROWDED_SEEDS = (*range(1, 13), 35, 42, 55)
 STEPS = 70
 CROWDED_STEPS = 90
 RESTARTS = SNAPSHOTS = 0.2
@@ -224,3 +227,32 @@ def test_projects_are_funded_in_the_order_of_their_names(monkeypatch):
     state.scheduler.unfunded = {"prj_b": [((1, 1, 1), "job_b")], "prj_a": [((1, 1, 2), "job_a")]}
     monkeypatch.setattr(money, "open_period", lambda state, project, now: project)
     assert fund_next(state, Context(START_MS, None, 1)) == ["prj_a", "prj_b"]
+
+
+def test_sets_are_written_in_order_and_stand_in_jobs_alone():
+    names = [f"site-{number}" for number in range(40)]
+    job = an_active("job", 1)
+    job.where = Where(frozenset(names))
+    state = FactoryState()
+    state.scheduler.add(job)
+    written = msgspec.msgpack.decode(encode_state(state))
+    (told,) = written["jobs"]
+    assert told["where"]["sites"] == sorted(names)
+    assert decode_state(encode_state(state)).scheduler.jobs["job"].where == job.where
+    found, seen, coming = [], set(), [field.type for field in msgspec.inspect.type_info(Saved).fields if field.name != "jobs"]
+    while coming:
+        kind = coming.pop()
+        found += [kind] if isinstance(kind, msgspec.inspect.SetType | msgspec.inspect.FrozenSetType) else []
+        for part in (getattr(kind, name, ()) for name in ("fields", "types", "item_types", "item_type", "key_type", "value_type")):
+            for one in part if isinstance(part, tuple) else (part,):
+                one = getattr(one, "type", one)
+                if isinstance(one, msgspec.inspect.Type) and id(one) not in seen:
+                    seen.add(id(one))
+                    coming.append(one)
+    assert found == [], "their order would be that of hashes, which are others in each process"
+    assert len(seen) > 50
+
+
+def test_dicts_of_a_job_would_be_sorted_and_it_has_none():
+    (jobs,) = [field.type for field in msgspec.inspect.type_info(Saved).fields if field.name == "jobs"]
+    assert "DictType" not in str(jobs)

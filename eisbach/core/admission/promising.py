@@ -18,14 +18,16 @@ from eisbach.core.scheduling.promise import TOLERANCE_MS, BreakCause, Broken, Gi
 class Promising:
     """The promises of one cycle, given and to be given."""
 
-    __slots__ = ("_now", "_placing", "_state", "broken", "given", "leaves_room")
+    __slots__ = ("_now", "_placing", "_state", "_was_refused", "broken", "given", "leaves_room")
 
     def __init__(self, placing: Placing) -> None:
         self._placing, self._state, self._now = placing, placing.state, placing.now
         self.given: dict[str, Given] = {}
         self.broken: list[Broken] = []
         self.leaves_room = False
-        """whether a promised job starts and leaves something to those before it who have been looked at: nodes that were named, a part of one, or a promise"""
+        """whether those who have been looked at may get more: a promised job starts and leaves nodes that were named, a part of one, or a
+        promise; or who could not take what is free now has a later start to be promised, beside a promise given to somebody after him"""
+        self._was_refused = False
 
     def begin(self) -> None:
         """Break what cannot be kept, start whose time has come, and bring other promises nearer where that is possible."""
@@ -65,7 +67,9 @@ class Promising:
             return False
         slot = self._earliest(job)
         if slot is None or slot.at_ms <= self._now or self._in_pool(self._pool(slot.nodes)) >= at_most:
+            self._was_refused |= slot is not None and slot.at_ms <= self._now
             return False
+        self.leaves_room |= self._was_refused
         self._enter(job, slot, None)
         return True
 
