@@ -10,8 +10,8 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
     """Return the plan where one new job is all there is to look at and nothing but room counts; None where all steps are to be taken.
 
     Nobody is there who could give way (no cap, no spot, nobody above a quota), nothing limits a start but room (no cap, no promise that
-    shares its nodes), nobody waits behind whom the job would have to stay, and it is too small to put off a promised gang
-    (yielding.py). Where it does not fit it just waits, if it is promised nothing: neither the head of its class nor large.
+    shares its nodes), and it is too small to put off a promised gang
+    (yielding.py). Where it does not fit, or may pass nobody and somebody waits, it just waits, if it is promised nothing: neither the head of its class nor large.
     """
     seen = state.seen
     if len(seen.fresh) != 1 or state.power_caps or state.spot or state.calendar.shared or not state.is_settled(now):
@@ -23,19 +23,21 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
     if seen.yields or (state.calendar.promises and 0 < state.policy.promised_nodes <= 2 * job.nodes):
         return None
     if seen.heads and state.policy.backfill is Backfill.NONE:
-        return None
+        return _waits(state, job)
     place, ends_by = state.fleet.place, now + job.length_ms
     for index, shape in enumerate(job.shapes):
         shares = place(shape, job.nodes, job.where, within=job.within, ends_by=ends_by)
         if shares is not None:
             return Plan(starts=(Start(name, index, shares),), heads=seen.heads, spot_lead_ms=state.spot_lead_ms)
-    return Plan(starts=(), heads=seen.heads, spot_lead_ms=state.spot_lead_ms) if _just_waits(state, job) else None
+    return _waits(state, job)
 
 
-def _just_waits(state: SchedulerState, job: ActiveJob) -> bool:
-    """Return whether nothing is to be done for a new job that does not fit."""
+def _waits(state: SchedulerState, job: ActiveJob) -> Plan | None:
+    """Return the plan where nothing is to be done for a new job that does not fit, or may not pass those that wait; else None."""
     if 0 < state.policy.promised_nodes <= job.nodes or state.fair_share.is_any_above:
-        return False
+        return None
     jobs, queue = state.jobs, state.queue
     heads = [one for one in state.seen.heads if one in queue and jobs[one].capacity_class is job.capacity_class]
-    return bool(heads) and queue.precedes(heads[0], job.job, state.fair_share)
+    if not heads or not queue.precedes(heads[0], job.job, state.fair_share):
+        return None
+    return Plan(starts=(), heads=state.seen.heads, spot_lead_ms=state.spot_lead_ms)
