@@ -1,6 +1,6 @@
 """What `eisbach twin replay --history` asks of a home: which part of its past, in whose time, and by which policy."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from eisbach.twin.past import Past
 
 ENDLESS_MS = 1 << 62
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 LOCAL = "local"
 
 
@@ -58,7 +60,8 @@ def _instant(text: str, zone: tzinfo | None, otherwise: int) -> int:
         found = datetime.fromisoformat(text)
         if found.tzinfo is None:
             found = found.astimezone() if zone is None else found.replace(tzinfo=zone)
-        return round(found.timestamp() * 1000)
+        found.astimezone(zone)  # that zone tells it as well: its calendar may end sooner
+        return (found.astimezone(UTC) - EPOCH) // MILLISECOND
     except (ValueError, OverflowError):
         do = "Write 2026-06-01 or 2026-06-01T08:00:00+02:00; without an offset it is in the time of --zone"
         raise usage_error(f"{text!r} is no instant", do) from None
@@ -66,7 +69,7 @@ def _instant(text: str, zone: tzinfo | None, otherwise: int) -> int:
 
 def _said(at_ms: int, zone: tzinfo | None) -> str:
     """Return an instant in UTC, and in the zone where that is another one."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    at = EPOCH + at_ms * MILLISECOND
     there = at.astimezone(zone)
-    utc = f"{at:%Y-%m-%dT%H:%M:%SZ}"
+    utc = f"{at.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
     return utc if not there.utcoffset() else f"{utc} ({there.isoformat(timespec='minutes')} {there.tzname()})"

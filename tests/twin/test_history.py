@@ -70,6 +70,8 @@ def test_a_part_of_the_past(lived):
         (["--jobs", "x.csv"], 2, "one of the two"),
         (["--policy", "best"], 2, "There is no policy 'best'"),
         (["--from", "2026-01-05", "--zone", "Bavaria"], 2, "There is no time zone 'Bavaria'"),
+        (["--until", "9999-12-31T23:59:59Z", "--zone", "Europe/Berlin"], 2, "'9999-12-31T23:59:59Z' is no instant"),
+        (["--from", "0001-01-01T00:00:00Z", "--zone", "America/New_York"], 2, "'0001-01-01T00:00:00Z' is no instant"),
         (["--notice", "2h"], 2, "A notice of 7200000 ms is not possible"),
         (["--half-life", "90m"], 2, "must be whole hours"),
         (["--minimum-run", "soon"], 2, "--minimum-run is 'soon'"),

@@ -1,4 +1,4 @@
-"""Calendar months in UTC, computed without a clock."""
+"""Calendar months in UTC, computed without a clock; and how instants and lengths are told in words."""
 
 from functools import lru_cache
 from typing import Final
