@@ -81,7 +81,8 @@ class Releases:
 
     def expected(self, now: int) -> Iterator[tuple[int, ActiveJob]]:
         """Yield all with when they are expected to let go, in that order: as predicted, and what has outrun that at its limit."""
-        return merge(self.outrun(now), self.as_predicted(now), key=_instant)
+        coming = self.as_predicted(now)
+        return merge(self.outrun(now), coming, key=_instant) if self._first_after(now) else coming
 
     def next_outrun(self, now: int) -> int | None:
         """Return when the next one outlasts its prediction, or None."""
