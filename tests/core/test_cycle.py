@@ -36,6 +36,7 @@ def fingerprint(state):
         [job for job, _ in state.queue.walk({}, state.fair_share)],
         sorted(state.holding),
         sorted(state.calendar.promises.items()),
+        state.calendar.freed,
         {name: node.dated_ms for name, node in state.fleet.nodes.items()},
         state.fair_share.held("prj") if "prj" in state.fair_share else 0,
         {project: list(waiting) for project, waiting in state.unfunded.items()},

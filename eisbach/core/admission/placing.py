@@ -35,7 +35,7 @@ class Placing:
     """The fleet, the calendar and the power of one cycle, with what the plan takes of them."""
 
     __slots__ = (
-        "_guards", "_pending", "_preemptions_left", "_room", "_stops", "_struck", "_undo", "again_ms", "now", "power_head", "starts", "state",
+        "_freed", "_guards", "_pending", "_preemptions_left", "_room", "_stops", "_struck", "_undo", "again_ms", "now", "power_head", "starts", "state",
     )  # fmt: skip
 
     def __init__(self, state: SchedulerState, now: int) -> None:
@@ -50,6 +50,7 @@ class Placing:
         self._guards: Guards | None = None
         self._pending: tuple[Share, ...] | None = None
         self._struck: Callable[[], object] | None = None
+        self._freed = state.calendar.freed
 
     @property
     def stops(self) -> tuple[Stop, ...]:
@@ -345,6 +346,7 @@ class Placing:
         """Leave the state as it was."""
         while self._undo:
             self._undo.pop()()
+        self.state.calendar.freed = self._freed  # what was struck to see whether that would help is spoken for again: nobody has come to fit
 
     def _guarding(self) -> Guards:
         if self._guards is None:
