@@ -61,6 +61,28 @@ def test_what_is_over_by_then_or_small_passes():
     assert step(state, NOW + 1) == ["small", "spot"]
 
 
+def test_one_that_asks_the_same_and_is_brief_passes_one_that_waits():
+    """Who fits and waits for a large gang was taken for one that does not fit, and nobody who asks the same was looked at."""
+    state = a_large_gang_waits()
+    state.add(an_active("half", 3, nodes=2, limit_ms=5 * HOUR_MS))
+    state.add(an_active("brief", 4, nodes=2, limit_ms=50 * MINUTE_MS))
+    state.unsettle()
+    assert step(state, NOW + 1) == ["brief"]
+
+
+def test_a_promised_gang_is_met_where_one_before_it_that_asks_the_same_has_to_wait():
+    """Its own promise is in the way of the other one alone: it was passed over with all that ask the same, and started when promised."""
+    state = a_state(a_fleet(*(a_node(f"n{number}", cores=1) for number in range(4))))
+    state.set_policy(replace(POLICY, promised_nodes=3, runtime_weight_permille=1000))
+    for name, seq, nodes, hours, predicted, begins in (("own", 1, 4, 9, 2, 14), ("first", 2, 3, 16, 1, 23), ("same", 3, 4, 2, 1, 0)):
+        state.add(an_active(name, seq, nodes=nodes, limit_ms=hours * HOUR_MS, predicted_ms=predicted * HOUR_MS))
+        if begins:
+            at_ms = NOW + begins * HOUR_MS
+            state.calendar.add(Entry(EntryKind.PROMISE, name, at_ms, at_ms + hours * HOUR_MS, tuple(f"n{number}" for number in range(nodes))))
+    assert waits_for(state, "same", NOW) == ("first", NOW)
+    assert step(state, NOW) == ["own"]
+
+
 def test_a_gang_that_needs_only_what_is_left_then_passes():
     state = a_large_gang_waits()
     for number in (6, 7):

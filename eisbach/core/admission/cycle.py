@@ -38,7 +38,7 @@ def decide(state: SchedulerState, now: int) -> Plan:
         promising.begin()
         waiting.close_what_cannot_fit()
         candidates = state.queue.walk(waiting.longest, state.fair_share, waiting.closed)
-    is_whole, starts, promises = True, placing.starts, state.calendar.promises
+    is_whole, starts, promises, met = True, placing.starts, state.calendar.promises, set[str]()
     # 4. In queue order: what fits starts, around every booking and every promise.
     for name, request in candidates:
         if len(starts) >= STARTS_MAX:
@@ -46,11 +46,19 @@ def decide(state: SchedulerState, now: int) -> Plan:
             break
         if name in starts:
             continue
-        job = state.jobs[name]
-        has_started = promising.start(job) if name in promises else waiting.may_pass(job) and not yielding.has_to_wait(job) and placing.start(job)
+        job, beside_ms = state.jobs[name], None
+        met.add(name)
+        if name in promises:
+            has_started = promising.start(job)
+        else:
+            may_pass = waiting.may_pass(job)
+            beside_ms = yielding.beside_ms(job) if may_pass else None
+            has_started = may_pass and beside_ms is None and placing.start(job)
         # 5. What does not fit may take from spot, gets a promise, or just waits; for some policies all behind it does.
-        if not has_started and not waiting.stays(job, request):
+        if not has_started and not waiting.stays(job, request, beside_ms):
             break
+    if is_whole and not is_settled:
+        promising.start_unmet(met)
     # 6. Roll back: a plan is a value, the applier makes it true.
     placing.roll_back()
     yields = yielding.is_any or (is_settled and state.seen.yields)

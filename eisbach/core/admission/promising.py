@@ -1,7 +1,7 @@
 """Promised starts while a plan is made: who gets one, whether it can be earlier, and what breaks it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from itertools import dropwhile
 
 from eisbach.core.admission.giving_way import is_above_quota
@@ -95,6 +95,16 @@ class Promising:
         else:
             placing.put_back(entry)
         return has_started
+
+    def start_unmet(self, met: Set[str]) -> None:
+        """Start who is promised a start and fits now, of those that the walk passed over: somebody who asks the same had to wait before them.
+
+        To those that are promised nothing their own promise is not in the way.
+        """
+        unmet = [entry for entry in self._state.calendar.promises.values() if entry.id not in met and entry.id not in self._placing.starts]
+        for entry in sorted(unmet, key=lambda entry: (entry.from_ms, entry.id)):
+            if entry.id in self._state.queue:
+                self.start(self._state.jobs[entry.id])
 
     def _leaves(self, entry: Entry, shares: Sequence[Share]) -> bool:
         """Return whether a promised job that starts on these shares leaves nodes that were named for it, or a part of one."""

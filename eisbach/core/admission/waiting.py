@@ -64,8 +64,11 @@ class Waiting:
         queue, ranks = self._state.queue, self._state.fair_share
         return not any(queue.precedes(head, job.job, ranks) for head in self._heads.values())
 
-    def stays(self, job: ActiveJob, request: Request) -> bool:
-        """Note that a job has to wait; return whether what stands behind it may be looked at."""
+    def stays(self, job: ActiveJob, request: Request, beside_ms: int | None = None) -> bool:
+        """Note that a job has to wait; return whether what stands behind it may be looked at.
+
+        It may be one that fits and leaves a promised gang its expected start: others that ask the same pass if they last `beside_ms` at most.
+        """
         placing, promising, known = self._placing, self._promising, self._heads.get(job.capacity_class)
         is_head = (known is None or self._may_precede or known == job.job) and self._is_head(job, known)
         if not self._lets_pass:
@@ -79,7 +82,7 @@ class Waiting:
         if self._state.power_caps and placing.keep_power_for(job):
             self._note(request, NOT_AT_ALL)
         elif not (promising.may_have(job, is_head=is_head) and promising.give(job, request)) and not self._is_settled:
-            self._note(request, placing.longest(job))
+            self._note(request, placing.longest(job) if beside_ms is None else beside_ms)
         return True
 
     def _note(self, request: Request, longest: int) -> None:

@@ -35,13 +35,14 @@ class Yielding:
         self._expected: dict[str, tuple[int, int] | None] = {}
         self._starts = -1
 
-    def has_to_wait(self, job: ActiveJob) -> bool:
-        """Return whether a gang that would fit now has to wait for a promised one before it."""
-        if 2 * job.nodes < self._at_least or self.for_whom(job) is None:
-            return False
+    def beside_ms(self, job: ActiveJob) -> int | None:
+        """Return how short a gang would have to be that would fit now and has to wait for a promised one before it; None where it need not."""
+        waits = self.for_whom(job) if 2 * job.nodes >= self._at_least else None
+        if waits is None:
+            return None
         self.is_any = True
         self._placing.look_again(self._placing.state.releases.next_outrun(self._placing.now))
-        return True
+        return waits[1] - self._placing.now
 
     def for_whom(self, job: ActiveJob) -> tuple[str, int] | None:
         """Return the promised gang that one which would fit now waits for, and when that is expected to start; or None."""
