@@ -1,6 +1,5 @@
 """Start = snapshot + later events: the state and the log's frontier, read from a store."""
 
-
 import msgspec
 
 from eisbach.app import due_moves

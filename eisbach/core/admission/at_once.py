@@ -9,9 +9,9 @@ from eisbach.core.scheduling.policy import Backfill
 def at_once(state: SchedulerState, now: int) -> Plan | None:
     """Return the plan where one new job is all there is to look at and nothing but room counts; None where all steps are to be taken.
 
-    Nobody is there who could give way (no cap, no spot, nobody above a quota), nothing limits a start but room (no cap, no promise that
-    shares its nodes), and it is too small to put off a promised gang
-    (yielding.py). Where it does not fit, or may pass nobody and somebody waits, it just waits, if it is promised nothing: neither the head of its class nor large.
+    Nobody is there who could give way (no cap, no spot, nobody above a quota), nothing limits a start but room (no cap, no promise
+    that shares its nodes), and it is too small to put off a promised gang (yielding.py). Where it does not fit, or may pass nobody
+    and somebody waits, it just waits, if it is promised nothing: neither the head of its class nor large.
     """
     seen = state.seen
     if len(seen.fresh) != 1 or state.power_caps or state.spot or state.calendar.shared or not state.is_settled(now):
