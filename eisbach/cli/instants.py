@@ -8,11 +8,12 @@ from eisbach.core.jobs.amounts import parse_duration_ms
 
 
 def instant_of(text: str, option: str) -> datetime:
-    """Return the instant of `2026-12-01T06:00` (local time, or with its offset) or `6h` (from now); a usage error otherwise.
+    """Return the instant of `2026-12-01T06:00` (local time, or with its offset) or `6h`, `in 6h` (from now); a usage error otherwise.
 
     Local, because that is how instants are shown (figures.instant).
     """
-    ahead_ms = None if text.isdigit() else parse_duration_ms(text)
+    ahead = text.strip().removeprefix("in ").strip()
+    ahead_ms = None if ahead.isdigit() else parse_duration_ms(ahead)
     try:
         if ahead_ms is not None:
             return datetime.fromtimestamp(time.time() + ahead_ms / 1000, UTC)

@@ -29,11 +29,12 @@ def test_what_was_shown_may_be_typed_again():
     assert instant_text(None, "--from") is None
 
 
-def test_a_duration_counts_from_now():
-    assert abs(instant_ms("2h", "--from") - (time.time() + 7200) * 1000) < 60_000
+@pytest.mark.parametrize("text", ["2h", "in 2h", " in  2h "])
+def test_a_duration_counts_from_now(text):
+    assert abs(instant_ms(text, "--from") - (time.time() + 7200) * 1000) < 60_000
 
 
-@pytest.mark.parametrize("text", ["soon", "", "7", "2026-13-01", "9999999d", "0001-01-01T00:00"])
+@pytest.mark.parametrize("text", ["soon", "", "7", "in 7", "in", "in 2026-12-01", "2026-13-01", "9999999d", "0001-01-01T00:00"])
 def test_what_is_no_instant_is_refused_in_words(text):
     for read in (instant_ms, instant_text):
         with pytest.raises(CliError, match="--from"):
