@@ -3,6 +3,8 @@
 import html
 import re
 
+import pytest
+
 from tests.faces.portal_world import browser, form_of
 
 WANTED = {"flavour": "cpu", "nodes": "1", "length": "30m", "begin": "2026-07-01T08:00", "until": "", "within": ""}
@@ -73,6 +75,20 @@ def test_a_booking_is_extended_by_hand(world):
     assert "The booking is longer" in seen.get(path).text
     assert seen.send(seen.get(path), f"{path}/cancel").status_code == 303
     assert "/extension" not in seen.get(path).text
+
+
+@pytest.mark.parametrize(
+    ("begin", "says"),
+    [("2026-08-01T08:00", "Cancelled now, it costs nothing. It is free until"), ("", "It was free until")],
+    ids=["long before", "too late"],
+)
+def test_what_cancelling_costs_is_said_beside_its_button(world, begin, says):
+    """It was said to be free until a day that had passed."""
+    seen = browser(world, world.ours.tokens["member"])
+    path = booked(seen, world.ours, begin=begin)
+    page = seen.get(path)
+    assert says in page.text
+    assert seen.send(page, f"{path}/cancel").status_code == 303
 
 
 def test_what_cannot_be_extended_says_why(world):
