@@ -28,7 +28,7 @@ PATTERNS = (
     "core/scheduling/*",
     "core/admission/*",
     "app/{admit_jobs,application,applier,draft,due_on_nodes,end_stranded,money,places,plan_hash,record_observation}",
-    "app/{fold,fold_energy,fold_health,fold_promises,fold_shares,fold_usage,notice_nodes,settle_usage,state,submit_job}",
+    "app/{fold,fold_energy,fold_health,fold_jobs,fold_promises,fold_shares,fold_usage,notice_nodes,settle_usage,state,submit_job}",
     "app/{tell_engine,texts,writer}",
     "adapters/{clocks,identifiers}",
     "engines/simulated/{courses,engine,live}",

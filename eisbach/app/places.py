@@ -135,6 +135,7 @@ def compile_again(state: FactoryState, position: int) -> None:
     """A rule or the facts of a site have changed: this is a new version, and every job is where it may be from now on."""
     state.policy.version = position
     state.compiled.clear()
+    state.kinds.clear()
     for job in state.scheduler.jobs.values():
         where = where_for(state, job.project, job.placement, state.data.used_by.get(job.job, ()))
         if where != job.where:

@@ -157,6 +157,8 @@ class FactoryState:
     """memo of app/issue_token.py: token id -> who its holder is; what may change is asked of the token each time"""
     compiled: dict[object, Any] = field(default_factory=dict)
     """memo of app/places.py: emptied whenever a rule or the facts of a site change"""
+    kinds: dict[object, Any] = field(default_factory=dict)
+    """memo of app/fold_jobs.py: emptied whenever `compiled` is for a rule or a site"""
     priced: dict[object, Any] = field(default_factory=dict)
     """memo of app/submit_job.py: emptied whenever the fleet or the tariff changes"""
     turned_to: str = ""

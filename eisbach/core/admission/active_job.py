@@ -9,15 +9,17 @@ from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.placement import NO_RULE, PlacementRule
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
-from eisbach.core.scheduling.order import Asks, OrderKey, order_key
+from eisbach.core.scheduling.order import Asks, OrderKey, Request, order_key
 
-_SPOT: Final = CapacityClass.SPOT  # a class of words is asked for one by a call in Python each time
+# One look-up each: a class of words is asked for a member by a call in Python.
+_SPOT: Final = CapacityClass.SPOT
+_WAITING: Final = JobState.WAITING
 
 
 class _Kept:
     """What follows from a job's fields and is asked for again and again: kept where they change, no part of a snapshot."""
 
-    __slots__ = ("gpu_milli", "length_ms", "remaining_ms")
+    __slots__ = ("gpu_milli", "length_ms", "remaining_ms", "request")
 
     gpu_milli: int
     """how many thousandths of a GPU it holds; of one that waits, what its first shape would"""
@@ -25,6 +27,8 @@ class _Kept:
     """what is left of the time limit for the next attempt"""
     length_ms: int
     """how long its next attempt may hold its shares"""
+    request: Request | None
+    """what the queue calls what it asks for; None before it first waits and when that has changed"""
 
     def _keep_size(self, nodes: int, shape: NodeShape) -> None:
         self.gpu_milli = nodes * shape.gpus * shape.gpu_milli
@@ -34,7 +38,7 @@ class _Kept:
         self.length_ms = remaining_ms + grace_ms
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, init=False)
 class ActiveJob(_Kept):
     """A job that has not ended, as the scheduler knows it.
 
@@ -84,7 +88,43 @@ class ActiveJob(_Kept):
     saved_ms: int = 0
     stands_back: bool = False
 
+    def __init__(
+        self,
+        job: str,
+        project: str,
+        seq: int,
+        submitted_ms: int,
+        nodes: int,
+        shapes: tuple[NodeShape, ...],
+        capacity_class: CapacityClass,
+        limit_ms: int,
+        grace_ms: int,
+        attempts_max: int,
+        is_funded: bool,
+        placement: PlacementRule = NO_RULE,
+        where: Where = ANYWHERE,
+        within: Within | None = None,
+        booking: str = "",
+        submitter: str = "",
+        predicted_ms: int = 0,
+    ) -> None:
+        """A job is submitted. Written out: of all its fields these alone differ then, and a generated one costs twice as much."""
+        self.job, self.project, self.seq, self.submitted_ms = job, project, seq, submitted_ms
+        self.nodes, self.shapes, self.capacity_class = nodes, shapes, capacity_class
+        self.limit_ms, self.grace_ms, self.attempts_max, self.is_funded = limit_ms, grace_ms, attempts_max, is_funded
+        self.placement, self.where, self.within, self.booking = placement, where, within, booking
+        self.submitter, self.predicted_ms = submitter, predicted_ms
+        self.state = _WAITING
+        self.attempt = self.running_ms = self.started_ms = self.stop_cause = self.stop_ms = None
+        self.used_ms = self.attempts = self.failures_own = self.failures_ours = self.preemptions = self.not_before_ms = 0
+        self.shape = self.planned_ms = self.stop_grace_ms = self.stop_notice_ms = self.saved_ms = 0
+        self.shares = ()
+        self.stands_back = False
+        self.__post_init__()
+
     def __post_init__(self) -> None:
+        """Keep what follows from the fields: of a job that was submitted, and of one that was read from a snapshot."""
+        self.request = None
         self._keep_size(self.nodes, self.shapes[self.shape])
         self._keep_length(self.limit_ms - self.used_ms, self.grace_ms)
 

@@ -197,7 +197,7 @@ class SchedulerState:
         """The rules that hold for a job, or the places they speak of, have changed: it may be elsewhere from now on."""
         is_queued = job.job in self.queue.members
         self.queue.remove(job.job)
-        job.where = where
+        job.where, job.request = where, None
         self.unsettle()
         if is_queued:
             self._push(job)
@@ -333,7 +333,10 @@ class SchedulerState:
     def _push(self, job: ActiveJob) -> None:
         length = job.length_ms
         served_ms = served_as_of(self.policy, job.submitted_ms, job.predicted_ms or length)
-        self.queue.push(job.job, job.key(), self.queue.request(job.asks()), job.project, served_ms, length)
+        request = job.request
+        if request is None or not request.is_known:
+            request = job.request = self.queue.request(job.asks())
+        self.queue.push(job.job, job.key(), request, job.project, served_ms, length)
         self.seen.fresh[job.job] = None
 
     def _leave_queue(self, job: ActiveJob) -> None:

@@ -43,7 +43,7 @@ class Request:
     hashing what is asked for costs more than most of what is done with it.
     """
 
-    __slots__ = ("booking", "is_spot", "nodes", "shapes", "where", "within")
+    __slots__ = ("booking", "is_known", "is_spot", "nodes", "shapes", "where", "within")
 
     def __init__(
         self,
@@ -56,6 +56,8 @@ class Request:
     ) -> None:
         self.shapes, self.nodes, self.where, self.within = shapes, nodes, where, within
         self.booking, self.is_spot = booking, is_spot
+        self.is_known = True
+        """whether a queue still gives it to those who ask for the same"""
 
 
 class Ranks(Protocol):
@@ -237,9 +239,18 @@ class Queue:
         known = self._requests.get(asks)
         if known is None:
             if len(self._requests) >= UNASKED_MAX + 2 * len(self._waiting):
-                self._requests = {what: one for what, one in self._requests.items() if one in self._waiting}
+                self._forget_unasked()
             known = self._requests[asks] = Request(*asks)
         return known
+
+    def _forget_unasked(self) -> None:
+        asked: dict[Asks, Request] = {}
+        for what, one in self._requests.items():
+            if one in self._waiting:
+                asked[what] = one
+            else:
+                one.is_known = False
+        self._requests = asked
 
     def push(self, job: str, key: OrderKey, request: Request, leaf: str = "", served_ms: int = 0, length_ms: int = 0) -> None:
         """Add a job that is not in the queue."""
