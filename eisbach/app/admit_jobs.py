@@ -25,15 +25,14 @@ def fund_next(state: FactoryState, context: Context) -> list[Body]:
         if opened is not None:
             events.append(opened)
             continue
-        _, job = waiting[0]
+        known, (_, job) = state.projects[project], waiting[0]
         wanted = money.still_possible(state.accounts[job])
-        if wanted > state.projects[project].budget:
+        if wanted > known.budget:
             events.append(
                 JobEnded(job=job, outcome=Outcome.OUT_OF_BUDGET.value, reason=Reason.OVER_BUDGET.value, by="system")
             )
-        elif wanted <= money.available(state, project):
-            period, transfers = money.reserve(state, project, wanted)
-            events.append(JobFunded(job=job, period=period, transfers=transfers))
+        elif (transfers := money.reserve(state, known, wanted)) is not None:
+            events.append(JobFunded(job=job, period=known.period, transfers=transfers))
     return events
 
 
@@ -49,23 +48,14 @@ def plan_attempts(state: FactoryState, context: Context) -> tuple[list[Body], Pl
     for name, shape, shares in plan.starts:
         job, first = scheduler.jobs[name], shares[0]
         site = state.sites[scheduler.fleet.nodes[first.node].site]
-        events.append(
-            AttemptPlanned(
-                attempt=context.ids.new("att", now),
-                job=name,
-                number=job.attempts + 1,
-                shape=shape,
-                tasks=tuple([share[:5] for share in shares]),  # rank, node, cpu_milli, memory_mib, gpus
-                limit_ms=job.remaining_ms,
-                epoch=context.epoch,
-                site=site.site,
-                simulated=site.is_simulated,
-                policy_version=state.policy.version,
-                rules=_rules(state, job),
-                slots=tuple([share.slot for share in shares]) if first.mig else (),
-                free_ms=money.free_ms(state, name, now),
-            )
-        )
+        tasks = tuple([share[:5] for share in shares])  # rank, node, cpu_milli, memory_mib, gpus
+        slots = tuple([share.slot for share in shares]) if first.mig else ()
+        # All fields in their order: Python looks for the place of each that is named.
+        event = AttemptPlanned(
+            context.ids.new("att", now), name, job.attempts + 1, shape, tasks, job.remaining_ms, context.epoch,
+            site.site, site.is_simulated, state.policy.version, _rules(state, job), slots, money.free_ms(state, name, now),
+        )  # fmt: skip
+        events.append(event)
     for given in plan.given:
         events.append(_promised(given))
     for stop in plan.stops:
@@ -97,5 +87,6 @@ def _stopping(job: ActiveJob, stop: Stop) -> JobStopping:
 
 def _rules(state: FactoryState, job: ActiveJob) -> tuple[int, ...]:
     """Return where the rules stand in the log that hold for a job; its own stands in its submission."""
-    rules = compiled_for(state, job.project, job.placement, state.data.used_by.get(job.job, ())).rules
+    data = state.data.used_by
+    rules = compiled_for(state, job.project, job.placement, data.get(job.job, ()) if data else ()).rules
     return tuple([scoped.position if scoped.position >= 0 else job.seq for scoped in rules]) if rules else ()

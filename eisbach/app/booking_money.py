@@ -11,7 +11,8 @@ from eisbach.app.events import TransferTuple
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
 from eisbach.core.booking.settle import Ending, Stretch, by_month
-from eisbach.core.ledger import account, transfer
+from eisbach.core.ledger import transfer
+from eisbach.core.ledger.account import names_of
 from eisbach.core.ledger.transfer import Transfer
 from eisbach.core.vocabulary.money import euro_text
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -37,8 +38,7 @@ def lacking(state: FactoryState, project: str, wanted: Mapping[str, int]) -> Ref
 
 def granted(state: FactoryState, project: str, period: str) -> int:
     """Return what of a month's budget was granted so far; of a month to come that is what bookings reserved in it."""
-    names = (account.available, account.reserved, account.charged)
-    return sum(state.ledger.balance(name(project, period)) for name in names)
+    return sum(map(state.ledger.balance, names_of(project, period)))
 
 
 def reserved_by_bookings(state: FactoryState, project: str) -> dict[str, int]:
@@ -55,12 +55,12 @@ def reservations(state: FactoryState, project: str, change: Mapping[str, int]) -
     """Return the transfers that set more aside in some months and give back in others."""
     moved: list[Transfer] = []
     for period, amount in sorted(change.items()):
-        is_coming = period > state.projects[project].period
+        is_coming, month = period > state.projects[project].period, names_of(project, period)
         if amount > 0:
-            moved += [transfer.grant(project, period, amount)] if is_coming else []
-            moved.append(transfer.reserve(project, period, amount))
+            moved += [transfer.grant(month, amount)] if is_coming else []
+            moved.append(transfer.reserve(month, amount))
         elif amount < 0 and is_coming:
-            moved += [transfer.void(project, period, -amount), transfer.withdraw(project, period, -amount)]
+            moved += [transfer.void(month, -amount), transfer.withdraw(month, -amount)]
         elif amount < 0:
             moved += money.release(state, project, period, -amount)
     return moved
@@ -69,7 +69,7 @@ def reservations(state: FactoryState, project: str, change: Mapping[str, int]) -
 def settled(booking: Booking, now: int) -> list[Transfer]:
     """Return the transfers that charge what is due up to an instant and was not yet, each month's part to the month."""
     due = by_month(booking.stretches, booking.settled_ms, now)
-    return [transfer.settle(booking.project, period, amount) for period, amount in sorted(due.items())]
+    return [transfer.settle(names_of(booking.project, period), amount) for period, amount in sorted(due.items())]
 
 
 def changed(state: FactoryState, booking: Booking, stretches: Sequence[Stretch], now: int) -> list[Transfer]:
@@ -81,10 +81,10 @@ def settled_by(state: FactoryState, booking: Booking, stretches: Sequence[Stretc
     """Return the transfers that charge what is due by other stretches up to `now`, and give back what is reserved beyond them."""
     due = by_month(stretches, booking.settled_ms, now)
     if stretches is booking.stretches:
-        return [transfer.settle(booking.project, period, amount) for period, amount in sorted(due.items())]
+        return [transfer.settle(names_of(booking.project, period), amount) for period, amount in sorted(due.items())]
     wanted = by_month(stretches, now, stretches[-1].until_ms)
     back = {period: due.get(period, 0) + wanted.get(period, 0) - kept for period, kept in booking.reserved.items()}
-    paid = [transfer.settle(booking.project, period, amount) for period, amount in sorted(due.items())]
+    paid = [transfer.settle(names_of(booking.project, period), amount) for period, amount in sorted(due.items())]
     return paid + reservations(state, booking.project, back)
 
 
@@ -111,7 +111,7 @@ def ended(state: FactoryState, booking: Booking, ending: Ending) -> list[Transfe
     for period, amount in sorted(booking.reserved.items()):
         taken = min(owed, amount)
         owed -= taken
-        moved.append(transfer.settle(booking.project, period, taken))
+        moved.append(transfer.settle(names_of(booking.project, period), taken))
         back[period] = taken - amount
     return moved + reservations(state, booking.project, back)
 
@@ -121,7 +121,7 @@ def credit(state: FactoryState, booking: Booking, amount: int) -> list[Transfer]
     if amount <= 0:
         return []
     period = state.projects[booking.project].period
-    return [transfer.credit(booking.project, period, amount), *money.release(state, booking.project, period, amount)]
+    return [transfer.credit(names_of(booking.project, period), amount), *money.release(state, booking.project, period, amount)]
 
 
 def tuples(transfers: Sequence[Transfer]) -> tuple[TransferTuple, ...]:

@@ -13,6 +13,7 @@ from eisbach.app.projections import rows_of, subjects_of
 from eisbach.app.state import FactoryState
 from eisbach.core.log.event import SealedEvent
 from eisbach.core.log.tree import Frontier
+from eisbach.core.vocabulary.quantities import Instant
 from eisbach.ports.store import Batch, Reply, Text, TreeNode
 
 _NO_TEXTS: Final[dict[str, str]] = {}
@@ -21,13 +22,15 @@ _NO_TEXTS: Final[dict[str, str]] = {}
 class Draft:
     """A batch that grows. `bodies` are the events that were added, for whoever acts once they are durable."""
 
-    __slots__ = ("_late", "_replies", "batch", "bodies", "context", "frontier", "is_broken", "state")
+    __slots__ = ("_is_kept", "_late", "_replies", "batch", "bodies", "context", "frontier", "is_broken", "state")
 
     def __init__(
         self, state: FactoryState, frontier: Frontier, late: LateLeaves, context: Context, batch: Batch | None = None
     ) -> None:
         """`late` takes events of which only the root is kept; `batch` is an empty one that is used again, None for a new one."""
         self.state, self.frontier, self._late, self.context = state, frontier, late, context
+        keeps = context.keeps
+        self._is_kept = keeps.leaves or keeps.root or keeps.rows
         self.batch = batch if batch is not None else Batch()
         self.bodies: list[Body] = []
         self.is_broken = False
@@ -58,21 +61,25 @@ class Draft:
         """Seal events, fold them into the state, derive their rows, as far as the store keeps any of that."""
         if not events:
             return
-        state, now, keeps = self.state, self.context.now, self.context.keeps
-        has_leaves, has_root, has_rows = keeps.leaves, keeps.root, keeps.rows
+        state, now, is_kept = self.state, self.context.now, self._is_kept
         self.is_broken = True
         for body in events:
             seq = state.next_seq
-            if has_leaves:
-                self._append(seal(seq, now, body, self.context.ids.salt()))
-            elif has_root:
-                self._late.add(seq, now, body, self.context.ids.salt())
+            if is_kept:
+                self._keep(seq, now, body, texts)
             apply(state, seq, now, body)
-            if has_rows:
-                merge_rows(self.batch, rows_of(seq, now, body, texts))
-                self.batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
         self.bodies.extend(events)
         self.is_broken = False
+
+    def _keep(self, seq: int, now: Instant, body: Body, texts: dict[str, str]) -> None:
+        keeps = self.context.keeps
+        if keeps.leaves:
+            self._append(seal(seq, now, body, self.context.ids.salt()))
+        elif keeps.root:
+            self._late.add(seq, now, body, self.context.ids.salt())
+        if keeps.rows:
+            merge_rows(self.batch, rows_of(seq, now, body, texts))
+            self.batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
 
     def _append(self, sealed: SealedEvent) -> None:
         self.batch.events.append(sealed)

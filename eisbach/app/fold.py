@@ -44,6 +44,7 @@ def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
         state.scheduler.note_freed(at_ms)
     if is_priced_anew:
         state.priced.clear()
+        state.terms.clear()
         state.outlook = None
 
 
@@ -171,7 +172,7 @@ def _budget(state: FactoryState, seq: int, at_ms: int, body: e.BudgetSet) -> Non
 
 
 def _period(state: FactoryState, seq: int, at_ms: int, body: e.PeriodOpened) -> None:
-    state.projects[body.project].period = body.period
+    state.projects[body.project].open(body.period)
 
 
 def _token(state: FactoryState, seq: int, at_ms: int, body: e.TokenIssued) -> None:

@@ -15,19 +15,15 @@ def note_site(state: FactoryState, site: str, at_ms: int) -> None:
     state.energy.meters.setdefault(site, SiteMeter(metered_ms=at_ms))
 
 
-def note_end(state: FactoryState, job: ActiveJob, to_ms: int, cpu_ms: int) -> None:
+def note_end(state: FactoryState, job: ActiveJob, site: str, to_ms: int, cpu_ms: int) -> None:
     """An attempt is over: what it held is part of the next interval of its site."""
-    nodes = state.scheduler.fleet.nodes
-    if nodes[job.shares[0].node].site not in state.energy.meters:
-        return  # nobody accounts for the energy of a site in the twin, unless it is asked for
     booked = sum(share.cpu_milli for share in job.shares)
     for share in job.shares:
-        node = nodes[share.node]
         state.energy.ended.append(
             Held(
                 job=job.job,
                 project=job.project,
-                site=node.site,
+                site=site,
                 node=share.node,
                 from_ms=job.planned_ms,
                 running_ms=job.running_ms,

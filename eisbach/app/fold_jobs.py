@@ -85,9 +85,9 @@ def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> Non
     # The fields in their order: Python looks for the place of each that is named.
     job = ActiveJob(
         name, body.project, seq, at_ms, body.nodes, kind.shapes, kind.capacity_class, body.limit_ms, body.grace_ms,
-        body.attempts_max, is_funded, kind.placement, kind.where, kind.within, body.booking, body.by, fold_shares.predict(state, body),
+        body.attempts_max, is_funded, kind.placement, kind.where, kind.within, body.booking, body.by,
+        fold_shares.predict(state, body), kind.request,
     )  # fmt: skip
-    job.request = kind.request
     state.accounts[name] = JobAccount(body.project, body.period, body.prices, cap, cap if is_funded else 0)
     state.scheduler.note_submitted(job)
     state.scheduler.add(job)
@@ -136,7 +136,7 @@ def _attempt_planned(state: FactoryState, seq: int, at_ms: int, body: e.AttemptP
         shares = tuple([share_of_fields((*task, *held, slot)) for task, slot in zip(body.tasks, body.slots, strict=True)])
     else:
         unsliced = (*held, 0)
-        shares = tuple([share_of_fields((*task, *unsliced)) for task in body.tasks])
+        shares = tuple([share_of_fields(task + unsliced) for task in body.tasks])
     state.scheduler.start(job, body.attempt, body.shape, shares, at_ms)
     account = state.accounts[body.job]
     account.begin_attempt(account.prices[body.shape], body.free_ms)
@@ -161,20 +161,20 @@ def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettl
 
 
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
-    scheduler, account = state.scheduler, state.accounts[body.job]
-    job = scheduler.jobs[body.job]
+    scheduler, name, after, used_ms, charged = state.scheduler, body.job, body.next, body.charged_ms, body.charged
+    account, job = state.accounts[name], scheduler.jobs[name]
     gpu_milli, held_ms = job.gpu_milli, body.held_ms
+    site = scheduler.fleet.nodes[job.shares[0].node].site  # a gang is at one site
     if gpu_milli:
         project = job.project
         state.gpu_milli_ms[project] = state.gpu_milli_ms.get(project, 0) + gpu_milli * held_ms
         scheduler.fair_share.charge(project, gpu_milli * (held_ms - account.attempt_settled_ms), at_ms)
-        fold_promises.hold(state, job.shares[0].node, gpu_milli, held_ms)
+        fold_promises.hold(state, site, gpu_milli, held_ms)
     if job.capacity_class is _SPOT:
-        fold_booking.note_paid(state, job, held_ms, body.charged)
-    account.attempt_ms, account.attempt_charged = body.charged_ms, body.charged
+        fold_booking.note_paid(state, job, held_ms, charged)
+    account.attempt_ms, account.attempt_charged = used_ms, charged
     account.reserved += reserved_by(body.transfers)
     fault = _FAULTS[body.fault]
-    used_ms = body.charged_ms
     if account.free_ms and not fault.is_ours:
         used_ms += account.use_free(held_ms)
     job.use(used_ms)
@@ -186,18 +186,19 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
         else:
             job.failures_ours += 1
     job.not_before_ms = body.not_before_ms
-    fold_energy.note_end(state, job, body.ended_ms, body.cpu_ms)
+    if site in state.energy.meters:  # nobody accounts for the energy of a site in the twin, unless it is asked for
+        fold_energy.note_end(state, job, site, body.ended_ms, body.cpu_ms)
     fold_health.note_end(state, job, body)
-    scheduler.release(job, after=_STATES[body.next])
-    if body.next == _ENDED:
+    scheduler.release(job, after=_STATES[after])
+    if after == _ENDED:
         fold_shares.note_run(state, job, body)
         if account.reserved:
             raise BrokenInvariant("a job that has ended holds no reservation")
-        del state.accounts[body.job]
+        del state.accounts[name]
         if state.data.used_by:
-            state.data.used_by.pop(body.job, None)
-        state.totals[body.job_outcome] = state.totals.get(body.job_outcome, 0) + 1
-
+            state.data.used_by.pop(name, None)
+        outcome = body.job_outcome
+        state.totals[outcome] = state.totals.get(outcome, 0) + 1
 
 
 CHANGES: Final[dict[type[e.Body], Callable[[FactoryState, int, int, Any], None]]] = {

@@ -48,7 +48,6 @@ def commission(state: FactoryState, site: str, gpus: int, at_ms: int) -> None:
         counted.first_ms = at_ms
 
 
-def hold(state: FactoryState, node: str, gpu_milli: int, held_ms: int) -> None:
-    """Count the GPU time that an attempt held, at the site of its nodes, of which this is one: a gang is at one site."""
-    site = state.scheduler.fleet.nodes[node].site
+def hold(state: FactoryState, site: str, gpu_milli: int, held_ms: int) -> None:
+    """Count the GPU time that an attempt held at a site."""
     state.promises.gpus_at[site].held_gpu_ms += gpu_milli * held_ms // WHOLE

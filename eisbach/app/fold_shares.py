@@ -84,6 +84,7 @@ def _agreement(state: FactoryState, seq: int, at_ms: int, body: e.AgreementSet) 
         state.shares.agreements.pop(body.organisation, None)
     else:
         state.shares.agreements[body.organisation] = Agreement(body.gpu_milli, body.price_permille)
+    state.terms.clear()
     state.scheduler.fair_share.set_agreed(body.organisation, body.gpu_milli)
     state.scheduler.unsettle()
 

@@ -6,13 +6,14 @@ from typing import Final
 import msgspec
 
 from eisbach.app.events import JobStopping, PeriodOpened, ReservationMoved, TransferTuple, UsageSettled
-from eisbach.app.state import FactoryState, JobAccount
+from eisbach.app.state import FactoryState, JobAccount, Project
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.charge import charge_of
 from eisbach.core.jobs.lifecycle import JobState, StopCause
-from eisbach.core.ledger import account, transfer
+from eisbach.core.ledger import transfer
+from eisbach.core.ledger.account import names_of
 from eisbach.core.ledger.transfer import Transfer
-from eisbach.core.vocabulary.interval import month_of, month_start
+from eisbach.core.vocabulary.interval import end_of_month, month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 
 LATE_MS_MAX: Final = HOUR_MS
@@ -36,27 +37,28 @@ def as_tuples(transfers: Sequence[Transfer]) -> tuple[TransferTuple, ...]:
 
 def open_period(state: FactoryState, project: str, now: int) -> PeriodOpened | None:
     """Return the event that opens the calendar month of `now` for a project, or None where it is open."""
-    period = month_of(now)
     known = state.projects[project]
-    if known.period >= period:
+    if now < known.until_ms:
         return None
+    period = month_of(now)
+    month = names_of(project, period)
     # Bookings of this month were granted what they reserved of it before it began.
-    names = (account.available, account.reserved, account.charged)
-    granted = sum(state.ledger.balance(name(project, period)) for name in names)
-    opening = transfer.grant(project, period, max(0, known.budget - granted))
+    granted = sum(map(state.ledger.balance, month))
+    opening = transfer.grant(month, max(0, known.budget - granted))
     return PeriodOpened(project=project, period=period, transfers=as_tuples([opening]))
 
 
 def available(state: FactoryState, project: str) -> int:
     """Return the micro-euro a project may still reserve in its open month."""
-    name, _, _ = account.names_of(project, state.projects[project].period)
-    return state.ledger.balances.get(name, 0)
+    return state.ledger.balances.get(state.projects[project].month[0], 0)
 
 
-def reserve(state: FactoryState, project: str, amount: int) -> tuple[str, tuple[TransferTuple, ...]]:
-    """Return the open month and the transfers that reserve a job's cap in it."""
-    period = state.projects[project].period
-    return period, (transfer.reserve(project, period, amount),) if amount > 0 else ()
+def reserve(state: FactoryState, known: Project, amount: int) -> tuple[TransferTuple, ...] | None:
+    """Return the transfers that reserve a job's cap in a project's open month; None where less is left of its budget."""
+    month = known.month
+    if amount > state.ledger.balances.get(month[0], 0):
+        return None
+    return (transfer.reserve(month, amount),) if amount > 0 else ()
 
 
 def still_possible(money: JobAccount) -> int:
@@ -66,12 +68,12 @@ def still_possible(money: JobAccount) -> int:
 
 def release(state: FactoryState, project: str, period: str, amount: int) -> list[Transfer]:
     """Return the transfers that give a reservation back; what the budget no longer covers leaves the account."""
-    transfers = [transfer.void(project, period, amount)]
-    balance = state.ledger.balances.get
-    available, reserved, charged = account.names_of(project, period)
+    month = names_of(project, period)
+    available, reserved, charged = month
+    transfers, balance = [transfer.void(month, amount)], state.ledger.balances.get
     excess = balance(available, 0) + balance(reserved, 0) + balance(charged, 0) - state.projects[project].budget
     if excess > 0:
-        transfers.append(transfer.withdraw(project, period, min(amount, excess)))
+        transfers.append(transfer.withdraw(month, min(amount, excess)))
     return transfers
 
 
@@ -104,7 +106,8 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
         in_full = charge_of(money.earlier_weight + money.price * within_ms, earlier + before + amount)
         late = min(in_full, reserved - amount)
         if late > 0:
-            transfers += [transfer.settle(money.project, money.period, late), transfer.credit(money.project, money.period, late)]
+            month = names_of(money.project, money.period)
+            transfers += [transfer.settle(month, late), transfer.credit(month, late)]
     if is_over and reserved != amount:
         transfers += release(state, money.project, money.period, reserved - amount)
     charged = before + amount
@@ -120,7 +123,7 @@ def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -
     money = state.accounts[job.job]
     if money.period >= month_of(now):
         return None
-    after_end = max(0, now - end_of_period(money.period))
+    after_end = max(0, now - end_of_month(money.period))
     held = min(held_ms, max(money.attempt_settled_ms, held_ms - after_end))
     settlement = settle(state, job, held, is_charged=True, is_over=False)
     charged_now = settlement.job_charged - money.charged
@@ -128,7 +131,7 @@ def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -
     transfers = [_movement(money, charged_now), *release(state, money.project, money.period, rest)]
     next_period = state.projects[money.project].period
     wanted = min(max(0, money.cap - settlement.job_charged), available(state, money.project))
-    transfers.append(transfer.reserve(money.project, next_period, wanted))
+    transfers.append(transfer.reserve(names_of(money.project, next_period), wanted))
     return UsageSettled(
         attempt=str(job.attempt),
         job=job.job,
@@ -156,7 +159,7 @@ def move_reservation(state: FactoryState, job: ActiveJob, now: int) -> Reservati
     is_funded = wanted <= available(state, money.project)
     transfers = release(state, money.project, money.period, money.reserved)
     if is_funded:
-        transfers.append(transfer.reserve(money.project, next_period, wanted))
+        transfers.append(transfer.reserve(names_of(money.project, next_period), wanted))
     return ReservationMoved(job=job.job, period=next_period, funded=is_funded, transfers=as_tuples(transfers))
 
 
@@ -187,8 +190,8 @@ def stop_for_budget(job: ActiveJob, by: str) -> JobStopping:
 def overspent(state: FactoryState, project: str) -> int:
     """Return by how much the charges and reservations of the open month are above the budget, 0 where they are not."""
     known = state.projects[project]
-    taken = (state.ledger.balance(name(project, known.period)) for name in (account.reserved, account.charged))
-    return max(0, sum(taken) - known.budget)
+    _, reserved, charged = known.month
+    return max(0, state.ledger.balance(reserved) + state.ledger.balance(charged) - known.budget)
 
 
 def _freed_by_stop(state: FactoryState, job: ActiveJob, now: int) -> int:
@@ -214,13 +217,7 @@ def give_up_short(
     return (ReservationMoved(job=job.job, period=money.period, funded=False, transfers=transfers),)
 
 
-def end_of_period(period: str) -> int:
-    """Return the first instant after a calendar month such as `2026-11`."""
-    year, _, month = period.partition("-")
-    return month_start(int(year), int(month) + 1)
-
-
 def _movement(money: JobAccount, amount: int) -> Transfer:
     if amount >= 0:
-        return transfer.settle(money.project, money.period, amount)
-    return transfer.credit(money.project, money.period, -amount)
+        return transfer.settle(names_of(money.project, money.period), amount)
+    return transfer.credit(names_of(money.project, money.period), -amount)

@@ -136,6 +136,7 @@ def compile_again(state: FactoryState, position: int) -> None:
     state.policy.version = position
     state.compiled.clear()
     state.kinds.clear()
+    state.terms.clear()
     for job in state.scheduler.jobs.values():
         where = where_for(state, job.project, job.placement, state.data.used_by.get(job.job, ()))
         if where != job.where:

@@ -11,7 +11,7 @@ from eisbach.app.find_data import data_sets_of
 from eisbach.app.list_sites import facts_of
 from eisbach.app.places import compiled_for, where_for
 from eisbach.app.state import FactoryState
-from eisbach.app.submit_job import Priced, over_budget, price_in_project
+from eisbach.app.submit_job import Priced, most, over_budget, price_in_project
 from eisbach.core.admission.outlook import outlook
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.fleet import Fleet
@@ -36,9 +36,9 @@ def question(*, project: str, spec: JobSpec, by: str) -> Callable[[FactoryState,
             return priced.refusal
         if isinstance(priced, Refusal):
             return priced
-        refusal = over_budget(state, project, priced.cap)
-        if refusal is not None:
-            return refusal
+        cap = most(priced, spec)
+        if cap > state.projects[project].budget:
+            return over_budget(state.projects[project], cap)
         fleet = state.scheduler.fleet
         chosen = (project, spec.placement, data_sets_of(spec))
         where, compiled = where_for(state, *chosen), compiled_for(state, *chosen)
@@ -49,7 +49,7 @@ def question(*, project: str, spec: JobSpec, by: str) -> Callable[[FactoryState,
         job = _as_submitted(state, project, spec, priced, where, predicted_ms, now)
         start = outlook(state.scheduler, job, now)
         money = figures(state, project, now)
-        is_funded = priced.cap <= int(money["available"]) and project not in state.scheduler.unfunded
+        is_funded = cap <= int(money["available"]) and project not in state.scheduler.unfunded
         sites = _sites(fleet, where, shape)
         return {
             "name": spec.name,
@@ -60,7 +60,7 @@ def question(*, project: str, spec: JobSpec, by: str) -> Callable[[FactoryState,
             "memory_mib": shape.memory_mib,
             "gpus": shape.gpus,
             "price_per_hour": priced.prices[index],
-            "cap": priced.cap,
+            "cap": cap,
             "limit_ms": spec.time_limit_ms,
             "grace_ms": spec.checkpoint.grace_ms,
             "predicted_ms": predicted_ms,

@@ -41,10 +41,10 @@ def command(actor: Actor, *, project: str, budget_micro_eur: int) -> Command:
         if refusal is not None:
             return refusal
         period = state.projects[project].period
-        names = (account.available, account.reserved, account.charged)
-        free, reserved, charged = (state.ledger.balance(name(project, period)) for name in names)
+        month = account.names_of(project, period)
+        free, reserved, charged = map(state.ledger.balance, month)
         change = budget_micro_eur - (free + reserved + charged)
-        moved = transfer.grant(project, period, change) if change > 0 else transfer.withdraw(project, period, min(free, -change))
+        moved = transfer.grant(month, change) if change > 0 else transfer.withdraw(month, min(free, -change))
         event = BudgetSet(project=project, budget=budget_micro_eur, by=actor.token, transfers=money.as_tuples([moved]))
         missing = charged + reserved - budget_micro_eur
         released, missing = _releases(state, project, missing)
@@ -73,17 +73,13 @@ def _releases(state: FactoryState, project: str, missing: int) -> tuple[list[Res
     """Return the events that take reservations from jobs that only wait, newest first, and what is missing after them."""
     moves: list[ReservationMoved] = []
     for job in sorted(state.scheduler.jobs.values(), key=lambda job: -job.seq):
-        account = state.accounts[job.job]
-        if job.project != project or job.state is not JobState.WAITING or account.reserved == 0:
+        held = state.accounts[job.job]
+        if job.project != project or job.state is not JobState.WAITING or held.reserved == 0:
             continue
-        if missing <= 0 or account.period != state.projects[project].period:
+        if missing <= 0 or held.period != state.projects[project].period:
             break
-        transfers = [
-            transfer.void(project, account.period, account.reserved),
-            transfer.withdraw(project, account.period, min(account.reserved, missing)),
-        ]
-        missing -= account.reserved
-        moves.append(
-            ReservationMoved(job=job.job, period=account.period, funded=False, transfers=money.as_tuples(transfers))
-        )
+        month = account.names_of(project, held.period)
+        transfers = [transfer.void(month, held.reserved), transfer.withdraw(month, min(held.reserved, missing))]
+        missing -= held.reserved
+        moves.append(ReservationMoved(job=job.job, period=held.period, funded=False, transfers=money.as_tuples(transfers)))
     return moves, missing

@@ -13,6 +13,7 @@ from eisbach.app.state import FactoryState, JobAccount
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.ledger import transfer
+from eisbach.core.ledger.account import names_of
 from eisbach.core.vocabulary.interval import month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
@@ -197,7 +198,7 @@ def _settle(
         if count >= AT_ONCE:
             break
     events = [
-        settle_together(project, period, entries, sum(used), transfer.settle(project, period, 0))
+        settle_together(project, period, entries, sum(used), transfer.settle(names_of(project, period), 0))
         for project, (entries, used) in by_project.items()
     ]
     return events, tuple(waiting)

@@ -14,7 +14,9 @@ from eisbach.app.state_promises import PromiseState
 from eisbach.app.state_shares import SharesState
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.billing.price_book import PriceBook
+from eisbach.core.ledger.account import Names, names_of
 from eisbach.core.ledger.post import Ledger
+from eisbach.core.vocabulary.interval import end_of_month
 
 
 @dataclass(slots=True)
@@ -29,13 +31,24 @@ class Organisation:
 
 @dataclass(slots=True)
 class Project:
-    """A project with the budget of a calendar month in micro-euro, and the last month that was opened."""
+    """A project with the budget of a calendar month in micro-euro, and the last month that was opened: its name, the accounts
+    of that month, and the first instant after it."""
 
     project: str
     organisation: str
     name: str
     budget: int
     period: str = ""
+    month: Names = ("", "", "")
+    until_ms: int = 0
+
+    def __post_init__(self) -> None:
+        if self.period:
+            self.open(self.period)
+
+    def open(self, period: str) -> None:
+        """A month is open from now on."""
+        self.period, self.month, self.until_ms = period, names_of(self.project, period), end_of_month(period)
 
 
 @dataclass(slots=True)
@@ -160,7 +173,9 @@ class FactoryState:
     kinds: dict[object, Any] = field(default_factory=dict)
     """memo of app/fold_jobs.py: emptied whenever `compiled` is for a rule or a site"""
     priced: dict[object, Any] = field(default_factory=dict)
-    """memo of app/submit_job.py: emptied whenever the fleet or the tariff changes"""
+    """memo of app/submit_job.py, by places and discount: emptied whenever the fleet or the tariff changes"""
+    terms: dict[object, Any] = field(default_factory=dict)
+    """memo of app/submit_job.py, by project: emptied whenever `priced`, `compiled` or an agreement is another one"""
     turned_to: str = ""
     """memo of app/settle_usage.py: the month in which all accounts of jobs are, as far as it has looked"""
     outlook: Any = None

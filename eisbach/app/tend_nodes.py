@@ -70,7 +70,7 @@ def note_of(context: Context, owner: str, note: str) -> tuple[str, tuple[Text, .
     if len(note) > NOTE_LENGTH_MAX:
         what = f"The note has {len(note)} characters"
         return Refusal(Reason.INVALID_ARGUMENT, what, f"Say it in at most {NOTE_LENGTH_MAX}", "note")
-    return commit_where_kept(context, owner, "note", lambda: note) if note else ("", ())
+    return commit_where_kept(context, owner, "note", str, note) if note else ("", ())
 
 
 def nodes_meant(state: FactoryState, targets: Targets) -> list[Node] | Refusal:

@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from hashlib import sha256
+from typing import TypeVar
 
 from eisbach.app.commands import Context
 from eisbach.ports.ids import Ids
 from eisbach.ports.store import Text
+
+T = TypeVar("T")
 
 
 def commit_to(ids: Ids, text_id: str, content: str) -> tuple[str, Text]:
@@ -14,13 +17,13 @@ def commit_to(ids: Ids, text_id: str, content: str) -> tuple[str, Text]:
     return _commitment(salt, kept), Text(text_id, salt, kept)
 
 
-def commit_where_kept(context: Context, owner: str, what: str, write: Callable[[], str]) -> tuple[str, tuple[Text, ...]]:
-    """Return what `commit_to` does for the text `owner/what` that `write` gives; nothing is written where no log and no text is
-    kept."""
+def commit_where_kept(context: Context, owner: str, what: str, write: Callable[[T], str], of: T) -> tuple[str, tuple[Text, ...]]:
+    """Return what `commit_to` does for the text `owner/what` that `write` gives of something; nothing is written where no log and
+    no text is kept."""
     keeps = context.keeps
     if not (keeps.root or keeps.texts):
         return "", ()
-    salt, content = context.ids.salt(), write().encode()
+    salt, content = context.ids.salt(), write(of).encode()
     return _commitment(salt, content), (Text(f"{owner}/{what}", salt, content),) if keeps.texts else ()
 
 

@@ -94,7 +94,9 @@ class Writer:
         draft = Draft(self.state, self._frontier, self._late, context, self._spare)
         self._spare = None
         try:
-            answers: list[Any] = [self._decide(draft, command, key) for command, key in asked]
+            answers: list[Any] = []
+            for command, key in asked:
+                answers.append(self._decide(draft, command, key))
             is_more_due = self._admit(draft)
             self._commit(draft, snapshot)
         except (StoreFull, StoreUnavailable, LeadershipLost) as error:
@@ -144,7 +146,7 @@ class Writer:
                 if decision.refusal is not None:
                     return logged_at(decision.refusal, position)
                 if not decision.again:
-                    return self._replied(draft, decision, key)
+                    return decision.reply if key is None and not decision.secret_reply else self._replied(draft, decision, key)
         except Exception as error:
             if draft.is_broken:
                 raise

@@ -36,7 +36,8 @@ def a_shape(cores=1, memory_mib=0, gpus=0, flavour=None):
 
 
 def an_active(name, seq, *, nodes=1, shapes=None, limit_ms=HOUR_MS, grace_ms=0, capacity_class=CapacityClass.ON_DEMAND, **more):
-    return ActiveJob(
+    """A job with these fields; `more` are those that only change after it was submitted, too."""
+    job = ActiveJob(
         job=name,
         project="prj",
         seq=seq,
@@ -47,8 +48,12 @@ def an_active(name, seq, *, nodes=1, shapes=None, limit_ms=HOUR_MS, grace_ms=0, 
         limit_ms=limit_ms,
         grace_ms=grace_ms,
         attempts_max=1,
-        **{"is_funded": True, **more},
+        is_funded=True,
     )
+    for field, value in more.items():
+        setattr(job, field, value)
+    job.__post_init__()
+    return job
 
 
 def a_state(fleet, *jobs):

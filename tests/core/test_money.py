@@ -23,7 +23,7 @@ lengths = st.integers(0, 40 * 24 * HOUR_MS)
 def test_accounts_sum_to_zero_and_no_budget_is_overspent(moves):
     ledger = Ledger()
     for make, project, amount in moves:
-        moved = make(project, PERIOD, amount)
+        moved = make(account.names_of(project, PERIOD), amount)
         debit, credit, _, _ = moved
         before = dict(ledger.balances)
         is_allowed = amount > 0 and (account.may_be_negative(debit) or ledger.balance(debit) >= amount)
@@ -40,7 +40,7 @@ def test_accounts_sum_to_zero_and_no_budget_is_overspent(moves):
 
 def test_overspending_is_named():
     with pytest.raises(BrokenInvariant, match="no budget is ever overspent: p/2026-11/available would fall to -1"):
-        Ledger().post([transfer.reserve("p", PERIOD, 1)])
+        Ledger().post([transfer.reserve(account.names_of("p", PERIOD), 1)])
 
 
 def test_only_issuance_and_charges_may_be_negative():

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eisbach.app.money import end_of_period
-from eisbach.core.vocabulary.interval import month_end, month_of, month_start, year_and_month
+from eisbach.core.vocabulary.interval import end_of_month, month_end, month_of, month_start, year_and_month
 from eisbach.core.vocabulary.money import EURO, euro_text, parse_euro
 from eisbach.core.vocabulary.quantities import Capacity
 from eisbach.core.vocabulary.reasons import Reason, Refusal
@@ -40,7 +39,7 @@ def test_a_month_begins_and_ends_where_the_calendar_says(instant):
     assert begin <= instant < end
     assert begin == instant_of(datetime(year, month, 1, tzinfo=UTC))
     assert month_of(begin) == month_of(end - 1) == month_of(instant)
-    assert end_of_period(month_of(instant)) == end
+    assert end_of_month(month_of(instant)) == end
 
 
 @pytest.mark.parametrize(
@@ -53,7 +52,7 @@ def test_a_month_begins_and_ends_where_the_calendar_says(instant):
     ],
 )
 def test_a_budget_period_ends_with_its_month(period, end):
-    assert end_of_period(period) == instant_of(end)
+    assert end_of_month(period) == instant_of(end)
 
 
 def test_a_month_may_run_past_december():

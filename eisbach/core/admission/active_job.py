@@ -30,6 +30,10 @@ class _Kept:
     request: Request | None
     """what the queue calls what it asks for; None before it first waits and when that has changed"""
 
+    def ask_as(self, request: Request | None) -> None:
+        """The queue calls so what it asks for."""
+        self.request = request
+
     def _keep_size(self, nodes: int, shape: NodeShape) -> None:
         self.gpu_milli = nodes * shape.gpus * shape.gpu_milli
 
@@ -107,8 +111,9 @@ class ActiveJob(_Kept):
         booking: str = "",
         submitter: str = "",
         predicted_ms: int = 0,
+        request: Request | None = None,
     ) -> None:
-        """A job is submitted. Written out: of all its fields these alone differ then, and a generated one costs twice as much."""
+        """A job is submitted: of its fields these alone differ then, so it is written out and not generated."""
         self.job, self.project, self.seq, self.submitted_ms = job, project, seq, submitted_ms
         self.nodes, self.shapes, self.capacity_class = nodes, shapes, capacity_class
         self.limit_ms, self.grace_ms, self.attempts_max, self.is_funded = limit_ms, grace_ms, attempts_max, is_funded
@@ -120,11 +125,13 @@ class ActiveJob(_Kept):
         self.shape = self.planned_ms = self.stop_grace_ms = self.stop_notice_ms = self.saved_ms = 0
         self.shares = ()
         self.stands_back = False
-        self.__post_init__()
+        self.ask_as(request)
+        self._keep_size(nodes, shapes[0])
+        self._keep_length(limit_ms, grace_ms)
 
     def __post_init__(self) -> None:
-        """Keep what follows from the fields: of a job that was submitted, and of one that was read from a snapshot."""
-        self.request = None
+        """A job was read from a snapshot: what follows from its fields is kept."""
+        self.ask_as(None)
         self._keep_size(self.nodes, self.shapes[self.shape])
         self._keep_length(self.limit_ms - self.used_ms, self.grace_ms)
 

@@ -197,7 +197,8 @@ class SchedulerState:
         """The rules that hold for a job, or the places they speak of, have changed: it may be elsewhere from now on."""
         is_queued = job.job in self.queue.members
         self.queue.remove(job.job)
-        job.where, job.request = where, None
+        job.where = where
+        job.ask_as(None)
         self.unsettle()
         if is_queued:
             self._push(job)
@@ -335,7 +336,8 @@ class SchedulerState:
         served_ms = served_as_of(self.policy, job.submitted_ms, job.predicted_ms or length)
         request = job.request
         if request is None or not request.is_known:
-            request = job.request = self.queue.request(job.asks())
+            request = self.queue.request(job.asks())
+            job.ask_as(request)
         self.queue.push(job.job, job.key(), request, job.project, served_ms, length)
         self.seen.fresh[job.job] = None
 

@@ -1,10 +1,10 @@
-"""Transfers: immutable movements of micro-euro from one account to another."""
+"""Transfers: immutable movements of micro-euro from one account to another, of a project's month where none is named."""
 
 from collections.abc import Iterable
 from enum import Enum
 from typing import Final
 
-from eisbach.core.ledger import account
+from eisbach.core.ledger.account import ISSUANCE, Names
 
 Transfer = tuple[str, str, int, str]
 """`amount` micro-euro (above zero) leave `debit` and reach `credit`: debit, credit, amount, the kind's word. A plain tuple,
@@ -30,37 +30,37 @@ _CREDIT: Final = TransferKind.CREDIT.value
 _VOID: Final = TransferKind.VOID.value
 
 
-def grant(project: str, period: str, amount: int) -> Transfer:
+def grant(month: Names, amount: int) -> Transfer:
     """Return the transfer that opens or raises a month's budget."""
-    return (account.ISSUANCE, account.available(project, period), amount, _GRANT)
+    return (ISSUANCE, month[0], amount, _GRANT)
 
 
-def withdraw(project: str, period: str, amount: int) -> Transfer:
+def withdraw(month: Names, amount: int) -> Transfer:
     """Return the transfer that lowers a month's budget."""
-    return (account.available(project, period), account.ISSUANCE, amount, _WITHDRAW)
+    return (month[0], ISSUANCE, amount, _WITHDRAW)
 
 
-def reserve(project: str, period: str, amount: int) -> Transfer:
+def reserve(month: Names, amount: int) -> Transfer:
     """Return the transfer that sets a job's cap aside."""
-    available, reserved, _ = account.names_of(project, period)
+    available, reserved, _ = month
     return (available, reserved, amount, _RESERVE)
 
 
-def settle(project: str, period: str, amount: int) -> Transfer:
+def settle(month: Names, amount: int) -> Transfer:
     """Return the transfer that charges held time against the reservation."""
-    _, reserved, charged = account.names_of(project, period)
+    _, reserved, charged = month
     return (reserved, charged, amount, _SETTLE)
 
 
-def credit(project: str, period: str, amount: int) -> Transfer:
+def credit(month: Names, amount: int) -> Transfer:
     """Return the transfer that takes a charge back into the reservation (an attempt that failed through our fault)."""
-    _, reserved, charged = account.names_of(project, period)
+    _, reserved, charged = month
     return (charged, reserved, amount, _CREDIT)
 
 
-def void(project: str, period: str, amount: int) -> Transfer:
+def void(month: Names, amount: int) -> Transfer:
     """Return the transfer that gives the rest of a reservation back."""
-    available, reserved, _ = account.names_of(project, period)
+    available, reserved, _ = month
     return (reserved, available, amount, _VOID)
 
 

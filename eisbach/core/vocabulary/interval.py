@@ -67,6 +67,12 @@ def month_end(instant: int) -> Instant:
     return month_start(year, month + 1)
 
 
+@lru_cache(maxsize=64)
+def end_of_month(period: str) -> Instant:
+    """Return the first instant after a month such as `2026-11`."""
+    return period_bounds(period)[1]
+
+
 def period_bounds(period: str) -> tuple[Instant, Instant]:
     """Return the first instant of a month such as `2026-11`, and the first one after it."""
     year, _, month = period.partition("-")

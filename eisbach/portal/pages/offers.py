@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from eisbach.app import list_offers
 from eisbach.app.state import FactoryState
-from eisbach.app.submit_job import Priced, price_job
+from eisbach.app.submit_job import Priced, most, price_job
 from eisbach.core.jobs.request import JobSpec
 from eisbach.core.jobs.task_file import parse_task
 from eisbach.core.vocabulary.reasons import Refusal
@@ -40,6 +40,7 @@ def show_offers(call: Call) -> Response:
         typed=typed,
         spec=spec,
         priced=priced,
+        ceiling=most(priced, spec) if priced and spec else 0,
         accelerators=accelerators_of(answer),
     )
 
