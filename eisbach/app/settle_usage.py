@@ -17,7 +17,7 @@ from eisbach.core.ledger.account import names_of
 from eisbach.core.vocabulary.interval import month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
-from eisbach.ports.engine import CanCheckpoint, EngineUnavailable, TellsSinceWhen
+from eisbach.ports.engine import CanCheckpoint, EngineUnavailable, SavesRegularly, TellsSinceWhen
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
@@ -27,11 +27,14 @@ log = logging.getLogger("eisbach.rounds")
 SETTLE_EVERY_MS: Final = HOUR_MS
 Held = tuple[int, Mapping[str, int]]
 """An instant and, for attempts, since when they hold their capacity, on one clock: the difference is what they held."""
+Saved = Mapping[str, int] | int
+"""Attempt -> when its job last saved; or after how many milliseconds each saves again, where all do so regularly."""
 Running = tuple[str, ActiveJob, JobAccount, int]
 """An attempt, its job, the money of that, and the milliseconds that it held."""
 Due = tuple[int, Sequence[Running]]
 """Attempts that are due, and the position of the log up to which they are: behind it somebody has to look again."""
 NOT_LOOKED: Final[Due] = (-1, ())
+NOT_SAVED: Final[Mapping[str, int]] = {}
 AT_ONCE: Final = 500
 """Attempts, or jobs whose month turns, that one batch settles."""
 
@@ -58,20 +61,22 @@ def _held(application: "Application") -> Held:
     return 0, {one.attempt_id: -one.held_ms for one in engine.observe() if one.ending is None}
 
 
-def _saved(application: "Application", held: Held) -> tuple[Mapping[str, int], Due]:
-    """Return attempt -> when its job last saved, of those that are due to be settled, and these; asked before anything is
-    decided. An engine that does not answer knows of none now: what is charged waits for nobody."""
+def _saved(application: "Application", held: Held) -> tuple[Saved, Due]:
+    """Return when those last saved that are due to be settled, and these, where somebody looked for them; asked before anything
+    is decided. An engine that does not answer knows of no checkpoint now: what is charged waits for nobody."""
     engine = application.engine
+    if isinstance(engine, SavesRegularly):
+        return engine.saves_each_ms(), NOT_LOOKED
     if not isinstance(engine, CanCheckpoint):
-        return {}, NOT_LOOKED
+        return NOT_SAVED, NOT_LOOKED
     due = application.ask(lambda state, now: _due(state, held)).result()
     if not due[1]:
-        return {}, due
+        return NOT_SAVED, due
     try:
         return engine.saved_at({one[0]: one[1].job for one in due[1]}), due
     except EngineUnavailable as error:
         log.warning("the engine tells of no checkpoints now: %s", error)
-        return {}, due
+        return NOT_SAVED, due
 
 
 def _due(state: FactoryState, held: Held) -> Due:
@@ -91,7 +96,7 @@ def _due(state: FactoryState, held: Held) -> Due:
 
 
 def _decide(
-    state: FactoryState, context: Context, held: Held, saved: Mapping[str, int], due: Due = NOT_LOOKED
+    state: FactoryState, context: Context, held: Held, saved: Saved, due: Due = NOT_LOOKED
 ) -> Decision | Refusal:
     """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch. The answer
     says whether that was all, and who is left."""
@@ -164,44 +169,45 @@ def _turned(state: FactoryState, job: ActiveJob, now: int, held: Held) -> list[B
 
 
 def _settle(
-    state: FactoryState, period: str, saved: Mapping[str, int], due: Sequence[Running]
+    state: FactoryState, period: str, saved: Saved, due: Sequence[Running]
 ) -> tuple[list[UsageSettledTogether], Sequence[Running]]:
     """Return a settlement for each project of its attempts that are due, of AT_ONCE of them at most, and who is left."""
+    if state.turned_to != period:
+        due = [one for one in due if one[2].period == period]  # the month of the others turns first
+    each_ms, saved_of = (saved, NOT_SAVED.get) if isinstance(saved, int) else (0, saved.get)
     by_project: dict[str, tuple[list[SettledTuple], list[int]]] = {}
-    project, entries, used = "", list[SettledTuple](), list[int]()
-    saved_of, count = saved.get, 0
-    waiting = iter(due)
-    for attempt, job, account, held_ms in waiting:
-        if account.period != period:
-            continue  # its month turns first
-        charged_ms = held_ms if held_ms < job.length_ms else job.length_ms
+    for attempt, job, account, held_ms in due[:AT_ONCE]:
+        length_ms = job.length_ms
+        charged_ms = held_ms if held_ms < length_ms else length_ms
         if account.free_ms:
             charged_ms = max(0, charged_ms - account.free_ms)
-        before, reserved = account.attempt_charged, account.reserved
-        earlier = account.earlier_charged
+        before, earlier = account.attempt_charged, account.earlier_charged
         amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - earlier - before
-        if amount > reserved:
-            amount = reserved
-        charged, saved_ms, saved_at_ms = before + amount, job.saved_ms, saved_of(attempt)
-        if saved_at_ms is not None and saved_at_ms - (job.running_ms or 0) > saved_ms:
-            saved_ms = saved_at_ms - (job.running_ms or 0)
+        if amount > account.reserved:
+            amount = account.reserved
+        charged, saved_ms = before + amount, job.saved_ms
+        if each_ms:
+            newest_ms = held_ms - held_ms % each_ms
+        else:
+            saved_at_ms = saved_of(attempt)
+            newest_ms = saved_at_ms - (job.running_ms or 0) if saved_at_ms is not None else 0
+        if newest_ms > saved_ms:
+            saved_ms = newest_ms
         if saved_ms > held_ms:
             saved_ms = held_ms
-        if job.project != project:
-            project = job.project
-            entries, used = by_project.setdefault(project, ([], []))
+        found = by_project.get(job.project)
+        if found is None:
+            found = by_project[job.project] = ([], [])
+        entries, used = found
         entries.append(
             (attempt, job.job, held_ms, charged_ms, charged, earlier + charged, account.earlier_ms + charged_ms, amount, saved_ms)
         )
         used.append(job.gpu_milli * (held_ms - account.attempt_settled_ms))
-        count += 1
-        if count >= AT_ONCE:
-            break
     events = [
         settle_together(project, period, entries, sum(used), transfer.settle(names_of(project, period), 0))
         for project, (entries, used) in by_project.items()
     ]
-    return events, tuple(waiting)
+    return events, due[AT_ONCE:]
 
 
 def _stop(job: ActiveJob) -> list[Body]:

@@ -187,6 +187,14 @@ class CanCheckpoint(Protocol):
 
 
 @runtime_checkable
+class SavesRegularly(Protocol):
+    """An engine all of whose work saves its state regularly, so that nobody has to ask about each attempt."""
+
+    def saves_each_ms(self) -> int:
+        """Return how long work runs until it saves, from when it began to run or last saved; more than 0."""
+
+
+@runtime_checkable
 class KnowsItsWork(Protocol):
     """An engine that knows from elsewhere what a job does: it is told which attempt runs, and no task file is read."""
 

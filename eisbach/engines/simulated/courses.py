@@ -85,10 +85,9 @@ class SavingEngine(CourseEngine):
         super().__init__(clock, courses, start_ms=start_ms)
         self._every_ms = checkpoint_every_ms
 
-    def saved_at(self, running: Mapping[str, str]) -> dict[str, int]:
-        """Return when running attempts last saved (ports/engine.CanCheckpoint)."""
-        every_ms, now, since = self._every_ms, self._clock.now(), self._since.get
-        return {name: now - ran_ms % every_ms for name in running if (ran_ms := now - since(name, now)) >= every_ms}
+    def saves_each_ms(self) -> int:
+        """Return how often running work saves (ports/engine.SavesRegularly)."""
+        return self._every_ms
 
     def _end_at(self, at_ms: int, attempt_id: str, attempt: SimulatedAttempt, ending: Ending, exit_code: int) -> None:
         if attempt.job in self._courses and attempt.ended_ms is None:
