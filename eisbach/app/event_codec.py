@@ -5,15 +5,15 @@ The bytes are one JSON object without spaces, keys in ascending order at every d
 being guessed. Whatever is hashed is exactly these bytes; nothing is encoded a second time to check it.
 """
 
+from binascii import hexlify
 from collections.abc import Callable
 from functools import cache
-from hashlib import sha256
 
 import msgspec
 
 from eisbach.app.events import KIND_OF, KINDS, SCHEMA_VERSION, Body
 from eisbach.core.log.event import SealedEvent
-from eisbach.core.log.leaf import LEAF_PREFIX
+from eisbach.core.log.leaf import leaf_hash
 
 
 class UndecodableEvent(ValueError):
@@ -43,16 +43,20 @@ class OpenedEvent(msgspec.Struct, frozen=True):
 _encode = msgspec.json.Encoder(order="sorted").encode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _TEMPLATES = {
-    body: (kind, f'{{"at":%d,"body":%b,"kind":"{kind}","salt":"%b","seq":%d,"v":{SCHEMA_VERSION}}}'.encode())
+    body: f'{{"at":%d,"body":%b,"kind":"{kind}","salt":"%b","seq":%d,"v":{SCHEMA_VERSION}}}'.encode()
     for body, kind in KIND_OF.items()
 }
 
 
 def seal(seq: int, at_ms: int, body: Body, salt: bytes) -> SealedEvent:
     """Return the event with its canonical bytes and the hash of its leaf. `salt` is fresh random bytes, 16 or more."""
-    kind, template = _TEMPLATES[type(body)]
-    data = template % (at_ms, _encode(body), salt.hex().encode(), seq)
-    return SealedEvent(seq, at_ms, kind, SCHEMA_VERSION, data, sha256(LEAF_PREFIX + data).digest())
+    data = canonical(seq, at_ms, body, salt)
+    return SealedEvent(seq, at_ms, KIND_OF[type(body)], SCHEMA_VERSION, data, leaf_hash(data))
+
+
+def canonical(seq: int, at_ms: int, body: Body, salt: bytes) -> bytes:
+    """Return the canonical bytes of an event."""
+    return _TEMPLATES[type(body)] % (at_ms, _encode(body), hexlify(salt), seq)
 
 
 def decode(sealed: SealedEvent) -> Body:

@@ -6,8 +6,9 @@ caches for itself.
 
 from typing import Final
 
-from eisbach.app.event_codec import seal
+from eisbach.app.event_codec import canonical
 from eisbach.app.events import Body
+from eisbach.core.log.leaf import leaf_hash
 from eisbach.core.log.tree import Frontier
 
 AT_ONCE: Final = 500
@@ -30,7 +31,6 @@ class LateLeaves:
 
     def seal(self) -> Frontier:
         """Return where the tree stands with all that was added."""
-        for event in self._waiting:
-            self._frontier.append(seal(*event).leaf)
+        self._frontier.extend([leaf_hash(canonical(*event)) for event in self._waiting])
         self._waiting.clear()
         return self._frontier

@@ -4,7 +4,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from eisbach.app.draft import Draft
 from eisbach.app.events import AttemptEnded, AttemptPlanned, Body, JobStopping
@@ -24,17 +24,9 @@ from eisbach.ports.engine import (
 
 log = logging.getLogger("eisbach.engine")
 
-class Begin(NamedTuple):
-    """What an engine is told that knows its work (ports/engine.KnowsItsWork)."""
-
-    attempt: str
-    job: str
-    tasks: int
-    limit_ms: int
-    epoch: int
-
-
 _NODE_LOST: Final = Ending.NODE_LOST.value
+Begin = tuple[AttemptPlanned, int]
+"""What an engine is told that knows its work (ports/engine.KnowsItsWork): the attempt as it was planned, and the leader's epoch."""
 Told = StartOrder | Begin | StopOrder | str
 """An order, or the id of an attempt to forget."""
 
@@ -80,7 +72,7 @@ class EngineTeller:
                 note(draft, body)
 
     def _note_begin(self, draft: Draft, body: AttemptPlanned) -> None:
-        self._orders.put(Begin(body.attempt, body.job, len(body.tasks), body.limit_ms, draft.context.epoch))
+        self._orders.put((body, draft.context.epoch))
 
     def _note_start(self, draft: Draft, body: AttemptPlanned) -> None:
         job = draft.state.scheduler.holding.get(body.attempt)
@@ -126,8 +118,8 @@ class EngineTeller:
                 reached("dispatch.before_start")
                 if isinstance(told, StartOrder):
                     self._start(told)
-                elif self._beginner is not None and self._is_held(told.attempt):
-                    self._beginner.begin(*told)
+                else:
+                    self._begin(*told)
                 reached("dispatch.after_start")
         except EngineUnavailable as error:
             log.warning("the engine took no order now, it is sent again: %s", error)
@@ -135,6 +127,10 @@ class EngineTeller:
             log.error("the engine follows a newer leader; this server gives up its orders")
         except Exception:
             log.exception("an order could not be sent; the next round sends it again if it still counts")
+
+    def _begin(self, planned: AttemptPlanned, epoch: int) -> None:
+        if self._beginner is not None and self._is_held(planned.attempt):
+            self._beginner.begin(planned.attempt, planned.job, len(planned.tasks), planned.limit_ms, epoch)
 
     def _start(self, facts: StartOrder) -> None:
         if not self._is_held(facts.attempt_id):

@@ -113,8 +113,10 @@ class Figures:
     def _planned(self, now: int, body: AttemptPlanned) -> None:
         self.plan_hash.planned(body)
         tasks = body.tasks
-        part = self._parts[body.job][body.shape][0] if body.job in self._parts else WHOLE
-        self._held[body.attempt] = (sum([len(task[4]) for task in tasks]) * part, now)
+        parts = self._parts.get(body.job) if self._parts else None
+        part = parts[body.shape][0] if parts is not None else WHOLE
+        gpus = len(tasks[0][4]) if len(tasks) == 1 else sum([len(task[4]) for task in tasks])
+        self._held[body.attempt] = (gpus * part, now)
         if self._booked:
             self._tasks[body.attempt] = tuple((task[1], len(task[4]) * part) for task in tasks)
         if len(tasks) > 1:

@@ -43,7 +43,7 @@ class FrailEngine(SimulatedEngine):
             ended_ms=now,
         )  # fmt: skip
         self._keep(order.attempt_id, refused)
-        self._tell(order.attempt_id)
+        self._tell(order.attempt_id, refused)
 
     def stop(self, order: StopOrder) -> None:
         """Ask an attempt to stop; it may take its grace."""
@@ -74,6 +74,6 @@ class FrailEngine(SimulatedEngine):
         if self.chance.random() < self.trouble:
             raise EngineUnavailable("no answer")
 
-    def _tell(self, name: str) -> None:
+    def _tell(self, name: str, attempt: SimulatedAttempt) -> None:
         if self.chance.random() >= self.trouble:
-            super()._tell(name)
+            super()._tell(name, attempt)

@@ -102,7 +102,7 @@ def _run(
         world.advance_to(now)
         while happenings.at_ms <= now:
             happenings.take().act(world)
-        _submit(world, arrivals.take_until(now), refuse)
+        _submit(world, arrivals.take_until(now) if arrivals.at_ms <= now else (), refuse)
         world.rest()
         if round_ms <= now:
             for one, due_ms in due.items():
@@ -145,6 +145,9 @@ class _Next:
 
 def _submit(world: World, works: Sequence[Work], refuse: Callable[[Work, Refusal], object]) -> None:
     """Decide what the engine reported and these submissions, in one batch."""
+    if not works:
+        world.decide(())
+        return
     answers = world.decide([_command(world, work) for work in works])
     for work, answer in zip(works, answers, strict=True):
         if isinstance(answer, Refusal):

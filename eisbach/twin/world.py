@@ -175,7 +175,7 @@ class World:
 
     def next_instant(self) -> int | None:
         """Return when the engine or the scheduler has something to do without being asked, or None."""
-        engine, scheduler = self.engine.next_instant(), self.state.scheduler.next_instant()
+        engine, scheduler = self.engine.next_instant(), self.application.applier.state.scheduler.next_instant()
         if engine is None or scheduler is None:
             return scheduler if engine is None else engine
         return min(engine, scheduler)

@@ -258,7 +258,7 @@ def test_an_end_that_was_not_told_yet_is_settled_by_its_own_instant(factory, mon
     job = factory.submit(a_job("sleep 30000", limit_s=86_400))
     factory.pass_time(3 * HOUR_MS)
     factory.run_rounds()
-    monkeypatch.setattr(factory.engine, "_tell", lambda name: None)
+    monkeypatch.setattr(factory.engine, "_tell", lambda name, attempt: None)
     to_month_end(factory)
     factory.pass_time(HOUR_MS)
     factory.run_rounds(Round("settle-usage", 1, settle_running))

@@ -76,6 +76,27 @@ def test_roots_are_those_of_the_definition(tree):
     assert tree[1] == [naive_root(LEAVES[:size]) for size in range(len(LEAVES) + 1)]
 
 
+@given(sizes=st.lists(st.integers(0, 70), max_size=6))
+def test_leaves_added_many_at_a_time_make_the_same_frontier(tree, sizes):
+    frontier, one_by_one, size = Frontier(), Frontier(), 0
+    for more in sizes:
+        leaves = LEAVES[size : size + more]
+        frontier.extend(leaves)
+        for leaf in leaves:
+            one_by_one.append(leaf)
+        size += len(leaves)
+        assert (frontier.size, frontier.nodes, frontier.root()) == (size, one_by_one.nodes, tree[1][size])
+
+
+def test_what_is_no_hash_is_not_added_among_many():
+    frontier = Frontier()
+    frontier.extend(LEAVES[:3])
+    before = frontier.copy()
+    with pytest.raises(ValueError, match="32 bytes"):
+        frontier.extend([LEAVES[3], b"short"])
+    assert (frontier.size, frontier.nodes) == (before.size, before.nodes)
+
+
 def test_every_complete_node_is_reported_once_with_its_hash(tree):
     nodes, _ = tree
     expected = {

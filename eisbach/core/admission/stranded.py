@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Final
 
-from eisbach.core.admission.state import SchedulerState
+from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.fit import Kind, NodeState, how_many, left_milli
 from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.pool import Pool
@@ -33,21 +33,23 @@ def tasks_asked(state: SchedulerState, jobs_max: int | None = None) -> tuple[str
     """
     waiting = (job for job in state.jobs.values() if job.state is JobState.WAITING)
     for said, jobs in ((WAITING, waiting), (RUNNING, iter(state.holding.values()))):
-        tasks = _tasks((job.shapes[job.shape], job.nodes) for job in islice(jobs, jobs_max))
+        tasks = _tasks(islice(jobs, jobs_max))
         if tasks:
             return said, tasks
     return NOTHING, Counter()
 
 
-def _tasks(asked: Iterable[tuple[NodeShape, int]]) -> Counter[NodeShape]:
+def _tasks(jobs: Iterable[ActiveJob]) -> Counter[NodeShape]:
     # Equal shapes of the state are one object nearly always: a shape is hashed once, not for each of thousands of jobs.
     met: dict[int, NodeShape] = {}
     times_of: dict[int, int] = {}
-    for shape, times in asked:
-        if shape.gpus:
-            name = id(shape)
-            met[name] = shape
-            times_of[name] = times_of.get(name, 0) + times
+    for job in jobs:
+        shape = job.shapes[job.shape]
+        name = id(shape)
+        if name in met:
+            times_of[name] += job.nodes
+        elif shape.gpus:
+            met[name], times_of[name] = shape, job.nodes
     tasks: Counter[NodeShape] = Counter()
     for name, shape in met.items():
         tasks[shape] += times_of[name]

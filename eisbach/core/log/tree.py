@@ -63,6 +63,25 @@ class Frontier:
         nodes.append(node)
         return completed
 
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add the hashes of the next leaves, in their order, where nobody asks for the nodes they complete: level by level.
+
+        Raises ValueError, and adds none, when a hash is not 32 bytes long.
+        """
+        nodes = list(leaves)
+        if set(map(len, nodes)) - {HASH_BYTES}:
+            raise ValueError(f"a leaf's hash has {HASH_BYTES} bytes")
+        index, self.size = self.size, self.size + len(nodes)
+        left: list[bytes] = []
+        while nodes:
+            if index & 1:
+                nodes.insert(0, self.nodes.pop())
+            if len(nodes) & 1:
+                left.append(nodes.pop())
+            nodes = [node_hash(*pair) for pair in zip(nodes[::2], nodes[1::2], strict=True)]
+            index >>= 1
+        self.nodes.extend(reversed(left))
+
     def root(self) -> bytes:
         """The 32-byte root over all leaves (RFC 9162 section 2.1.1); EMPTY_ROOT without any."""
         return _fold(self.nodes) if self.nodes else EMPTY_ROOT

@@ -34,7 +34,7 @@ class CourseEngine(SimulatedEngine):
             ends, ending, code = running + limit_ms, Ending.TIMED_OUT, 143
         elif code != 0:
             ending = Ending.FAILED
-        self._attempts[attempt_id] = SimulatedAttempt(
+        attempt = self._attempts[attempt_id] = SimulatedAttempt(
             job=job_id,
             ranks=tuple(range(tasks)),
             course=course,
@@ -48,7 +48,7 @@ class CourseEngine(SimulatedEngine):
         if self._start_ms:
             heapq.heappush(self._due, (running, attempt_id))
         else:
-            self._tell(attempt_id)
+            self._tell(attempt_id, attempt)
 
     def next_instant(self) -> int | None:
         """Return when something is due, or None."""

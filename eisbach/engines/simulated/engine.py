@@ -95,7 +95,7 @@ class SimulatedEngine:
                     exit_code=143, ended_ms=now,
                 )  # fmt: skip
                 self._keep(order.attempt_id, never)
-                self._tell(order.attempt_id)
+                self._tell(order.attempt_id, never)
             elif attempt.ended_ms is None and attempt.ends_ms > now + order.notice_ms:
                 self._end_at(now + order.notice_ms, order.attempt_id, attempt, Ending.STOPPED, 143)
         self.advance()
@@ -143,14 +143,14 @@ class SimulatedEngine:
                     continue
                 if attempt.ends_ms <= at_ms:
                     self._end(name, attempt)
-                self._tell(name)
+                self._tell(name, attempt)
 
     def observe(self) -> Sequence[Observation]:
         """Return what is known of every attempt that was not forgotten, in order of attempt id."""
         self.advance()
         with self._lock:
             known = sorted(name for name, attempt in self._attempts.items() if not attempt.is_forgotten)
-            return [self._observation(name) for name in known]
+            return [self._observation(name, self._attempts[name]) for name in known]
 
     def recover(self) -> None:
         """Take over what the journal kept: it went on meanwhile, and what is over by now has ended then."""
@@ -237,13 +237,12 @@ class SimulatedEngine:
             raise StaleEpoch(f"the newest leader has epoch {self._epoch}, this order has {epoch}")
         self._epoch = epoch
 
-    def _tell(self, name: str) -> None:
-        seen = self._observation(name)
+    def _tell(self, name: str, attempt: SimulatedAttempt) -> None:
+        seen = self._observation(name, attempt)
         for callback in self._callbacks:
             callback(seen)
 
-    def _observation(self, name: str) -> Observation:
-        attempt = self._attempts[name]
+    def _observation(self, name: str, attempt: SimulatedAttempt) -> Observation:
         running_ms, ended_ms, gone = attempt.running_ms, attempt.ended_ms, attempt.gone
         if ended_ms is None:
             now = self._clock.now()
