@@ -168,15 +168,21 @@ def test_equal_asks_have_one_request_and_those_of_nobody_are_forgotten():
 
 
 def test_a_long_line_keeps_its_order_and_finds_its_short_jobs():
-    line, request = Line(REQUESTS[0]), REQUESTS[0]
+    request = REQUESTS[0]
     entries = [(0, seq * 7919 % 5000, f"job{seq}", 5 if seq % 100 else 1) for seq in range(5000)]
-    for entry in entries:
+    line = Line(request, entries[0])
+    for entry in entries[1:]:
         line.add(entry)
+    assert (line.count, line.first, line.shortest) == (5000, min(entries), 1)
     assert list(line.within({})) == sorted(entries)
     assert list(line.within({request: 1})) == sorted(entry for entry in entries if entry[3] == 1)
     for entry in entries[::2]:
         line.remove(entry)
     assert list(line.within({})) == sorted(entries[1::2])
-    for entry in entries[1::2]:
+    left = sorted(entries[1::2])
+    for entry in entries[1::2][:-1]:
         line.remove(entry)
-    assert not line
+        left.remove(entry)
+        assert (line.count, line.first) == (len(left), left[0])
+        assert len(left) % 100 or line.shortest == min(one[3] for one in left)
+    assert list(line.within({})) == left == [entries[-1]]

@@ -69,7 +69,7 @@ def double_post(patch):
 
 def late_eviction(patch):
     """What draws above a site's cap stays there."""
-    patch.setattr(Placing, "give_way_to_caps", lambda self: None)
+    patch.setattr(Placing, "_give_way_to_caps", lambda self: None)
 
 
 def gang_in_part(patch):
@@ -248,7 +248,7 @@ def saved_more_than_held(patch):
 
 def spot_stays_in_a_window(patch):
     """Spot is not told to leave before a booking begins."""
-    patch.setattr(Placing, "give_way_to_entries", lambda self: None)
+    patch.setattr(Placing, "_give_way_to_entries", lambda self: None)
 
 
 def notice_not_reckoned_with(patch):

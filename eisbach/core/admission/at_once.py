@@ -1,6 +1,6 @@
 """The commonest cycles by far: one job is new, nothing else has changed, and it starts, or waits behind others. They need none of the other steps."""
 
-from eisbach.core.admission.plan import Plan, Start
+from eisbach.core.admission.plan import Plan, Start, plan_of_fields
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import Backfill
@@ -28,7 +28,7 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
     for index, shape in enumerate(job.shapes):
         shares = place(shape, job.nodes, job.where, within=job.within, ends_by=ends_by)
         if shares is not None:
-            return Plan(starts=(Start(name, index, shares),), heads=seen.heads, spot_lead_ms=state.spot_lead_ms)
+            return _plan(state, (Start(name, index, shares),))
     return _waits(state, job)
 
 
@@ -40,4 +40,9 @@ def _waits(state: SchedulerState, job: ActiveJob) -> Plan | None:
     heads = [one for one in state.seen.heads if one in queue and jobs[one].capacity_class is job.capacity_class]
     if not heads or not queue.precedes(heads[0], job.job, state.fair_share):
         return None
-    return Plan(starts=(), heads=state.seen.heads, spot_lead_ms=state.spot_lead_ms)
+    return _plan(state, ())
+
+
+def _plan(state: SchedulerState, starts: tuple[Start, ...]) -> Plan:
+    """Return the plan where nothing but these starts is decided: whoever was the first to wait still is."""
+    return plan_of_fields((starts, (), (), (), state.seen.heads, None, None, True, state.spot_lead_ms, False))

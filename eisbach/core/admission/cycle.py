@@ -5,7 +5,7 @@ from typing import Final
 
 from eisbach.core.admission.at_once import at_once
 from eisbach.core.admission.placing import Placing
-from eisbach.core.admission.plan import Plan
+from eisbach.core.admission.plan import Plan, plan_of_fields
 from eisbach.core.admission.promising import Promising
 from eisbach.core.admission.state import SchedulerState
 from eisbach.core.admission.waiting import Waiting
@@ -25,8 +25,8 @@ def decide(state: SchedulerState, now: int) -> Plan:
     placing = Placing(state, now)
     promising, yielding = Promising(placing), Yielding(placing)
     # 2. What a site draws above its cap gives way, spot first; and spot that holds what a booking or a promise needs soon.
-    placing.give_way_to_caps()
-    placing.give_way_to_entries()
+    if state.power_caps or state.spot:
+        placing.give_way()
     # 3. Where nothing was freed since the last cycle, only new jobs are looked at; else promised jobs come first.
     is_settled = state.is_settled(now)
     waiting = Waiting(placing, promising, known=state.seen.heads if is_settled else None)
@@ -47,13 +47,15 @@ def decide(state: SchedulerState, now: int) -> Plan:
         if name in starts:
             continue
         job, beside_ms = state.jobs[name], None
-        met.add(name)
         if name in promises:
             has_started = promising.start(job)
+        elif waiting.is_passed_over(job, request):
+            continue
         else:
             may_pass = waiting.may_pass(job)
             beside_ms = yielding.beside_ms(job) if may_pass else None
             has_started = may_pass and beside_ms is None and placing.start(job)
+        met.add(name)
         # 5. What does not fit may take from spot, gets a promise, or just waits; for some policies all behind it does.
         if not has_started and not waiting.stays(job, request, beside_ms):
             break
@@ -63,12 +65,8 @@ def decide(state: SchedulerState, now: int) -> Plan:
     placing.roll_back()
     yields = yielding.is_any or (is_settled and state.seen.yields)
     is_whole = is_whole and not promising.leaves_room
-    return Plan(
-        starts=tuple(starts.values()),
-        stops=placing.stops,
-        broken=tuple(promising.broken),
-        given=tuple(promising.given.values()),
-        heads=waiting.heads(),
-        power_head=placing.power_head, is_whole=is_whole and not (yields and (starts or placing.stops)),
-        yields=yields, again_ms=placing.again_ms, spot_lead_ms=state.spot_lead_ms,
-    )
+    starting, stops, given = tuple(starts.values()), tuple(placing.stops.values()), tuple(promising.given.values())
+    is_whole = is_whole and not (yields and (starts or stops))
+    return plan_of_fields((
+        starting, stops, tuple(promising.broken), given, waiting.heads(), placing.power_head, placing.again_ms, is_whole, state.spot_lead_ms, yields,
+    ))  # fmt: skip

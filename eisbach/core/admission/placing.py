@@ -4,7 +4,6 @@ Whatever is taken here is given back by `roll_back`: a plan is a value, and the 
 """
 
 import heapq
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
@@ -15,7 +14,6 @@ from eisbach.core.admission.plan import Start, Stop
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.capacity.fleet import Share
-from eisbach.core.capacity.pool import NEVER
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.scheduling.backfill import Release
@@ -35,41 +33,42 @@ class Placing:
     """The fleet, the calendar and the power of one cycle, with what the plan takes of them."""
 
     __slots__ = (
-        "_freed", "_guards", "_pending", "_preemptions_left", "_room", "_stops", "_struck", "_undo", "again_ms", "now", "power_head", "starts", "state",
+        "_freed", "_guards", "_pending", "_room", "_struck", "_undo", "again_ms", "now", "power_head", "preemptions_left", "starts", "state", "stops",
     )  # fmt: skip
 
     def __init__(self, state: SchedulerState, now: int) -> None:
         self.state, self.now = state, now
         self.starts: dict[str, Start] = {}
         self.power_head: str | None = None
-        self._stops: dict[str, Stop] = {}
+        self.stops: dict[str, Stop] = {}
+        """who gives way, in the order in which that was decided"""
         self._undo: list[Callable[[], object]] = []
         self.again_ms: int | None = None
-        self._preemptions_left = PREEMPTION_TRIES_MAX if state.spot or state.fair_share.is_any_above else 0
+        self.preemptions_left = PREEMPTION_TRIES_MAX if state.spot or state.fair_share.is_any_above else 0
+        """for how many more this plan looks whether somebody gives way: 0 where nobody could"""
         self._room = state.power_room()
         self._guards: Guards | None = None
         self._pending: tuple[Share, ...] | None = None
         self._struck: Callable[[], object] | None = None
         self._freed = state.calendar.freed
 
-    @property
-    def stops(self) -> tuple[Stop, ...]:
-        """Return who gives way, in the order in which that was decided."""
-        return tuple(self._stops.values())
-
     # Who gives way.
 
-    def give_way_to_caps(self) -> None:
-        """Choose who stops where a site draws more than its cap allows."""
-        if self._room.is_capped and (over := self._room.over()):
-            for one in above_caps(self.state.fleet, all_running(self.state, self.now, self._stops), over):
-                self._stops.setdefault(one.job, Stop(one.job, StopCause.POWER_CAP))
+    def give_way(self) -> None:
+        """Choose who stops where a site draws more than its cap allows, and which spot leaves what a booking or a promise needs soon."""
+        if self.state.power_caps:
+            self._give_way_to_caps()
+        if self.state.spot:
+            self._give_way_to_entries()
 
-    def give_way_to_entries(self) -> None:
-        """Spot leaves nodes that a booking or a promise needs soon: so early that all its grace is over by then."""
+    def _give_way_to_caps(self) -> None:
+        if over := self._room.over():
+            for one in above_caps(self.state.fleet, all_running(self.state, self.now, self.stops), over):
+                self.stops.setdefault(one.job, Stop(one.job, StopCause.POWER_CAP))
+
+    def _give_way_to_entries(self) -> None:
+        """Spot leaves nodes that an entry needs soon: so early that all its grace is over by then."""
         state = self.state
-        if not state.spot:
-            return
         soon = self.now + state.spot_lead_ms
         if not state.calendar.starts(self.now, soon + 1):
             return
@@ -94,25 +93,25 @@ class Placing:
             begins_ms = self._begins_ms(job, self.now + notice_ms + job.grace_ms)
             if begins_ms is not None:
                 notice_ms = max(0, begins_ms - self.now - job.grace_ms)
-        self._stops.setdefault(job.job, Stop(job.job, StopCause.PREEMPTION, notice_ms))
+        self.stops.setdefault(job.job, Stop(job.job, StopCause.PREEMPTION, notice_ms))
 
     def preempt_for(self, job: ActiveJob) -> None:
         """Choose which spot, or work above a quota, stops so that a job fits: for the first one that waits and that this helps."""
-        if self._preemptions_left == 0:
+        if self.preemptions_left == 0:
             return
         state, now = self.state, self.now
         right = right_of(state, job)
         if not may_anybody(state, right):
             return
-        self._preemptions_left -= 1
+        self.preemptions_left -= 1
         self.take_pending()
         if state.calendar.shared:
             self._guarding()  # before anybody is taken away to see whether that would help
-        running = candidates(state, now, right, self._stops, [state.jobs[name] for name in self.starts])
+        running = candidates(state, now, right, self.stops, [state.jobs[name] for name in self.starts])
         asks = asks_of(job, now + job.length_ms, self._booked_nodes(job))
         chosen = for_waiting(state.fleet, self._room, running, right, lambda: self.place(job) is not None, asks)
         if chosen is not None:
-            self._preemptions_left = 0
+            self.preemptions_left = 0
             for one in chosen:
                 self._preempt(state.jobs[one.job])
             return
@@ -146,12 +145,12 @@ class Placing:
 
     def fits(self, job: ActiveJob) -> bool:
         """Return whether a job fits now: `place` finds where."""
-        if self._room.is_capped or self.state.calendar.shared or job.booking or job.capacity_class is CapacityClass.SPOT:
+        if self.state.power_caps or self.state.calendar.shared or job.booking or job.capacity_class is CapacityClass.SPOT:
             return self.place(job) is not None
-        return self._fits_until(job, self.now + job.length_ms)
+        return self.fits_until(job, self.now + job.length_ms)
 
     def _place(self, job: ActiveJob, ends_by: int, among: Sequence[str] | None = None) -> Placed | None:
-        fleet, is_limited = self.state.fleet, self._room.is_capped or self.state.calendar.shared
+        fleet, is_limited = self.state.fleet, self.state.power_caps or self.state.calendar.shared
         for index, shape in enumerate(job.shapes):
             if is_limited:
                 shares = self._place_shape(job, shape, ends_by, among)
@@ -193,18 +192,15 @@ class Placing:
         is_inside = entry is not None and entry.from_ms <= self.now <= entry.until_ms - job.length_ms
         return entry.nodes if entry is not None and is_inside else ()
 
-    @property
-    def may_preempt(self) -> bool:
-        """Return whether anybody might give way in this plan."""
-        return self._preemptions_left > 0
+    def falls_short(self, job: ActiveJob) -> int | None:
+        """Return how long who asks for the same may hold his nodes where a count tells that this job is longer; None where it does not.
 
-    def is_enough_free(self, request: Request) -> bool:
-        """Return whether a request would fit now if no entry of the calendar were in its way."""
-        return self._fits_until(request, 0)
-
-    def could_now(self, job: ActiveJob) -> bool:
-        """Return whether a job would fit now if no entry of the calendar were in its way: what costs least to know."""
-        return self._fits_until(job, 0)
+        NOT_AT_ALL where nobody fits, however short.
+        """
+        reach, now = self._reach(job, 0), self.now
+        if reach is None or reach >= now + job.length_ms:
+            return None
+        return reach - now if reach > now else NOT_AT_ALL
 
     def longest(self, job: ActiveJob) -> int:
         """Return how long a job that asks for the same may hold its nodes so that it fits now; NOT_AT_ALL if it never does.
@@ -213,17 +209,14 @@ class Placing:
         """
         if job.capacity_class is CapacityClass.SPOT or job.booking:
             return NOT_AT_ALL
-        reach = self._reach(job, 0)
-        if reach == NEVER:
-            return NOT_AT_ALL
+        shorter = self.falls_short(job)
+        if shorter is not None:
+            return shorter
         starts = self.state.calendar.starts(self.now, self.now + job.length_ms)
-        if reach is not None:
-            low = bisect_right(starts, reach)
-            return starts[low - 1] - self.now if low else NOT_AT_ALL
         low, high = 0, len(starts)
         while low < high:
             middle = (low + high) // 2
-            if self._fits_until(job, starts[middle]):
+            if self.fits_until(job, starts[middle]):
                 low = middle + 1
             else:
                 high = middle
@@ -241,7 +234,8 @@ class Placing:
             reach = fleet.reach(asks.shapes, asks.nodes, asks.where, within=asks.within)
         return reach
 
-    def _fits_until(self, asks: ActiveJob | Request, ends_by: int) -> bool:
+    def fits_until(self, asks: ActiveJob | Request, ends_by: int) -> bool:
+        """Return whether work that ends by an instant fits now; for 0, whether it would if no entry of the calendar were in its way."""
         reach = self._reach(asks, ends_by)
         if reach is not None:
             return reach >= ends_by
@@ -277,7 +271,7 @@ class Placing:
 
     def releases(self) -> Iterator[Release]:
         """Yield when whatever is held, and what the plan starts, will be free at the latest; in that order."""
-        state, now, stops = self.state, self.now, self._stops
+        state, now, stops = self.state, self.now, self.stops
         planned = [(now + state.jobs[start.job].length_ms, start.shares) for start in self.starts.values()]
         if not stops:
             held = _of_running(state)

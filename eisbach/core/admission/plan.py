@@ -1,5 +1,6 @@
 """A plan is a value: which jobs start where, who gives way, what is promised, and who stands first of those that wait."""
 
+from functools import partial
 from typing import Final, NamedTuple
 
 from eisbach.core.capacity.fleet import Share
@@ -49,6 +50,9 @@ class Plan(NamedTuple):
         """Return the first job that had to wait for room, or None."""
         return self.heads[0] if self.heads else None
 
+
+plan_of_fields: Final = partial(tuple.__new__, Plan)
+"""Returns the plan of all its fields, given as one tuple: without a constructor in Python, as each cycle makes one."""
 
 NOTHING: Final = Plan(starts=())
 """The plan where nobody waits and nothing is spoken for."""

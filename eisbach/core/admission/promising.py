@@ -1,7 +1,7 @@
 """Promised starts while a plan is made: who gets one, whether it can be earlier, and what breaks it."""
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from itertools import dropwhile
 
 from eisbach.core.admission.giving_way import is_above_quota
@@ -31,9 +31,9 @@ class Promising:
 
     def begin(self) -> None:
         """Break what cannot be kept, start whose time has come, and bring other promises nearer where that is possible."""
-        if not self._state.calendar.promises:
+        if not self._is_any_touched():
             return
-        promises = sorted(self._state.calendar.promises.values(), key=lambda entry: (entry.from_ms, entry.id))
+        promises = self._in_order(self._state.calendar.promises)
         for entry in promises:
             if self._is_unkept(entry):
                 self._break(entry)
@@ -46,6 +46,22 @@ class Promising:
                     self._make_room(job, entry)
             elif entry.id in self._state.looks.due:
                 self._bring_nearer(job, entry)
+
+    def _is_any_touched(self) -> bool:
+        """Return whether there is anything to do for a promise before its job is met in the queue; mostly there is nothing."""
+        state, now = self._state, self._now
+        if state.looks.due or state.seen.nodes != state.node_changes:
+            return True
+        promises = state.calendar.promises
+        for entry in promises.values():
+            if entry.from_ms <= now:
+                return True
+        return not promises.keys() <= state.queue.members.keys()
+
+    def _in_order(self, jobs: Iterable[str]) -> list[Entry]:
+        """Return the promises of some jobs, the soonest first."""
+        promises = self._state.calendar.promises
+        return sorted([promises[job] for job in jobs], key=lambda entry: (entry.from_ms, entry.id))
 
     def may_have(self, job: ActiveJob, *, is_head: bool) -> bool:
         """Return whether a job that has to wait is one of those that get a promise, as long as their pool carries one more."""
@@ -83,7 +99,7 @@ class Promising:
         """Start a promised job where it fits, on the nodes that were named or earlier on others; return whether it does."""
         placing = self._placing
         entry = self._state.calendar.promises[job.job]
-        if entry.from_ms > self._now and not (placing.could_now(job) and self._has_enough(job, entry)):
+        if entry.from_ms > self._now and not (placing.fits_until(job, 0) and self._has_enough(job, entry)):
             return False
         placing.strike(entry)
         has_started = placing.start(job)
@@ -101,9 +117,9 @@ class Promising:
 
         To those that are promised nothing their own promise is not in the way.
         """
-        unmet = [entry for entry in self._state.calendar.promises.values() if entry.id not in met and entry.id not in self._placing.starts]
-        for entry in sorted(unmet, key=lambda entry: (entry.from_ms, entry.id)):
-            if entry.id in self._state.queue:
+        unmet = self._state.calendar.promises.keys() - met
+        for entry in self._in_order(unmet) if unmet else ():
+            if entry.id in self._state.queue.members and entry.id not in self._placing.starts:
                 self.start(self._state.jobs[entry.id])
 
     def _leaves(self, entry: Entry, shares: Sequence[Share]) -> bool:

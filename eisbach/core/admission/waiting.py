@@ -12,14 +12,16 @@ from eisbach.core.scheduling.policy import Backfill
 MANY: Final = 500
 """Jobs that wait, from which on it pays to know beforehand which requests cannot fit."""
 
-
 class Waiting:
     """The jobs of one cycle that have to wait, as they are met in the order of the queue.
 
     `longest` says of requests that were met how long a job may be that is still worth a look, `closed` are those of which none is.
     """
 
-    __slots__ = ("_heads", "_is_settled", "_lets_pass", "_may_precede", "_placing", "_promises", "_promising", "_state", "closed", "longest")
+    __slots__ = (
+        "_are_counted", "_heads", "_is_settled", "_lets_pass", "_may_precede", "_placing", "_promised_nodes", "_promises", "_promising", "_state",
+        "closed", "longest",
+    )  # fmt: skip
 
     def __init__(self, placing: Placing, promising: Promising, *, known: tuple[str, ...] | None = None) -> None:
         state = placing.state
@@ -29,6 +31,8 @@ class Waiting:
         self._is_settled, self._may_precede = known is not None, state.seen.is_whole
         self._promises = state.calendar.promises
         self._lets_pass = state.policy.backfill is not Backfill.NONE
+        self._promised_nodes = state.policy.promised_nodes
+        self._are_counted = self._lets_pass and not (self._is_settled or self._may_precede or placing.preemptions_left or state.power_caps)
         self._heads: dict[CapacityClass, str] = {state.jobs[name].capacity_class: name for name in known} if known else {}
 
     def close_what_cannot_fit(self) -> None:
@@ -37,7 +41,7 @@ class Waiting:
         What fits on some nodes fits on fewer of them: of requests that differ in nothing else only the smallest are tried.
         """
         queue, placing = self._state.queue, self._placing
-        if len(queue) < MANY or not self._lets_pass or placing.may_preempt:
+        if len(queue.members) < MANY or not self._lets_pass or placing.preemptions_left:
             return
         full = self._promising.full_pools()
         if full is None:
@@ -47,7 +51,7 @@ class Waiting:
             alike = (request.shapes, request.where, request.within)
             if request.booking or self._promising.is_one_left(request, full):
                 continue
-            if alike in closed or not placing.is_enough_free(request):
+            if alike in closed or not placing.fits_until(request, 0):
                 closed.add(alike)
                 self._note(request, NOT_AT_ALL)
 
@@ -64,6 +68,22 @@ class Waiting:
         queue, ranks = self._state.queue, self._state.fair_share
         return not any(queue.precedes(head, job.job, ranks) for head in self._heads.values())
 
+    def is_passed_over(self, job: ActiveJob, request: Request) -> bool:
+        """Return whether a count tells that a job has to wait, and nothing else is to be decided for it; that is noted for all that ask the same.
+
+        It is one that `stays` would do nothing else for: neither the first of its class nor so large that it is promised a start for that,
+        nobody could give way to it, and no power is kept.
+        """
+        if not self._are_counted or 0 < self._promised_nodes <= job.nodes or job.capacity_class not in self._heads:
+            return False
+        if job.capacity_class is CapacityClass.SPOT or job.booking:
+            return False
+        shorter = self._placing.falls_short(job)
+        if shorter is None:
+            return False
+        self._note(request, shorter)
+        return True
+
     def stays(self, job: ActiveJob, request: Request, beside_ms: int | None = None) -> bool:
         """Note that a job has to wait; return whether what stands behind it may be looked at.
 
@@ -74,10 +94,10 @@ class Waiting:
         if not self._lets_pass:
             return not self._heads  # who waits for drained nodes keeps nobody from starting
         if job.job in self._promises:
-            if placing.may_preempt:
+            if placing.preemptions_left:
                 promising.wait(job)
             return True
-        if placing.may_preempt:
+        if placing.preemptions_left:
             placing.preempt_for(job)
         if self._state.power_caps and placing.keep_power_for(job):
             self._note(request, NOT_AT_ALL)
@@ -96,8 +116,9 @@ class Waiting:
             queue = self._state.queue
             if known not in queue.members or not queue.precedes(job.job, known, self._state.fair_share):
                 return False
-        fleet = self._state.fleet
-        if not any(fleet.could_without_drained(one, job.nodes, job.where, within=job.within) for one in job.shapes):
-            return False
-        self._heads[job.capacity_class] = job.job
-        return True
+        could = self._state.fleet.could_without_drained
+        for shape in job.shapes:
+            if could(shape, job.nodes, job.where, within=job.within):
+                self._heads[job.capacity_class] = job.job
+                return True
+        return False

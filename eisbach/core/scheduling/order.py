@@ -8,7 +8,7 @@ usage without being sorted again.
 import heapq
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
 from typing import Final, Protocol
 
@@ -84,33 +84,28 @@ def served_as_of(policy: Policy, submitted_ms: int, expected_ms: int) -> int:
 
 
 class Line:
-    """Waiting jobs that ask for the same, in order, in blocks that know their shortest job; `shortest` is that of all."""
+    """Waiting jobs that ask for the same, in order, in blocks that know their shortest job; `shortest` is that of all.
 
-    __slots__ = ("_blocks", "_firsts", "_shortest", "request", "shortest")
+    There is always one; `first` is the one that stands before all others, `count` how many they are.
+    """
 
-    def __init__(self, request: Request) -> None:
+    __slots__ = ("_blocks", "_firsts", "_shortest", "count", "first", "request", "shortest")
+
+    def __init__(self, request: Request, entry: Entry) -> None:
         self.request = request
-        self.shortest = ANY_LENGTH
-        self._blocks: list[list[Entry]] = []
-        self._firsts: list[Entry] = []
-        self._shortest: list[int] = []
-
-    def __bool__(self) -> bool:
-        return bool(self._blocks)
-
-    def __len__(self) -> int:
-        return sum(map(len, self._blocks))
+        self.first, self.shortest, self.count = entry, entry[3], 1
+        self._blocks = [[entry]]
+        self._firsts = [entry]
+        self._shortest = [entry[3]]
 
     def add(self, entry: Entry) -> None:
         """Add an entry at its place."""
         length = entry[3]
+        self.count += 1
         if length < self.shortest:
             self.shortest = length
-        if not self._blocks:
-            self._blocks.append([entry])
-            self._firsts.append(entry)
-            self._shortest.append(length)
-            return
+        if entry < self.first:
+            self.first = entry
         at = max(0, bisect_right(self._firsts, entry) - 1)
         block = self._blocks[at]
         insort(block, entry)
@@ -125,7 +120,8 @@ class Line:
             self._shortest[at] = length
 
     def remove(self, entry: Entry) -> None:
-        """Take out an entry that is there."""
+        """Take out an entry that is there, and not the only one."""
+        self.count -= 1
         at = bisect_right(self._firsts, entry) - 1
         block, length = self._blocks[at], entry[3]
         if len(block) > 1:
@@ -136,12 +132,8 @@ class Line:
         else:
             del self._blocks[at], self._firsts[at], self._shortest[at]
         if length == self.shortest:
-            self.shortest = min(self._shortest, default=ANY_LENGTH)
-
-    @property
-    def first(self) -> Entry:
-        """Return the first entry."""
-        return self._firsts[0]
+            self.shortest = min(self._shortest)
+        self.first = self._firsts[0]
 
     def within(self, longest: Mapping[Request, int], after: int = 0) -> Iterator[Entry]:
         """Yield the entries in order whose length is at most what `longest` says of the request, as it stands meanwhile.
@@ -193,15 +185,17 @@ class _Leaf:
         """Add an entry to the line of its request."""
         line = self.lines.get(request)
         if line is None:
-            line = self.lines[request] = Line(request)
-        line.add(entry)
+            self.lines[request] = Line(request, entry)
+        else:
+            line.add(entry)
         insort(self._order, entry)
 
     def remove(self, request: Request, entry: Entry) -> None:
         """Take an entry out of the line of its request."""
         line = self.lines[request]
-        line.remove(entry)
-        if not line:
+        if line.count > 1:
+            line.remove(entry)
+        else:
             del self.lines[request]
         del self._order[bisect_left(self._order, entry)]
 
@@ -339,13 +333,19 @@ class Queue:
         are ranked again after each job, as those rank lower for which something starts.
         """
         tiers = self._lined_up()
-        for tier in sorted(tiers):
-            leaves = tiers[tier]
-            if len(leaves) == 1:
-                (leaf,) = leaves.values()
-                yield from _merged(leaf.lines, longest, closed)
-            else:
-                yield from _by_rank(leaves, longest, closed, ranks.rank)
+        if len(tiers) == 1:
+            (leaves,) = tiers.values()
+            return _of_tier(leaves, longest, ranks, closed)
+        return chain.from_iterable([_of_tier(tiers[tier], longest, ranks, closed) for tier in sorted(tiers)])
+
+
+def _of_tier(
+    leaves: dict[str, _Leaf], longest: Mapping[Request, int], ranks: Ranks, closed: Set[Request]
+) -> Iterator[tuple[str, Request]]:
+    if len(leaves) == 1:
+        (leaf,) = leaves.values()
+        return _merged(leaf.lines, longest, closed)
+    return _by_rank(leaves, longest, closed, ranks.rank)
 
 
 def _by_rank(
@@ -375,11 +375,10 @@ def _merged(
             yield entry[2], request
         return
     # Of a line only the first job is looked at before its turn comes: often nothing more of it is worth a look then.
-    frontier: list[tuple[Entry, Iterator[Entry] | None, Line]] = []
-    for request in lines.keys() - closed if closed else lines:  # in any order: the heap puts their jobs into theirs
-        line = lines[request]
-        if line.shortest <= longest.get(request, ANY_LENGTH):
-            frontier.append((line.first, None, line))
+    open_lines = [lines[request] for request in lines.keys() - closed] if closed else lines.values()  # in any order: a heap puts them into theirs
+    frontier: list[tuple[Entry, Iterator[Entry] | None, Line]] = [
+        (line.first, None, line) for line in open_lines if not longest or line.shortest <= longest.get(line.request, ANY_LENGTH)
+    ]
     heapq.heapify(frontier)
     while frontier:
         entry, entries, line = frontier[0]
@@ -387,7 +386,7 @@ def _merged(
         if entry[3] <= longest.get(request, ANY_LENGTH):
             yield entry[2], request
         following: Entry | None = None
-        if line.shortest <= longest.get(request, ANY_LENGTH):
+        if line.count > 1 and line.shortest <= longest.get(request, ANY_LENGTH):
             if entries is None:
                 entries = line.within(longest, 1)
             following = next(entries, None)

@@ -105,11 +105,6 @@ class PowerRoom:
         self._most = {site: cap - sums.rest_mw(site) for site, cap in caps.items()}
         self._left = {site: most - sums.work_mw(site) for site, most in self._most.items()}
 
-    @property
-    def is_capped(self) -> bool:
-        """Return whether any site has a cap."""
-        return bool(self._most)
-
     def lacks(self, shares: Iterable[Share]) -> frozenset[str]:
         """Return the sites whose cap does not carry these shares as well."""
         if not self._left:
