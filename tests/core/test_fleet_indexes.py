@@ -15,6 +15,8 @@ from tests.core.walking_fleet import WalkingFleet
 SHAPES = [
     NodeShape(cpu_milli=4000, memory_mib=1024, gpus=4, flavour="b200"),
     NodeShape(cpu_milli=4000, memory_mib=1024, gpus=4, flavour="b200"),
+    NodeShape(cpu_milli=8000, memory_mib=8192, gpus=4, flavour="b200"),  # nothing is left of a node then, nor of one with two of the next
+    NodeShape(cpu_milli=4000, memory_mib=4096, gpus=2, flavour="b200"),
     NodeShape(cpu_milli=8000, memory_mib=0),
     NodeShape(cpu_milli=8000, memory_mib=0, gpus=1, gpu_milli=500),
     NodeShape(cpu_milli=1000, memory_mib=512),
@@ -181,7 +183,7 @@ def test_a_gang_on_named_nodes_is_as_near_together_as_it_wishes(drawn, data, sha
     named = data.draw(st.permutations(names))[: data.draw(st.integers(1, len(names)))]
     walking = WalkingFleet([fleet.nodes[name] for name in named])
     for name in data.draw(st.lists(st.sampled_from(named), max_size=3)):
-        busy = fleet.place(SHAPES[5], 1, among=[name])
+        busy = fleet.place(SHAPES[7], 1, among=[name])
         if busy is not None:
             fleet.take(busy)
             walking.take(busy)

@@ -217,9 +217,9 @@ def end_unseen_beside_a_promise(patch):
     """While a start is promised, nobody looks whether the end of other work lets somebody start."""
     real = SchedulerState._let_go
 
-    def let_go(self, job):
+    def let_go(self, job, attempt):
         was_whole = self.seen.is_whole
-        real(self, job)
+        real(self, job, attempt)
         if self.calendar.promises:
             self.seen.is_whole = was_whole
 

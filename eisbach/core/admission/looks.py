@@ -26,7 +26,7 @@ class Looks:
     def note_freed(self, now: int, again_ms: int) -> None:
         """Something was let go of: it is the turn of each promise that was not looked at for so long."""
         since_ms = self.since_ms
-        if since_ms:
-            for job in [job for job, at_ms in since_ms.items() if now - at_ms >= again_ms]:
+        for job, at_ms in since_ms.items():
+            if now - at_ms >= again_ms:
                 since_ms[job] = now
                 self.due[job] = None

@@ -3,8 +3,12 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from heapq import merge
+from typing import Final
 
 from eisbach.core.admission.active_job import ActiveJob
+
+_MANY: Final = 8
+"""Where at least one of so many has changed, the orders are sorted again."""
 
 Due = tuple[int, str, ActiveJob]
 """An instant, an attempt, and its job."""
@@ -20,29 +24,26 @@ class Releases:
         """attempt -> when it lets go at the latest, when that is expected, and its job"""
         self._by_limit: list[Due] = []
         self._by_prediction: list[Due] = []
-        self._behind: dict[str, tuple[int, int] | None] = {}
-        """attempts that changed since -> their instants in both orders, None for one that is in neither"""
+        self._behind: dict[str, tuple[int, int, ActiveJob] | None] = {}
+        """attempts that changed since -> how they are in both orders, None for one that is in neither"""
 
     def note(self, attempt: str, job: ActiveJob) -> bool:
         """Note when an attempt lets go of its shares; return whether it was noted before and is later now."""
         limit_ms, held = job.releases_ms(), self._held.get(attempt)
         predicted_ms = limit_ms
         if job.predicted_ms:
-            since = job.running_ms if job.running_ms is not None else job.planned_ms
-            predicted_ms = min(limit_ms, since + job.predicted_ms)
-        if held is None:
-            self._behind.setdefault(attempt, None)
-        elif held[0] == limit_ms and held[1] == predicted_ms:
+            expected_ms = (job.running_ms if job.running_ms is not None else job.planned_ms) + job.predicted_ms
+            if expected_ms < limit_ms:
+                predicted_ms = expected_ms
+        if held is not None and held[0] == limit_ms and held[1] == predicted_ms:
             return False
-        else:
-            self._behind.setdefault(attempt, held[:2])
+        self._behind.setdefault(attempt, held)
         self._held[attempt] = limit_ms, predicted_ms, job
         return held is not None and (limit_ms > held[0] or predicted_ms > held[1])
 
     def forget(self, attempt: str) -> None:
         """An attempt holds nothing any more."""
-        held = self._held.pop(attempt)
-        if self._behind.setdefault(attempt, held[:2]) is None:
+        if self._behind.setdefault(attempt, self._held.pop(attempt)) is None:
             del self._behind[attempt]
 
     @property
@@ -52,15 +53,26 @@ class Releases:
         return self._by_limit
 
     def _catch_up(self) -> None:
-        for attempt, were in self._behind.items():
+        behind, held_by = self._behind, self._held
+        if _MANY * len(behind) > len(held_by):  # sorting what is nearly in order costs less than to look up so many places
+            changed = [(held, attempt) for attempt in behind if (held := held_by.get(attempt)) is not None]
+            self._by_limit = [due for due in self._by_limit if due[1] not in behind]
+            self._by_prediction = [due for due in self._by_prediction if due[1] not in behind]
+            self._by_limit += [(held[0], attempt, held[2]) for held, attempt in changed]
+            self._by_prediction += [(held[1], attempt, held[2]) for held, attempt in changed]
+            self._by_limit.sort()
+            self._by_prediction.sort()
+            behind.clear()
+            return
+        for attempt, were in behind.items():
             if were is not None:
                 del self._by_limit[bisect_left(self._by_limit, (were[0], attempt))]
                 del self._by_prediction[bisect_left(self._by_prediction, (were[1], attempt))]
-            held = self._held.get(attempt)
+            held = held_by.get(attempt)
             if held is not None:
                 insort(self._by_limit, (held[0], attempt, held[2]))
                 insort(self._by_prediction, (held[1], attempt, held[2]))
-        self._behind.clear()
+        behind.clear()
 
     def as_predicted(self, now: int) -> Iterator[tuple[int, ActiveJob]]:
         """Yield in their order those that are expected to end after an instant, with when they are."""

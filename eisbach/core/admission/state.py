@@ -182,7 +182,7 @@ class SchedulerState:
             job.stands_back = is_above and job.capacity_class is CapacityClass.ON_DEMAND
             self._enqueue(job)
         else:
-            self.jobs.pop(job.job)
+            del self.jobs[job.job]
 
     def drop(self, job: ActiveJob) -> None:
         """A waiting job has ended without an attempt."""
@@ -352,14 +352,16 @@ class SchedulerState:
 
     def _hold(self, job: ActiveJob, attempt: str) -> None:
         self.holding[attempt] = job
-        self.power.take(job.shares)
-        self.agenda.hold(attempt, job.shares, job.grace_ms)
+        if self.power.is_followed:
+            self.power.take(job.shares)
+        if self.agenda.closing:
+            self.agenda.hold(attempt, job.shares, job.grace_ms)
         is_spot = job.capacity_class is _SPOT
         self.fair_share.hold(job.project, job.gpu_milli, is_spot=is_spot)
         if is_spot:
             self.spot[job.job] = job
             self.spot_grace_ms = max(self.spot_grace_ms, job.grace_ms)
-        self._expect(job, attempt)
+        self.releases.note(attempt, job)
 
     def _expect(self, job: ActiveJob, attempt: str) -> None:
         """Note when an attempt lets go of its shares; whoever yields to a promised gang may pass it where that is later now."""
@@ -368,14 +370,16 @@ class SchedulerState:
 
     def _let_go(self, job: ActiveJob, attempt: str) -> None:
         del self.holding[attempt]
-        self.agenda.let_go(attempt)
-        self.power.give_back(job.shares)
+        if self.agenda.leaves:
+            self.agenda.let_go(attempt)
+        if self.power.is_followed:
+            self.power.give_back(job.shares)
         is_spot = job.capacity_class is _SPOT
         self.fair_share.hold(job.project, -job.gpu_milli, is_spot=is_spot)
         if is_spot:
             del self.spot[job.job]
         self.releases.forget(attempt)
-        self.unsettle()
+        self.seen.is_whole = False
 
     def _leave_unfunded(self, job: ActiveJob) -> None:
         waiting = self.unfunded[job.project]

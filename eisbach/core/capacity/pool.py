@@ -29,10 +29,10 @@ _NOTHING: Final[Mapping[NodeState, int]] = {}
 
 
 class Pool:
-    """Equal nodes of one flavour at one site. Nodes that take no new work are in no index.
+    """Equal nodes of one flavour at one site. Nodes that take no new work, or on which nothing is left, are in no index.
 
     `loose` is how many nodes have all GPUs free and yet something on them. `idle` are the idle nodes by date, `dates` those
-    dates in order; `used` are masks of node numbers by tenant, date and what is free on them.
+    dates in order; `used` are masks of the numbers of partly used nodes by tenant, date and what is free on them.
     """
 
     __slots__ = ("_all_gpus", "_answers", "_cpu_milli", "_memory_mib", "_size", "_spare", "dates", "idle", "idle_state", "kind", "loose", "name", "named", "site", "tree", "used")
@@ -88,8 +88,8 @@ class Pool:
 
     def is_all_of_a_node(self, share: Share) -> bool:
         """Return whether a share is all that a node of this pool offers."""
-        _, cpu_milli, memory_mib, gpus = self.kind
-        return share.cpu_milli == cpu_milli and share.memory_mib == memory_mib and len(share.gpus) == gpus and share.gpu_milli == WHOLE
+        _, _, cpu_milli, memory_mib, gpus, _, gpu_milli, _, _ = share
+        return cpu_milli == self._cpu_milli and memory_mib == self._memory_mib and len(gpus) == self.kind[3] and gpu_milli == WHOLE
 
     def free(self) -> tuple[int, int, int]:
         """Return what is free on all nodes together: thousandths of a core, MiB, thousandths of a GPU."""
@@ -147,8 +147,9 @@ class Pool:
                 if idle:
                     self._drop_idle(before, leaf, idle)
                     self._put_idle(date, leaf, idle)
-        first = self.tree.first
-        mask = sum([bits << first[leaf] for leaf, bits in leaves.items()])
+        if not self.used:
+            return
+        mask = self._mask(leaves)
         for tenant, dates in list(self.used.items()):
             for state, known in list(dates.get(before, _NOTHING).items()):
                 if known & mask:
@@ -170,7 +171,7 @@ class Pool:
             if free == all_gpus and node.free_cpu_milli == cpu_milli and node.free_memory_mib == memory_mib:
                 leaf, bit = seats[number]
                 idle[date, leaf] = idle.get((date, leaf), 0) | bit
-            else:
+            elif not _is_full(node):
                 parts = node.state.parts if node.parts else ()
                 key = (node.tenant, date, node.free_cpu_milli, node.free_memory_mib, free.bit_count(), parts)
                 used[key] = used.get(key, 0) | 1 << number
@@ -184,14 +185,21 @@ class Pool:
             return
         date = UNDATED if node.dated_ms is None else node.dated_ms
         leaf, bit = self.tree.seats[number]
+        if self.is_all_of_a_node(share):  # the node is idle before it is taken or after it is given back, and nothing is left of it else
+            change(node, share)
+            if self._is_idle(node):
+                self._put_idle(date, leaf, bit)
+            else:
+                self._drop_idle(date, leaf, bit)
+            return
         if self._is_idle(node):
             self._drop_idle(date, leaf, bit)
-        else:
+        elif not _is_full(node):
             self._drop_used(node.tenant, date, state_of(node), 1 << number)
         change(node, share)
         if self._is_idle(node):
             self._put_idle(date, leaf, bit)
-        else:
+        elif not _is_full(node):
             self._put_used(node.tenant, date, state_of(node), 1 << number)
 
     def _is_idle(self, node: Node) -> bool:
@@ -201,7 +209,8 @@ class Pool:
         """Change equal nodes, each once and by an equal share of whole GPUs; False, and nothing is changed, where they are not alike.
 
         Equal nodes that give or get the same are equal again: one is changed, the others become what it is. That they are equal is
-        seen by the index: all are among the idle ones of one date, or among those with the same free on them.
+        seen by the index: all are among the idle ones of one date, or among those with the same free on them; and those on which
+        nothing is left are in none.
         """
         every, places, what = self.tree.nodes, self.tree.seats, shares[0][2:]
         nodes, leaves = list[Node](), dict[int, int]()
@@ -218,9 +227,7 @@ class Pool:
         first, share = nodes[0], shares[0]
         if not first.available or first.removed or first.parts or share.gpu_milli != WHOLE or share.mig:
             return False
-        when, before = UNDATED if first.dated_ms is None else first.dated_ms, state_of(first)
-        numbers = self.tree.first
-        mask = sum([bits << numbers[leaf] for leaf, bits in leaves.items()])
+        when = UNDATED if first.dated_ms is None else first.dated_ms
         if self._is_idle(first):
             idle = self.idle[when].masks
             for leaf, bits in leaves.items():
@@ -228,7 +235,13 @@ class Pool:
                     return False
             for leaf, bits in leaves.items():
                 self._drop_idle(when, leaf, bits)
+        elif _is_full(first):
+            dated_ms, tenant = first.dated_ms, first.tenant
+            for node in nodes:
+                if not _is_full(node) or not node.available or node.removed or node.dated_ms != dated_ms or node.tenant != tenant:
+                    return False
         else:
+            before, mask = state_of(first), self._mask(leaves)
             if self.used[first.tenant][when][before] & mask != mask:
                 return False
             free = first.free_mask
@@ -243,9 +256,14 @@ class Pool:
         if self._is_idle(first):
             for leaf, bits in leaves.items():
                 self._put_idle(when, leaf, bits)
-        else:
-            self._put_used(tenant, when, state_of(first), mask)
+        elif not _is_full(first):
+            self._put_used(tenant, when, state_of(first), self._mask(leaves))
         return True
+
+    def _mask(self, leaves: Mapping[int, int]) -> int:
+        """Return the bits of the numbers of nodes that are given by their bits in their leaves."""
+        first = self.tree.first
+        return sum([bits << first[leaf] for leaf, bits in leaves.items()])
 
     def vacant(self, ends_by: int) -> Vacancies | None:
         """Return the idle nodes for work that ends by an instant: those of all dates from then on, together."""
@@ -259,7 +277,7 @@ class Pool:
         together = self.idle[usable[0]].copy()
         for date in usable[1:]:
             for leaf, bits in self.idle[date].masks.items():
-                together.add(leaf, bits)
+                together.turn(leaf, bits)
         return together
 
     def vacant_for(self, ends_by: int, count: int) -> Vacancies | None:
@@ -278,15 +296,6 @@ class Pool:
     def vacant_count(self, ends_by: int) -> int:
         """Return how many idle nodes there are for work that ends by an instant."""
         return sum(self.idle[date].total for date in self.dates[bisect_left(self.dates, ends_by) :])
-
-    def reach(self, count: int) -> int:
-        """Return until when work may last that takes so many idle nodes now: up to this instant it finds them, NEVER for too few."""
-        idle = self.idle
-        for date in reversed(self.dates):
-            count -= idle[date].total
-            if count <= 0:
-                return date
-        return NEVER
 
     def first_vacant(self, ends_by: int) -> Vacancies | None:
         """Return the idle nodes whose date is the soonest from an instant on."""
@@ -315,11 +324,11 @@ class Pool:
             vacancies, self._spare = self._spare or Vacancies(self.tree), None
             self.idle[date] = vacancies
             insort(self.dates, date)
-        vacancies.add(leaf, bits)
+        vacancies.turn(leaf, bits)
 
     def _drop_idle(self, date: int, leaf: int, bits: int) -> None:
         vacancies = self.idle[date]
-        vacancies.remove(leaf, bits)
+        vacancies.turn(leaf, bits)
         if not vacancies.total:
             del self.idle[date]
             del self.dates[bisect_left(self.dates, date)]
@@ -351,3 +360,8 @@ class Pool:
             del dates[date]
             if not dates:
                 del self.used[tenant]
+
+
+def _is_full(node: Node) -> bool:
+    """Return whether nothing is left of a node: no task fits there, as each asks for a part of a core at least."""
+    return not (node.free_mask or node.free_cpu_milli or node.free_memory_mib or node.parts)

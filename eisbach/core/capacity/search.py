@@ -54,7 +54,12 @@ class Offer:
         """Return until when a gang may last that these pools hold now, however far apart: NEVER where they do not."""
         sole = self.sole
         if sole is not None and (self.needs_all or not sole.loose):
-            return sole.reach(count)
+            idle = sole.idle
+            for date in reversed(sole.dates):
+                count -= idle[date].total
+                if count <= 0:
+                    return date
+            return NEVER
         pools, needs_idle = self.pools, self.needs_idle
         rooms: dict[int, int] = {}
         for pool in pools:

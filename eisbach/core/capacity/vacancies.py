@@ -30,7 +30,7 @@ class Vacancies:
         self._at: list[dict[int, int]] = [{} for _ in tiers]
         self._filled = [0 for _ in tiers]
         self._uncounted: dict[int, int] = {}
-        """leaf -> by how much its count changed since the tiers above were counted"""
+        """leaf -> how many idle nodes it had when the tiers above were counted, for those that changed since"""
 
     def copy(self) -> "Vacancies":
         """Return the same vacancies, to be changed on their own."""
@@ -42,21 +42,20 @@ class Vacancies:
         other._filled = list(self._filled)
         return other
 
-    def add(self, leaf: int, bits: int) -> None:
-        """Nodes of a leaf, none of which was idle, are idle now."""
-        before = self.masks.get(leaf, 0)
-        self.masks[leaf] = after = before | bits
-        self._count(leaf, before.bit_count(), after.bit_count())
-
-    def remove(self, leaf: int, bits: int) -> None:
-        """Nodes of a leaf, all of which were idle, are idle no more."""
-        before = self.masks[leaf]
+    def turn(self, leaf: int, bits: int) -> None:
+        """Nodes of a leaf, all of which were idle, are idle no more; or none of them was, and all are now."""
+        masks = self.masks
+        before = masks.get(leaf, 0)
         after = before ^ bits
         if after:
-            self.masks[leaf] = after
+            masks[leaf] = after
         else:
-            del self.masks[leaf]
-        self._count(leaf, before.bit_count(), after.bit_count())
+            del masks[leaf]
+        old, new = before.bit_count(), after.bit_count()
+        self.total += new - old
+        self._move(0, leaf, old, new)
+        if self._has_above:
+            self._uncounted.setdefault(leaf, old)
 
     def room(self, tier: int, domain: int) -> int:
         """Return how many idle nodes a domain has."""
@@ -153,17 +152,12 @@ class Vacancies:
                 return _lowest(found), size
             filled ^= 1 << size
 
-    def _count(self, leaf: int, old: int, new: int) -> None:
-        """A leaf has so many idle nodes in place of as many as it had."""
-        self.total += new - old
-        self._move(0, leaf, old, new)
-        if self._has_above:
-            self._uncounted[leaf] = self._uncounted.get(leaf, 0) + new - old
-
     def _count_above(self) -> None:
         """Count the tiers above the leaves."""
         if self._uncounted:
-            for leaf, change in self._uncounted.items():
+            masks = self.masks
+            for leaf, old in self._uncounted.items():
+                change = masks.get(leaf, 0).bit_count() - old
                 if change:
                     for tier, domain in enumerate(self._tree.paths[leaf]):
                         if tier:

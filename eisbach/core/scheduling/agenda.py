@@ -20,13 +20,15 @@ class Agenda:
     whoever asks (`due`).
     """
 
-    __slots__ = ("_closing", "_instants", "_leaves", "_leaving", "are_bookings_shaken", "has_lost_nodes", "is_shaken", "stranded")
+    __slots__ = ("_instants", "_leaving", "are_bookings_shaken", "closing", "has_lost_nodes", "is_shaken", "leaves", "stranded")
 
     def __init__(self) -> None:
         self._instants: list[int] = []
         self._leaving: list[tuple[int, str]] = []
-        self._leaves: dict[str, int] = {}  # attempt -> when it has to leave; what else is in the heap is over
-        self._closing: dict[str, list[int]] = {}
+        self.leaves: dict[str, int] = {}
+        """attempt -> when it has to leave; what else is in the heap is over"""
+        self.closing: dict[str, list[int]] = {}
+        """node -> the closures to come, in order; while there are none, nobody need say who holds what"""
         self.has_lost_nodes = True
         """whether a node was lost since somebody looked who holds a share of it"""
         self.stranded: list[tuple[str, str]] = []
@@ -53,48 +55,46 @@ class Agenda:
     def close(self, nodes: Iterable[str], from_ms: int) -> None:
         """These nodes close at an instant."""
         for node in nodes:
-            insort(self._closing.setdefault(node, []), from_ms)
+            insort(self.closing.setdefault(node, []), from_ms)
         self.note(from_ms)
         self.shake()
 
     def reopen(self, nodes: Iterable[str], from_ms: int) -> None:
         """A closure that was announced has begun, or does not come."""
         for node in nodes:
-            starts = self._closing[node]
+            starts = self.closing[node]
             del starts[bisect_left(starts, from_ms)]
             if not starts:
-                del self._closing[node]
+                del self.closing[node]
 
     def closes_ms(self, shares: Sequence[Share]) -> int | None:
         """Return when the first of the nodes of an attempt closes, or None."""
-        closing = self._closing
+        closing = self.closing
         starts = [closing[share.node][0] for share in shares if share.node in closing]
         return min(starts) if starts else None
 
     def has_closing(self, shares: Iterable[Share], nodes: Mapping[str, Node]) -> bool:
         """Return whether a node of an attempt takes no work, or closes at a time to come."""
-        return any(not nodes[share.node].available or share.node in self._closing for share in shares)
+        return any(not nodes[share.node].available or share.node in self.closing for share in shares)
 
     def next_closing(self, node: str) -> int | None:
         """Return when a node closes next, or None."""
-        starts = self._closing.get(node)
+        starts = self.closing.get(node)
         return starts[0] if starts else None
 
     def hold(self, attempt: str, shares: Sequence[Share], grace_ms: int) -> None:
-        """An attempt holds shares; costs nothing while nothing closes."""
-        if self._closing:
-            closes_ms = self.closes_ms(shares)
-            if closes_ms is not None:
-                self._leaves[attempt] = closes_ms - grace_ms
-                heapq.heappush(self._leaving, (closes_ms - grace_ms, attempt))
-                if len(self._leaving) > 2 * len(self._leaves) + SLACK:
-                    self._leaving = [(at_ms, one) for one, at_ms in self._leaves.items()]
-                    heapq.heapify(self._leaving)
+        """An attempt holds shares."""
+        closes_ms = self.closes_ms(shares)
+        if closes_ms is not None:
+            self.leaves[attempt] = closes_ms - grace_ms
+            heapq.heappush(self._leaving, (closes_ms - grace_ms, attempt))
+            if len(self._leaving) > 2 * len(self.leaves) + SLACK:
+                self._leaving = [(at_ms, one) for one, at_ms in self.leaves.items()]
+                heapq.heapify(self._leaving)
 
     def let_go(self, attempt: str) -> None:
         """An attempt holds nothing any more."""
-        if self._leaves:
-            self._leaves.pop(attempt, None)
+        self.leaves.pop(attempt, None)
 
     def is_calm(self, now: int) -> bool:
         """Return whether nothing is due, and nothing was lost or shaken since somebody looked."""
@@ -115,8 +115,8 @@ class Agenda:
         attempts: list[str] = []
         while self._leaving and self._leaving[0][0] <= now:
             at_ms, attempt = heapq.heappop(self._leaving)
-            if self._leaves.get(attempt) == at_ms:
-                del self._leaves[attempt]
+            if self.leaves.get(attempt) == at_ms:
+                del self.leaves[attempt]
                 attempts.append(attempt)
         return attempts
 

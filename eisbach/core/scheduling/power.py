@@ -49,33 +49,33 @@ class PowerSums:
     Nothing is summed up where no site is capped, and nobody walks over nodes or work again afterwards.
     """
 
-    __slots__ = ("_as_of", "_fleet", "_rest", "_uncapped", "_work")
+    __slots__ = ("_as_of", "_fleet", "_rest", "_uncapped", "_work", "is_followed")
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._uncapped = PowerRoom({}, fleet, self)
-        self._work: dict[str, int] | None = None
+        self.is_followed = False
+        """whether somebody has asked, and work is summed up; before, nobody need say who holds what"""
+        self._work: dict[str, int] = {}
         self._rest: dict[str, int] = {}
         self._as_of = -1
 
     def take(self, shares: Iterable[Share]) -> None:
         """These shares are held as well."""
-        if self._work is not None:
-            for site, drawn in work_mw(self._fleet, shares).items():
-                self._work[site] = self._work.get(site, 0) + drawn
+        for site, drawn in work_mw(self._fleet, shares).items():
+            self._work[site] = self._work.get(site, 0) + drawn
 
     def give_back(self, shares: Iterable[Share]) -> None:
         """These shares are held no more; their nodes are still what they were when these were taken."""
-        if self._work is not None:
-            for site, drawn in work_mw(self._fleet, shares).items():
-                self._work[site] -= drawn
+        for site, drawn in work_mw(self._fleet, shares).items():
+            self._work[site] -= drawn
 
     def room(self, caps: Mapping[str, int], holding: Mapping[str, Holder]) -> "PowerRoom":
         """Return what the racks of each capped site may draw besides what is held."""
         if not caps:
             return self._uncapped
-        if self._work is None:
-            self._work = {}
+        if not self.is_followed:
+            self.is_followed = True
             for job in holding.values():
                 self.take(job.shares)
         return PowerRoom(caps, self._fleet, self)
@@ -92,7 +92,7 @@ class PowerSums:
 
     def work_mw(self, site: str) -> int:
         """Return what all held work may draw there above rest."""
-        return self._work.get(site, 0) if self._work is not None else 0
+        return self._work.get(site, 0)
 
 
 class PowerRoom:
