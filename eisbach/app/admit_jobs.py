@@ -10,6 +10,7 @@ from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.plan import NOTHING, Plan, Stop
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import Outcome
+from eisbach.core.jobs.placement import NO_RULE
 from eisbach.core.scheduling.promise import Given
 from eisbach.core.vocabulary.reasons import Reason
 
@@ -88,5 +89,7 @@ def _stopping(job: ActiveJob, stop: Stop) -> JobStopping:
 def _rules(state: FactoryState, job: ActiveJob) -> tuple[int, ...]:
     """Return where the rules stand in the log that hold for a job; its own stands in its submission."""
     data = state.data.used_by
-    rules = compiled_for(state, job.project, job.placement, data.get(job.job, ()) if data else ()).rules
+    if not state.policy.rules and not data and job.placement is NO_RULE:
+        return ()  # nobody has set any
+    rules = compiled_for(state, job.project, job.placement, data.get(job.job, ())).rules
     return tuple([scoped.position if scoped.position >= 0 else job.seq for scoped in rules]) if rules else ()

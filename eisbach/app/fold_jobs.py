@@ -18,6 +18,7 @@ from eisbach.core.jobs.within import Level, Within
 from eisbach.core.ledger.transfer import TransferKind, reserved_by
 from eisbach.core.scheduling.order import Request
 from eisbach.core.vocabulary.invariant import BrokenInvariant, require
+from eisbach.ports.engine import Ending
 
 KINDS_MAX: Final = 4_096
 """Kinds of jobs that are remembered; many users submit the same again and again."""
@@ -32,6 +33,7 @@ _NO_FAULT: Final = Fault.NONE
 _PREEMPTION: Final = Fault.PREEMPTION
 _CUSTOMER: Final = Fault.CUSTOMER
 _SPOT: Final = CapacityClass.SPOT
+_EXITED: Final = Ending.EXITED.value
 
 
 class _Kind:
@@ -79,16 +81,17 @@ def _shapes(shapes: tuple[e.ShapeTuple, ...], parts: tuple[e.PartTuple, ...]) ->
 
 
 def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
-    kind, name, cap, is_funded = _kind(state, body), body.job, body.cap, body.funded
+    kind, name, project, nodes, limit_ms, by = _kind(state, body), body.job, body.project, body.nodes, body.limit_ms, body.by
+    cap, is_funded = body.cap, body.funded
     if body.data:
         state.data.used_by[name] = body.data
     # The fields in their order: Python looks for the place of each that is named.
     job = ActiveJob(
-        name, body.project, seq, at_ms, body.nodes, kind.shapes, kind.capacity_class, body.limit_ms, body.grace_ms,
-        body.attempts_max, is_funded, kind.placement, kind.where, kind.within, body.booking, body.by,
-        fold_shares.predict(state, body), kind.request,
+        name, project, seq, at_ms, nodes, kind.shapes, kind.capacity_class, limit_ms, body.grace_ms,
+        body.attempts_max, is_funded, kind.placement, kind.where, kind.within, body.booking, by,
+        fold_shares.predicted_ms(state, project, by, nodes, limit_ms), kind.request,
     )  # fmt: skip
-    state.accounts[name] = JobAccount(body.project, body.period, body.prices, cap, cap if is_funded else 0)
+    state.accounts[name] = JobAccount(project, body.period, body.prices, cap, cap if is_funded else 0)
     state.scheduler.note_submitted(job)
     state.scheduler.add(job)
     kind.request = job.request
@@ -188,7 +191,8 @@ def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnd
     job.not_before_ms = body.not_before_ms
     if site in state.energy.meters:  # nobody accounts for the energy of a site in the twin, unless it is asked for
         fold_energy.note_end(state, job, site, body.ended_ms, body.cpu_ms)
-    fold_health.note_end(state, job, body)
+    if body.ending != _EXITED or job.booking or state.health.failures:  # else it says nothing about nodes
+        fold_health.note_end(state, job, body)
     scheduler.release(job, after=_STATES[after])
     if after == _ENDED:
         fold_shares.note_run(state, job, body)

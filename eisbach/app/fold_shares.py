@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from eisbach.app import events_shares as e
 from eisbach.app.event_body import Body
-from eisbach.app.events import AttemptEnded, JobSubmitted
+from eisbach.app.events import AttemptEnded
 from eisbach.app.state import FactoryState
 from eisbach.app.state_shares import FULL_PRICE, Agreement
 from eisbach.core.admission.state import ActiveJob
@@ -39,13 +39,9 @@ def grow_tree(state: FactoryState) -> None:
         tree.set_agreed(name, agreement.gpu_milli)
 
 
-def predict(state: FactoryState, body: JobSubmitted) -> int:
-    """Return how long a job will run, by what its submitter's last ones did in this project."""
-    return predicted_ms(state, body.project, body.by, body.nodes, body.limit_ms)
-
-
 def predicted_ms(state: FactoryState, project: str, by: str, nodes: int, limit_ms: int) -> int:
-    """Return the same of a job that is not submitted yet; its limit where less than two are known."""
+    """Return how long a job will run, by what its submitter's last ones did in this project; its limit where less than two are
+    known."""
     return state.shares.runs.predict(f"{project} {by}", nodes, limit_ms)
 
 

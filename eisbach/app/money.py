@@ -11,7 +11,7 @@ from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.charge import charge_of
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.ledger import transfer
-from eisbach.core.ledger.account import names_of
+from eisbach.core.ledger.account import Names, names_of
 from eisbach.core.ledger.transfer import Transfer
 from eisbach.core.vocabulary.interval import end_of_month, month_of
 from eisbach.core.vocabulary.quantities import HOUR_MS
@@ -68,10 +68,14 @@ def still_possible(money: JobAccount) -> int:
 
 def release(state: FactoryState, project: str, period: str, amount: int) -> list[Transfer]:
     """Return the transfers that give a reservation back; what the budget no longer covers leaves the account."""
-    month = names_of(project, period)
+    return given_back(state, names_of(project, period), state.projects[project].budget, amount)
+
+
+def given_back(state: FactoryState, month: Names, budget: int, amount: int) -> list[Transfer]:
+    """Return the same of a month of a project with such a budget."""
     available, reserved, charged = month
     transfers, balance = [transfer.void(month, amount)], state.ledger.balances.get
-    excess = balance(available, 0) + balance(reserved, 0) + balance(charged, 0) - state.projects[project].budget
+    excess = balance(available, 0) + balance(reserved, 0) + balance(charged, 0) - budget
     if excess > 0:
         transfers.append(transfer.withdraw(month, min(amount, excess)))
     return transfers
@@ -101,15 +105,15 @@ def settle(state: FactoryState, job: ActiveJob, held_ms: int, *, is_charged: boo
     amount = charge_of(money.earlier_weight + money.price * charged_ms, earlier + before)
     if amount > reserved:
         amount = reserved
-    transfers = [_movement(money, amount)] if amount else []
+    month = names_of(money.project, money.period)
+    transfers = [transfer.charge(month, amount)] if amount else []
     if money.free_ms and is_charged:
         in_full = charge_of(money.earlier_weight + money.price * within_ms, earlier + before + amount)
         late = min(in_full, reserved - amount)
         if late > 0:
-            month = names_of(money.project, money.period)
             transfers += [transfer.settle(month, late), transfer.credit(month, late)]
     if is_over and reserved != amount:
-        transfers += release(state, money.project, money.period, reserved - amount)
+        transfers += given_back(state, month, state.projects[money.project].budget, reserved - amount)
     charged = before + amount
     return Settlement(charged_ms, charged, earlier + charged, money.earlier_ms + charged_ms, tuple(transfers))
 
@@ -128,7 +132,8 @@ def turn_of_month(state: FactoryState, job: ActiveJob, held_ms: int, now: int) -
     settlement = settle(state, job, held, is_charged=True, is_over=False)
     charged_now = settlement.job_charged - money.charged
     rest = money.reserved - charged_now
-    transfers = [_movement(money, charged_now), *release(state, money.project, money.period, rest)]
+    charged = transfer.charge(names_of(money.project, money.period), charged_now)
+    transfers = [charged, *release(state, money.project, money.period, rest)]
     next_period = state.projects[money.project].period
     wanted = min(max(0, money.cap - settlement.job_charged), available(state, money.project))
     transfers.append(transfer.reserve(names_of(money.project, next_period), wanted))
@@ -215,9 +220,3 @@ def give_up_short(
         return ()
     transfers = as_tuples(release(state, money.project, money.period, reserved))
     return (ReservationMoved(job=job.job, period=money.period, funded=False, transfers=transfers),)
-
-
-def _movement(money: JobAccount, amount: int) -> Transfer:
-    if amount >= 0:
-        return transfer.settle(names_of(money.project, money.period), amount)
-    return transfer.credit(names_of(money.project, money.period), -amount)

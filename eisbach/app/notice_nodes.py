@@ -11,14 +11,12 @@ from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.health import Health, HealthCause, failed_node, is_put_aside
 from eisbach.ports.engine import Ending, Observation
 
-_TELLING: Final = NODE_FAILED_BY | {Ending.NODE_LOST}
+TELLING: Final = NODE_FAILED_BY | {Ending.NODE_LOST}
 """How an attempt ends when that says something about its nodes."""
 
 
 def after_end(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> tuple[Body, ...]:
-    """Return what an attempt's end says about its nodes; the job still holds their shares."""
-    if seen.ending not in _TELLING:
-        return ()
+    """Return what an end that is TELLING says about an attempt's nodes; the job still holds their shares."""
     if seen.ending is Ending.NODE_LOST:
         return lost_node(state, context, seen.node)
     name = failed_node(job.shares, seen.rank)

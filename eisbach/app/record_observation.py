@@ -5,7 +5,7 @@ from typing import Final
 from eisbach.app import money
 from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.events import AttemptEnded, AttemptRunning
-from eisbach.app.notice_nodes import after_end
+from eisbach.app.notice_nodes import TELLING, after_end
 from eisbach.app.state import FactoryState
 from eisbach.app.texts import commit_where_kept
 from eisbach.core.admission.state import ActiveJob
@@ -83,10 +83,8 @@ def command(seen: Observation) -> Command:
     return decide
 
 
-def verdict_of(ending: Ending, cause: StopCause | None) -> Verdict:
-    """Return how an attempt ended and whose fault it was; a job that was to be stopped is not retried when lost."""
-    if cause is None:
-        return _VERDICTS[ending]
+def _verdict_of_stop(ending: Ending, cause: StopCause) -> Verdict:
+    """Return how an attempt ended that was to stop: what a tenant or a budget stopped is not retried when lost."""
     if ending is _ENGINE_STOPPED or (cause in (StopCause.CANCEL, StopCause.BUDGET) and ending is not Ending.EXITED):
         return _STOPPED[cause]
     return _VERDICTS[ending]
@@ -108,7 +106,7 @@ def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observat
         turned = money.turn_of_month(state, job, held_ms, ended_ms)
         if turned is not None:
             return Decision(events=(turned,), again=True)
-    verdict = verdict_of(ending, job.stop_cause)
+    verdict = _VERDICTS[ending] if job.stop_cause is None else _verdict_of_stop(ending, job.stop_cause)
     outcome, fault, reason = verdict.words
     is_over = verdict.is_final or not _is_tried_again(job, verdict, held_ms)
     after = _ENDED if is_over else _WAITING
@@ -124,7 +122,7 @@ def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observat
         commitment, after, verdict.job_outcome if is_over else "", 0 if is_over else _not_before(job, verdict, now), settled.transfers,
     )  # fmt: skip
     given_up = () if is_over else money.give_up_short(state, job, settled, settled.job_charged - account.charged)
-    noticed = after_end(state, context, job, seen)
+    noticed = after_end(state, context, job, seen) if ending in TELLING else ()
     reply = {"attempt": attempt, "job": job.job, "state": after}
     return Decision((event, *given_up, *noticed), texts, reply)
 

@@ -58,6 +58,11 @@ def credit(month: Names, amount: int) -> Transfer:
     return (charged, reserved, amount, _CREDIT)
 
 
+def charge(month: Names, amount: int) -> Transfer:
+    """Return the transfer that charges an amount, or takes back what is below nothing."""
+    return settle(month, amount) if amount >= 0 else credit(month, -amount)
+
+
 def void(month: Names, amount: int) -> Transfer:
     """Return the transfer that gives the rest of a reservation back."""
     available, reserved, _ = month

@@ -16,7 +16,7 @@ from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
 from eisbach.core.scheduling.policy import Order, Policy
-from eisbach.core.vocabulary.invariant import require
+from eisbach.core.vocabulary.invariant import BrokenInvariant
 
 OrderKey = tuple[int, int, int]
 Rank = tuple[int | str, ...]
@@ -248,7 +248,8 @@ class Queue:
 
     def push(self, job: str, key: OrderKey, request: Request, leaf: str = "", served_ms: int = 0, length_ms: int = 0) -> None:
         """Add a job that is not in the queue."""
-        require(job not in self.members, "a job waits at one place of the queue")
+        if job in self.members:
+            raise BrokenInvariant("a job waits at one place of the queue")
         self._waiting[request] = self._waiting.get(request, 0) + 1
         self.members[job] = self._aside[job] = (key[:2], leaf, request, (served_ms, key[2], job, length_ms))
 

@@ -1,6 +1,7 @@
 """The usual workload: what was submitted so far, older submissions counting less. Fragmentation is measured by it (rank.py)."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from eisbach.core.jobs.request import NodeShape
@@ -15,18 +16,28 @@ TASKS_MAX: Final = 64
 """Tasks of one gang that count: one large gang says little about what usually comes."""
 
 
+NOTHING: Final[Mapping[NodeShape, int]] = MappingProxyType({})
+
 SavedTypical = tuple[list[tuple[NodeShape, int]], list[tuple[NodeShape, int]], int]
 """Counts, what was learnt, and how many came since."""
 
 
-@dataclass(slots=True)
 class Typical:
     """Counts of tasks by shape, `total` of them, `learnt` as they were when last looked at, and how many came `since`."""
 
-    counts: dict[NodeShape, int] = field(default_factory=dict)
-    learnt: dict[NodeShape, int] = field(default_factory=dict)
-    total: int = 0
-    since: int = 0
+    __slots__ = ("_counts", "learnt", "since", "total")
+
+    def __init__(self, counts: Mapping[NodeShape, int] = NOTHING, learnt: Mapping[NodeShape, int] = NOTHING, since: int = 0) -> None:
+        self._counts = {shape: [count] for shape, count in counts.items()}
+        """a list of one each: found once and counted in place, where a shape is hashed by a call in Python"""
+        self.learnt = dict(learnt)
+        self.total = sum(counts.values())
+        self.since = since
+
+    @property
+    def counts(self) -> dict[NodeShape, int]:
+        """Return the tasks of each shape that count now."""
+        return {shape: count for shape, (count,) in self._counts.items()}
 
     def saved(self) -> SavedTypical:
         """Return all of it as plain values."""
@@ -36,22 +47,25 @@ class Typical:
     def restored(cls, saved: SavedTypical) -> "Typical":
         """Return what was saved."""
         counts, learnt, since = saved
-        return cls(dict(counts), dict(learnt), sum(count for _, count in counts), since)
+        return cls(dict(counts), dict(learnt), since)
 
     def note(self, shape: NodeShape, tasks: int) -> bool:
         """Count the tasks of a job that was submitted; return whether `learnt` is another one now."""
         if not shape.gpus:
             return False
-        counts = self.counts
         if tasks > TASKS_MAX:
             tasks = TASKS_MAX
-        counts[shape] = counts.get(shape, 0) + tasks
+        count = self._counts.get(shape)
+        if count is None:
+            self._counts[shape] = [tasks]
+        else:
+            count[0] += tasks
         self.since += tasks
         self.total += tasks
-        if self.total > COUNT_MAX or len(counts) > SHAPES_MAX:
-            self.counts = {one: count // 2 for one, count in counts.items() if count > 1}
+        if self.total > COUNT_MAX or len(self._counts) > SHAPES_MAX:
+            self._counts = {one: [count // 2] for one, count in self.counts.items() if count > 1}
             self.total = sum(self.counts.values())
         if self.since < LEARNT_AFTER or self.since * 4 < self.total:
             return False
-        self.learnt, self.since = dict(self.counts), 0
+        self.learnt, self.since = self.counts, 0
         return True
