@@ -7,6 +7,7 @@ from typing import Final
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, as in ULIDs
 _PAIRS: Final = [a + b for a in _ALPHABET for b in _ALPHABET]
 _SALT_POOL_BYTES: Final = 16 * 256
+_NONE_YET: Final = _PAIRS[0] + _PAIRS[0]
 COUNTS: Final = 1 << 20
 """Seeded ids of one millisecond: four characters of five bits."""
 
@@ -74,11 +75,10 @@ class SeededIds(SystemIds):
             if at_ms >> 20 != self._high_ms:
                 self._high_ms, self._high = at_ms >> 20, _text(at_ms >> 20, 6)
             self._head = f"{self._high}{_PAIRS[at_ms >> 10 & 1023]}{_PAIRS[at_ms & 1023]}{self._seeded}"
-        else:
-            self._count += 1
-            if self._count == COUNTS:
-                return self.new(prefix, self._last_ms + 1)
-        count = self._count
+            return f"{prefix}_{self._head}{_NONE_YET}"
+        self._count = count = self._count + 1
+        if count == COUNTS:
+            return self.new(prefix, self._last_ms + 1)
         return f"{prefix}_{self._head}{_PAIRS[count >> 10]}{_PAIRS[count & 1023]}"
 
     def salt(self) -> bytes:

@@ -144,8 +144,8 @@ class Applier:
         """Decide what was noted and then these commands in one batch, inline; return the answers to these."""
         asked, self._noted = self._noted, []
         noted = len(asked)
-        if commands:
-            asked += [(command, None) for command in commands]
+        for command in commands:
+            asked.append((command, None))
         self._is_more_due = False
         answers, is_more_due = self._writer.write(asked)
         self._is_more_due |= is_more_due

@@ -27,7 +27,7 @@ class PlanHash:
             AttemptPlanned: self.planned,
             JobStopping: self.stopping,
             AttemptEnded: self.attempt_ended,
-            JobEnded: self.job_ended,
+            JobEnded: self.over,
         }
 
     def take(self, bodies: Iterable[Body]) -> None:
@@ -56,9 +56,9 @@ class PlanHash:
     def attempt_ended(self, body: AttemptEnded) -> None:
         """Forget a job that is over with its attempt."""
         if body.next == ENDED:
-            self._numbers.pop(body.job, None)
+            self.over(body)
 
-    def job_ended(self, body: JobEnded) -> None:
+    def over(self, body: AttemptEnded | JobEnded) -> None:
         """Forget a job that is over."""
         self._numbers.pop(body.job, None)
 

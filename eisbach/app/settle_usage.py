@@ -177,15 +177,18 @@ def _settle(
     each_ms, saved_of = (saved, NOT_SAVED.get) if isinstance(saved, int) else (0, saved.get)
     by_project: dict[str, tuple[list[SettledTuple], list[int]]] = {}
     for attempt, job, account, held_ms in due[:AT_ONCE]:
-        length_ms = job.length_ms
-        charged_ms = held_ms if held_ms < length_ms else length_ms
+        charged_ms = job.length_ms
+        if charged_ms > held_ms:
+            charged_ms = held_ms
         if account.free_ms:
             charged_ms = max(0, charged_ms - account.free_ms)
-        before, earlier = account.attempt_charged, account.earlier_charged
-        amount = (account.earlier_weight + account.price * charged_ms) // HOUR_MS - earlier - before
+        job_charged = (account.earlier_weight + account.price * charged_ms) // HOUR_MS
+        charged = job_charged - account.earlier_charged
+        amount = charged - account.attempt_charged
         if amount > account.reserved:
-            amount = account.reserved
-        charged, saved_ms = before + amount, job.saved_ms
+            too_much, amount = amount - account.reserved, account.reserved
+            charged, job_charged = charged - too_much, job_charged - too_much
+        saved_ms = job.saved_ms
         if each_ms:
             newest_ms = held_ms - held_ms % each_ms
         else:
@@ -200,7 +203,7 @@ def _settle(
             found = by_project[job.project] = ([], [])
         entries, used = found
         entries.append(
-            (attempt, job.job, held_ms, charged_ms, charged, earlier + charged, account.earlier_ms + charged_ms, amount, saved_ms)
+            (attempt, job.job, held_ms, charged_ms, charged, job_charged, account.earlier_ms + charged_ms, amount, saved_ms)
         )
         used.append(job.gpu_milli * (held_ms - account.attempt_settled_ms))
     events = [

@@ -157,19 +157,19 @@ class Figures:
         self.allocated += gpus * (now - planned_ms)
         self.busy += gpus * body.held_ms
         self.sold += gpus * body.charged_ms
-        for node, milli in self._tasks.pop(body.attempt, ()) if self._tasks else ():
-            self.sold -= milli * sum(until - since for since, until in self._booked.within(node, now - body.charged_ms, now))
-        self.preemptions += body.fault == PREEMPTED
-        self.last_ms = now
-        self.plan_hash.attempt_ended(body)
+        if self._tasks:
+            for node, milli in self._tasks.pop(body.attempt, ()):
+                self.sold -= milli * sum(until - since for since, until in self._booked.within(node, now - body.charged_ms, now))
+        if body.fault == PREEMPTED:
+            self.preemptions += 1
         if body.next == ENDED:
             self._world.courses.pop(body.job, None)
-            self._parts.pop(body.job, None)
-            self.finished += 1
-            self._waiting.pop(body.job, None)
+            self._job_ended(now, body)
+        else:
+            self.last_ms = now
 
-    def _job_ended(self, now: int, body: JobEnded) -> None:
-        self.plan_hash.job_ended(body)
+    def _job_ended(self, now: int, body: AttemptEnded | JobEnded) -> None:
+        self.plan_hash.over(body)
         self.finished += 1
         self.last_ms = now
         self._waiting.pop(body.job, None)

@@ -31,7 +31,8 @@ def tasks_asked(state: SchedulerState, jobs_max: int | None = None) -> tuple[str
 
     `jobs_max` bounds the jobs that are looked at, oldest first.
     """
-    waiting = (job for job in state.jobs.values() if job.state is JobState.WAITING)
+    jobs_there = state.jobs.values() if len(state.jobs) > len(state.holding) else ()  # whoever does not wait holds shares
+    waiting = (job for job in jobs_there if job.state is JobState.WAITING)
     for said, jobs in ((WAITING, waiting), (RUNNING, iter(state.holding.values()))):
         tasks = _tasks(islice(jobs, jobs_max))
         if tasks:
