@@ -35,7 +35,8 @@ class Every(msgspec.Struct, frozen=True):
 
 
 def _has_bookings(world: World) -> bool:
-    return bool(world.state.booking.bookings or world.state.booking.closing)
+    booking = world.state.booking
+    return bool(booking.bookings or booking.closing)
 
 
 def _could_move(world: World) -> bool:
