@@ -6,7 +6,7 @@ from typing import Final
 from eisbach.app.commands import Context, Decision, IdempotencyKey
 from eisbach.app.event_codec import seal
 from eisbach.app.events import Body
-from eisbach.app.fold import apply
+from eisbach.app.fold import apply_next
 from eisbach.app.late_leaves import LateLeaves
 from eisbach.app.merge_rows import merge_rows
 from eisbach.app.projections import rows_of, subjects_of
@@ -59,17 +59,16 @@ class Draft:
 
     def add_all(self, events: Sequence[Body], texts: dict[str, str] = _NO_TEXTS) -> None:
         """Seal events, fold them into the state, derive their rows, as far as the store keeps any of that."""
-        if not events:
-            return
         state, now, is_kept = self.state, self.context.now, self._is_kept
-        self.is_broken = True
-        for body in events:
-            seq = state.next_seq
-            if is_kept:
-                self._keep(seq, now, body, texts)
-            apply(state, seq, now, body)
+        try:
+            for body in events:
+                if is_kept:
+                    self._keep(state.next_seq, now, body, texts)
+                apply_next(state, now, body)
+        except BaseException:
+            self.is_broken = True
+            raise
         self.bodies.extend(events)
-        self.is_broken = False
 
     def _keep(self, seq: int, now: Instant, body: Body, texts: dict[str, str]) -> None:
         keeps = self.context.keeps

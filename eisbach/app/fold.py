@@ -29,17 +29,22 @@ from eisbach.core.vocabulary.invariant import BrokenInvariant, require
 
 
 def apply(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
-    """Make an event true in the state. The same events in the same order give the same state, byte for byte."""
+    """Make an event of the log true in the state. The same events in the same order give the same state, byte for byte."""
     if seq != state.next_seq:
         raise BrokenInvariant(f"the log has no gaps: expected event {state.next_seq}, got {seq}")
+    apply_next(state, at_ms, body)
+
+
+def apply_next(state: FactoryState, at_ms: int, body: e.Body) -> None:
+    """Make an event true that is the next one of the log."""
+    seq = state.next_seq
     state.next_seq = seq + 1
     if at_ms > state.last_ms:
         state.last_ms = at_ms
     change, has_transfers, is_priced_anew, frees = _FOLDS[type(body)]
     if has_transfers and body.transfers:  # type: ignore[attr-defined]
         state.ledger.post(body.transfers)  # type: ignore[attr-defined]
-    if change is not None:
-        change(state, seq, at_ms, body)
+    change(state, seq, at_ms, body)
     if frees:
         state.scheduler.note_freed(at_ms)
     if is_priced_anew:
@@ -59,6 +64,10 @@ def _apply_told(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None
     change = _CHANGES.get(type(told)) if told is body or type(told) in _CONTINUED else None
     if change is not None:
         change(state, seq, told_ms, told)
+
+
+def _only_history(state: FactoryState, seq: int, at_ms: int, body: e.Body) -> None:
+    """Nothing but its transfers follows from it."""
 
 
 def _opened(state: FactoryState, seq: int, at_ms: int, body: e.FactoryOpened) -> None:
@@ -224,7 +233,7 @@ _CONTINUED: Final = frozenset(e.KINDS[kind] for kind, after in EXPORTED.items() 
 _PRICES_FOLLOW: Final = frozenset({e.NodeDeclared, e.NodeChanged, e.NodeDrained, e.TariffPublished, e.TariffWithdrawn})
 """Kinds after which the same task may get another price or another refusal."""
 _FOLDS: Final = {
-    body: (_CHANGES.get(body), "transfers" in body.__struct_fields__, body in _PRICES_FOLLOW, body in fold_planning.FREES) for body in e.KIND_OF
+    body: (_CHANGES.get(body, _only_history), "transfers" in body.__struct_fields__, body in _PRICES_FOLLOW, body in fold_planning.FREES) for body in e.KIND_OF
 }
 _FOLDS[e.RecordImported] = (_apply_told, False, False, False)
 """kind -> what it changes, whether it may move money, whether prices follow from it, and whether it lets go of something"""

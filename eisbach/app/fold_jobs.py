@@ -81,7 +81,8 @@ def _shapes(shapes: tuple[e.ShapeTuple, ...], parts: tuple[e.PartTuple, ...]) ->
 
 
 def _job(state: FactoryState, seq: int, at_ms: int, body: e.JobSubmitted) -> None:
-    kind, name, project, nodes, limit_ms, by = _kind(state, body), body.job, body.project, body.nodes, body.limit_ms, body.by
+    kind, name, project = _kind(state, body), body.job, body.project
+    nodes, limit_ms, by = body.nodes, body.limit_ms, body.by
     cap, is_funded = body.cap, body.funded
     if body.data:
         state.data.used_by[name] = body.data
@@ -164,7 +165,8 @@ def _usage_settled(state: FactoryState, seq: int, at_ms: int, body: e.UsageSettl
 
 
 def _attempt_ended(state: FactoryState, seq: int, at_ms: int, body: e.AttemptEnded) -> None:
-    scheduler, name, after, used_ms, charged = state.scheduler, body.job, body.next, body.charged_ms, body.charged
+    scheduler, name, after = state.scheduler, body.job, body.next
+    used_ms, charged = body.charged_ms, body.charged
     account, job = state.accounts[name], scheduler.jobs[name]
     gpu_milli, held_ms = job.gpu_milli, body.held_ms
     site = scheduler.fleet.nodes[job.shares[0].node].site  # a gang is at one site

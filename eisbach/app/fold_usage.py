@@ -10,19 +10,18 @@ from eisbach.app.state import FactoryState
 
 
 def _settled(state: FactoryState, seq: int, at_ms: int, body: UsageSettledTogether) -> None:
-    accounts = state.accounts
-    is_booked = bool(state.booking.bookings or state.booking.closing)
+    accounts, jobs = state.accounts, state.scheduler.jobs
+    if state.booking.bookings or state.booking.closing:
+        for job, held_ms, charged in zip(body.jobs, body.held_ms, body.charged, strict=True):
+            note_paid(state, jobs[job], held_ms, charged)
     columns = zip(body.jobs, body.held_ms, body.charged_ms, body.charged, body.amounts, strict=True)
     for job, held_ms, charged_ms, charged, amount in columns:
         account = accounts[job]
-        if is_booked:
-            note_paid(state, state.scheduler.jobs[job], held_ms, charged)
         account.attempt_settled_ms = held_ms
         account.attempt_ms = charged_ms
         account.attempt_charged = charged
         account.reserved -= amount
     if body.saved_ms:
-        jobs = state.scheduler.jobs
         for job, saved_ms in zip(body.jobs, body.saved_ms, strict=True):
             jobs[job].saved_ms = saved_ms
     state.scheduler.fair_share.charge(body.project, body.gpu_milli_ms, at_ms)

@@ -92,7 +92,8 @@ def _verdict_of_stop(ending: Ending, cause: StopCause) -> Verdict:
 
 def end_of(state: FactoryState, context: Context, job: ActiveJob, seen: Observation) -> Decision:
     """Return what the end of an attempt brings, for its money, its job and its nodes; `again` until it is all."""
-    ending, attempt, held_ms, used, now = seen.ending, seen.attempt_id, seen.held_ms, seen.usage, context.now
+    ending, attempt, held_ms = seen.ending, seen.attempt_id, seen.held_ms
+    used, now = seen.usage, context.now
     if ending is None:
         raise BrokenInvariant("only an ended attempt is settled for good")
     ended_ms = seen.ended_at_ms or now

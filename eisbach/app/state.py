@@ -119,11 +119,12 @@ class JobAccount:
 
     def begin_attempt(self, price: int, free_ms: int = 0) -> None:
         """Another attempt begins, on a shape of this price, and runs so long uncharged."""
-        self.earlier_weight += self.price * self.attempt_ms
-        self.earlier_charged += self.attempt_charged
-        self.earlier_ms += self.attempt_ms
+        if self.attempt_settled_ms or self.attempt_ms or self.attempt_charged:  # there was one before
+            self.earlier_weight += self.price * self.attempt_ms
+            self.earlier_charged += self.attempt_charged
+            self.earlier_ms += self.attempt_ms
+            self.attempt_charged = self.attempt_ms = self.attempt_settled_ms = 0
         self.price = price
-        self.attempt_charged = self.attempt_ms = self.attempt_settled_ms = 0
         self.free_ms, self.late_since_ms = free_ms, 0
 
     def use_free(self, held_ms: int) -> int:

@@ -42,6 +42,7 @@ SNAPSHOT_EVERY: Final = 20_000
 HEAD_EVERY_MS: Final = 10 * SECOND_MS
 """A new head is signed with a commit when the last one is older."""
 AGAIN_MAX: Final = 8
+_TRIES: Final = range(AGAIN_MAX)
 
 Asked = tuple[Command, IdempotencyKey | None]
 """A command, and the key under which its answer is kept."""
@@ -137,14 +138,15 @@ class Writer:
                 return _replay(known, key)
         state, context = self.state, draft.context
         try:
-            for _ in range(AGAIN_MAX):
+            for _ in _TRIES:
                 decision = command(state, context)
                 if isinstance(decision, Refusal):
                     return decision
-                position = state.next_seq
-                draft.take(decision)
                 if decision.refusal is not None:
-                    return logged_at(decision.refusal, position)
+                    refusal = logged_at(decision.refusal, state.next_seq)
+                    draft.take(decision)
+                    return refusal
+                draft.take(decision)
                 if not decision.again:
                     return decision.reply if key is None and not decision.secret_reply else self._replied(draft, decision, key)
         except Exception as error:

@@ -114,10 +114,12 @@ class ActiveJob(_Kept):
         request: Request | None = None,
     ) -> None:
         """A job is submitted: of its fields these alone differ then, so it is written out and not generated."""
-        self.job, self.project, self.seq, self.submitted_ms = job, project, seq, submitted_ms
-        self.nodes, self.shapes, self.capacity_class = nodes, shapes, capacity_class
-        self.limit_ms, self.grace_ms, self.attempts_max, self.is_funded = limit_ms, grace_ms, attempts_max, is_funded
-        self.placement, self.where, self.within, self.booking = placement, where, within, booking
+        # More than three at once Python packs into a tuple first.
+        self.job, self.project, self.seq = job, project, seq
+        self.submitted_ms, self.nodes, self.shapes = submitted_ms, nodes, shapes
+        self.capacity_class, self.limit_ms, self.grace_ms = capacity_class, limit_ms, grace_ms
+        self.attempts_max, self.is_funded, self.placement = attempts_max, is_funded, placement
+        self.where, self.within, self.booking = where, within, booking
         self.submitter, self.predicted_ms = submitter, predicted_ms
         self.state = _WAITING
         self.attempt = self.running_ms = self.started_ms = self.stop_cause = self.stop_ms = None
