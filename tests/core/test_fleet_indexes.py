@@ -1,5 +1,6 @@
 """The indexes of the fleet against one that walks over its nodes: random work, drains and dates, the same answers."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,6 +11,7 @@ from eisbach.core.capacity.pool import UNDATED
 from eisbach.core.capacity.topology import Level, Within, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
+from eisbach.core.vocabulary.invariant import BrokenInvariant
 from tests.core.walking_fleet import WalkingFleet
 
 SHAPES = [
@@ -196,3 +198,29 @@ def test_a_gang_on_named_nodes_is_as_near_together_as_it_wishes(drawn, data, sha
         spanned = next((place for place, level in enumerate(Level) if len({domain_of(node, level) for node in used}) == 1), len(Level))
         holds = (max(walking.rooms(shape, ANYWHERE, level, None).values()) >= count for level in list(Level)[first:])
         assert spanned <= first + next((place for place, one in enumerate(holds) if one), len(Level) - first)
+
+
+@pytest.mark.parametrize(("dated", "drained"), [((), ()), ((1,), ()), ((0, 1), (2,)), ((), (0,)), (tuple(range(6)), ())])
+def test_a_gang_comes_back_to_nodes_of_which_some_were_dated_or_drained_meanwhile(dated, drained):
+    drawn = [("here", "h1", "row1", f"rack{number % 2}", "", True) for number in range(8)]
+    fleet, walking = Fleet(), WalkingFleet(made(drawn))
+    for node in made(drawn):
+        fleet.add(node)
+    for _ in range(2):  # what is remembered of a gang is not what it was the last time
+        shares = fleet.place(SHAPES[2], 6)
+        fleet.take(shares)
+        for number in dated:
+            walking.nodes[shares[number].node].dated_ms = 70
+            fleet.set_dated(shares[number].node, 70)
+        for number in drained:
+            walking.nodes[shares[number].node].is_available = False
+            fleet.set_available(shares[number].node, False)
+        assert index_of(fleet) == index_of(rebuilt(drawn, walking, [shares]))
+        fleet.give_back(shares)
+        assert index_of(fleet) == index_of(rebuilt(drawn, walking, []))
+        for name in [share.node for share in shares]:
+            walking.nodes[name].dated_ms, walking.nodes[name].is_available = None, True
+            fleet.set_dated(name, None)
+            fleet.set_available(name, True)
+    with pytest.raises(BrokenInvariant):
+        fleet.give_back(shares)

@@ -256,7 +256,7 @@ class Fleet:
                     pool.change_one(number, change, share)
             return
         seat = self._seats.get(shares[0][1])
-        if seat is not None and seat[0].change_alike(self._seats, change, shares):
+        if seat is not None and seat[0].change_alike(change, shares):
             return
         together = self._seats_of(shares)
         for pool, numbers in together:

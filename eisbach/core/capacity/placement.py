@@ -68,12 +68,11 @@ def _on_whole_nodes(found: Sequence[Found], ask: Ask) -> tuple[Share, ...]:
     shares: list[Share] = []
     for pool, pick in found:
         tree = pool.tree
-        nodes, alike = tree.nodes, None
-        for leaf, bits in sorted(pick) if len(pick) > 1 else pick:
-            for number in tree.numbers_in(leaf, bits):
-                if alike is None:  # idle nodes of a pool are, and so is what a task gets of them
-                    alike = share_of(nodes[number], 0, shape, tenant, WHOLE)[2:]
-                shares.append(Share(len(shares), nodes[number].node, *alike))
+        nodes = tree.nodes
+        numbers = [number for leaf, bits in sorted(pick) for number in tree.numbers_in(leaf, bits)]
+        # Idle nodes of a pool are alike, and so is what a task gets of them.
+        _, _, *alike = share_of(nodes[numbers[0]], 0, shape, tenant, WHOLE)
+        shares += [share_of_fields((rank, nodes[number].node, *alike)) for rank, number in enumerate(numbers, len(shares))]
     return tuple(shares)
 
 

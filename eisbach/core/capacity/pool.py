@@ -25,6 +25,9 @@ _Used = tuple[str, int, int, int, int, tuple[int, ...]]
 """Tenant, date, and what is free: the fields of a NodeState."""
 
 
+_Gang = tuple[Sequence[Share], Sequence[Node], Mapping[int, int]]
+"""Equal shares on nodes of one pool, these nodes in the same order, and their bits by leaf."""
+
 _NOTHING: Final[Mapping[NodeState, int]] = {}
 
 
@@ -35,7 +38,7 @@ class Pool:
     dates in order; `used` are masks of the numbers of partly used nodes by tenant, date and what is free on them.
     """
 
-    __slots__ = ("_all_gpus", "_answers", "_cpu_milli", "_memory_mib", "_size", "_spare", "dates", "idle", "idle_state", "kind", "loose", "name", "named", "site", "tree", "used")
+    __slots__ = ("_all_gpus", "_answers", "_cpu_milli", "_gangs", "_memory_mib", "_places", "_size", "_spare", "dates", "idle", "idle_state", "kind", "loose", "name", "named", "site", "tree", "used")
 
     def __init__(self, name: str, site: str, kind: Kind, nodes: Iterable[Node]) -> None:
         self.name, self.site, self.kind = name, site, kind
@@ -52,6 +55,9 @@ class Pool:
         self._size = 0
         self._answers: dict[int, tuple[NodeShape, dict[NodeState, int]]] = {}
         """identity of a shape -> the shape, which so stays, and how many of its tasks a node holds by what is free on it"""
+        self._places = {node.node: (node, leaf, bit) for node, (leaf, bit) in zip(self.tree.nodes, self.tree.seats, strict=True)}
+        self._gangs: dict[int, _Gang] = {}
+        """identity of the shares of a gang that were taken here -> the shares, which so stay, and their nodes"""
         self.put(range(len(self.tree.nodes)))
 
     def each(self, shape: NodeShape) -> int:
@@ -113,7 +119,7 @@ class Pool:
         """Nodes that were in no index are counted as what they are now."""
         idle, used = self._found(numbers)
         for (date, leaf), bits in idle.items():
-            self._put_idle(date, leaf, bits)
+            self._put_idle(date, ((leaf, bits),))
         for (tenant, date, cpu_milli, memory_mib, gpus, parts), mask in used.items():
             self._put_used(tenant, date, NodeState(cpu_milli, memory_mib, gpus, parts), mask)
 
@@ -121,7 +127,7 @@ class Pool:
         """Nodes are about to change: they leave the index they are in."""
         idle, used = self._found(numbers)
         for (date, leaf), bits in idle.items():
-            self._drop_idle(date, leaf, bits)
+            self._drop_idle(date, ((leaf, bits),))
         for (tenant, date, cpu_milli, memory_mib, gpus, parts), mask in used.items():
             self._drop_used(tenant, date, NodeState(cpu_milli, memory_mib, gpus, parts), mask)
 
@@ -142,11 +148,11 @@ class Pool:
     def _redate(self, before: int, date: int, leaves: Mapping[int, int]) -> None:
         """Put those of some nodes, given by their bits, that are in an index by one date into that by another."""
         if (vacancies := self.idle.get(before)) is not None:
-            for leaf, bits in leaves.items():
-                idle = vacancies.masks.get(leaf, 0) & bits
-                if idle:
-                    self._drop_idle(before, leaf, idle)
-                    self._put_idle(date, leaf, idle)
+            masks = vacancies.masks
+            idle = [(leaf, bits) for leaf, named in leaves.items() if (bits := masks.get(leaf, 0) & named)]
+            if idle:
+                self._drop_idle(before, idle)
+                self._put_idle(date, idle)
         if not self.used:
             return
         mask = self._mask(leaves)
@@ -184,47 +190,39 @@ class Pool:
             change(node, share)
             return
         date = UNDATED if node.dated_ms is None else node.dated_ms
-        leaf, bit = self.tree.seats[number]
+        seat = (self.tree.seats[number],)
         if self.is_all_of_a_node(share):  # the node is idle before it is taken or after it is given back, and nothing is left of it else
             change(node, share)
             if self._is_idle(node):
-                self._put_idle(date, leaf, bit)
+                self._put_idle(date, seat)
             else:
-                self._drop_idle(date, leaf, bit)
+                self._drop_idle(date, seat)
             return
         if self._is_idle(node):
-            self._drop_idle(date, leaf, bit)
+            self._drop_idle(date, seat)
         elif not _is_full(node):
             self._drop_used(node.tenant, date, state_of(node), 1 << number)
         change(node, share)
         if self._is_idle(node):
-            self._put_idle(date, leaf, bit)
+            self._put_idle(date, seat)
         elif not _is_full(node):
             self._put_used(node.tenant, date, state_of(node), 1 << number)
 
     def _is_idle(self, node: Node) -> bool:
         return node.free_mask == self._all_gpus and node.free_cpu_milli == self._cpu_milli and node.free_memory_mib == self._memory_mib
 
-    def change_alike(self, seats: Mapping[str, tuple["Pool", int]], change: Callable[[Node, Share], None], shares: Sequence[Share]) -> bool:
+    def change_alike(self, change: Callable[[Node, Share], None], shares: Sequence[Share]) -> bool:
         """Change equal nodes, each once and by an equal share of whole GPUs; False, and nothing is changed, where they are not alike.
 
         Equal nodes that give or get the same are equal again: one is changed, the others become what it is. That they are equal is
-        seen by the index: all are among the idle ones of one date, or among those with the same free on them; and those on which
+        seen by the index: all are among the idle ones of one date, or among those with the same free on them; those on which
         nothing is left are in none.
         """
-        every, places, what = self.tree.nodes, self.tree.seats, shares[0][2:]
-        nodes, leaves = list[Node](), dict[int, int]()
-        for share in shares:
-            seat = seats.get(share[1])
-            if seat is None or seat[0] is not self or share[2:] != what:
-                return False
-            leaf, bit = places[seat[1]]
-            known = leaves.get(leaf, 0)
-            if known & bit:
-                return False
-            leaves[leaf] = known | bit
-            nodes.append(every[seat[1]])
-        first, share = nodes[0], shares[0]
+        gang = self._gang(shares)
+        if gang is None:
+            return False
+        _, nodes, leaves = gang
+        first, share, is_dated_alike = nodes[0], shares[0], True
         if not first.available or first.removed or first.parts or share.gpu_milli != WHOLE or share.mig:
             return False
         when = UNDATED if first.dated_ms is None else first.dated_ms
@@ -233,13 +231,18 @@ class Pool:
             for leaf, bits in leaves.items():
                 if idle.get(leaf, 0) & bits != bits:
                     return False
-            for leaf, bits in leaves.items():
-                self._drop_idle(when, leaf, bits)
+            self._drop_idle(when, leaves.items())
+            self._gangs[id(shares)] = gang
         elif _is_full(first):
             dated_ms, tenant = first.dated_ms, first.tenant
             for node in nodes:
-                if not _is_full(node) or not node.available or node.removed or node.dated_ms != dated_ms or node.tenant != tenant:
+                if node.free_mask or node.free_cpu_milli or node.free_memory_mib or node.parts:
                     return False
+                if not node.available or node.removed or node.tenant != tenant:
+                    return False
+                if node.dated_ms != dated_ms:
+                    is_dated_alike = False
+            self._gangs.pop(id(shares), None)
         else:
             before, mask = state_of(first), self._mask(leaves)
             if self.used[first.tenant][when][before] & mask != mask:
@@ -252,13 +255,37 @@ class Pool:
         change(first, share)
         free, cpu_milli, memory_mib, tenant = first.free_mask, first.free_cpu_milli, first.free_memory_mib, first.tenant
         for node in nodes:
-            node.free_mask, node.free_cpu_milli, node.free_memory_mib, node.tenant = free, cpu_milli, memory_mib, tenant
-        if self._is_idle(first):
+            node.free_mask = free
+            node.free_cpu_milli = cpu_milli
+            node.free_memory_mib = memory_mib
+            node.tenant = tenant
+        if not is_dated_alike:
             for leaf, bits in leaves.items():
-                self._put_idle(when, leaf, bits)
+                self.put(self.tree.numbers_in(leaf, bits))
+        elif self._is_idle(first):
+            self._put_idle(when, leaves.items())
         elif not _is_full(first):
             self._put_used(tenant, when, state_of(first), self._mask(leaves))
         return True
+
+    def _gang(self, shares: Sequence[Share]) -> _Gang | None:
+        """Return the nodes of equal shares, each on another node of this pool; None for others. It is remembered while they are held."""
+        known = self._gangs.get(id(shares))
+        if known is not None and known[0] is shares:
+            return known
+        _, names, *amounts = zip(*shares, strict=True)
+        count = len(shares)
+        if len(set(names)) < count or any(amount.count(amount[0]) < count for amount in amounts):
+            return None
+        nodes, leaves, places = list[Node](), dict[int, int](), self._places
+        for name in names:
+            place = places.get(name)
+            if place is None:
+                return None
+            node, leaf, bit = place
+            leaves[leaf] = leaves.get(leaf, 0) | bit
+            nodes.append(node)
+        return shares, nodes, leaves
 
     def _mask(self, leaves: Mapping[int, int]) -> int:
         """Return the bits of the numbers of nodes that are given by their bits in their leaves."""
@@ -276,8 +303,7 @@ class Pool:
         usable.sort(key=lambda date: (-self.idle[date].total, date))
         together = self.idle[usable[0]].copy()
         for date in usable[1:]:
-            for leaf, bits in self.idle[date].masks.items():
-                together.turn(leaf, bits)
+            together.turn(self.idle[date].masks.items())
         return together
 
     def vacant_for(self, ends_by: int, count: int) -> Vacancies | None:
@@ -318,17 +344,17 @@ class Pool:
         """Return how wide the domains of a tier are, to compare those of different pools: the place of its widest level."""
         return max((place for place, level in enumerate(Level) if self.tier_of(level) == tier), default=len(Level))
 
-    def _put_idle(self, date: int, leaf: int, bits: int) -> None:
+    def _put_idle(self, date: int, leaves: Iterable[tuple[int, int]]) -> None:
         vacancies = self.idle.get(date)
         if vacancies is None:
             vacancies, self._spare = self._spare or Vacancies(self.tree), None
             self.idle[date] = vacancies
             insort(self.dates, date)
-        vacancies.turn(leaf, bits)
+        vacancies.turn(leaves)
 
-    def _drop_idle(self, date: int, leaf: int, bits: int) -> None:
+    def _drop_idle(self, date: int, leaves: Iterable[tuple[int, int]]) -> None:
         vacancies = self.idle[date]
-        vacancies.turn(leaf, bits)
+        vacancies.turn(leaves)
         if not vacancies.total:
             del self.idle[date]
             del self.dates[bisect_left(self.dates, date)]

@@ -1,6 +1,7 @@
 """Topology: the domains in which nodes stand together, level by level."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -10,6 +11,8 @@ from eisbach.core.jobs.within import Level, Within
 __all__ = ["SINGLE", "Level", "Tree", "Within", "domain_of"]
 
 _ROOT: Final = -2
+_FEW: Final = 1 << 18
+"""Masks of leaves that are not larger are looked up."""
 SINGLE: Final = -1
 """The tier of a level at which every domain of a pool is a single node."""
 
@@ -72,12 +75,8 @@ class Tree:
 
     def numbers_in(self, leaf: int, bits: int) -> list[int]:
         """Return the numbers of the nodes that these bits of a leaf stand for."""
-        first, numbers = self.first[leaf], []
-        while bits:
-            low = bits & -bits
-            numbers.append(first + low.bit_length() - 1)
-            bits ^= low
-        return numbers
+        first = self.first[leaf]
+        return [first + at for at in (_places(bits) if bits < _FEW else _found_places(bits))]
 
     def _path(self, leaf: int) -> tuple[int, ...]:
         """Return the domains that a leaf is in, tier by tier, itself first."""
@@ -133,3 +132,19 @@ def _masks(above: Sequence[int]) -> list[int]:
     for domain, parent in enumerate(above):
         masks[parent] |= 1 << domain
     return masks
+
+
+def _found_places(bits: int) -> tuple[int, ...]:
+    """Return the places of a mask's bits, the lowest first."""
+    found: list[int] = []
+    while bits:
+        low = bits & -bits
+        found.append(low.bit_length() - 1)
+        bits ^= low
+    return tuple(found)
+
+
+@lru_cache(maxsize=8192)
+def _places(bits: int) -> tuple[int, ...]:
+    """Return the same for masks that come again and again: those of a rack."""
+    return _found_places(bits)

@@ -5,7 +5,7 @@ domain for n nodes is the lowest bit of the lowest count from n on. Nothing here
 tiers above them when somebody asks: most work takes a single node, and what comes and goes meanwhile need not be counted.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from eisbach.core.capacity.inventory import Node
 from eisbach.core.capacity.topology import Tree
@@ -42,20 +42,21 @@ class Vacancies:
         other._filled = list(self._filled)
         return other
 
-    def turn(self, leaf: int, bits: int) -> None:
-        """Nodes of a leaf, all of which were idle, are idle no more; or none of them was, and all are now."""
+    def turn(self, leaves: Iterable[tuple[int, int]]) -> None:
+        """Nodes, given by their bits in their leaves, all of which were idle, are idle no more; or none of them was, and all are now."""
         masks = self.masks
-        before = masks.get(leaf, 0)
-        after = before ^ bits
-        if after:
-            masks[leaf] = after
-        else:
-            del masks[leaf]
-        old, new = before.bit_count(), after.bit_count()
-        self.total += new - old
-        self._move(0, leaf, old, new)
-        if self._has_above:
-            self._uncounted.setdefault(leaf, old)
+        for leaf, bits in leaves:
+            before = masks.get(leaf, 0)
+            after = before ^ bits
+            if after:
+                masks[leaf] = after
+            else:
+                del masks[leaf]
+            old, new = before.bit_count(), after.bit_count()
+            self.total += new - old
+            self._move(0, leaf, old, new)
+            if self._has_above:
+                self._uncounted.setdefault(leaf, old)
 
     def room(self, tier: int, domain: int) -> int:
         """Return how many idle nodes a domain has."""
@@ -123,34 +124,29 @@ class Vacancies:
     def _spread(self, tier: int, domains: int, count: int) -> Pick:
         """Return `count` nodes of some domains: of the tightest one that holds the rest, before that all of the largest ones."""
         picked: Pick = []
+        at, sizes = self._at[tier], self._filled[tier]
         while True:
-            found = self._holding(tier, domains, count)
-            if found is not None:
-                return picked + self._fill(tier, found, count) if picked else self._fill(tier, found, count)
-            largest, size = self._largest_below(tier, domains, count)
-            picked += self._fill(tier, largest, size)
-            domains &= ~(1 << largest)
-            count -= size
-
-    def _holding(self, tier: int, domains: int, count: int) -> int | None:
-        at, filled = self._at[tier], self._filled[tier] >> count
-        while filled:
-            count += (filled & -filled).bit_length() - 1
-            found = at[count] & domains
-            if found:
-                return _lowest(found)
-            filled = self._filled[tier] >> (count + 1)
-            count += 1
-        return None
-
-    def _largest_below(self, tier: int, domains: int, count: int) -> tuple[int, int]:
-        at, filled = self._at[tier], self._filled[tier] & ((1 << count) - 1)
-        while True:
-            size = filled.bit_length() - 1
+            size = sizes.bit_length() - 1
             found = at[size] & domains
+            while found and size < count:
+                low = found & -found
+                picked += self._fill(tier, low.bit_length() - 1, size)
+                found ^= low
+                domains ^= low
+                count -= size
             if found:
-                return _lowest(found), size
-            filled ^= 1 << size
+                return picked + self._fill(tier, self._holding(tier, domains, count), count)
+            sizes ^= 1 << size
+
+    def _holding(self, tier: int, domains: int, count: int) -> int:
+        """Return the tightest of some domains that holds so many nodes; there is one."""
+        at, filled = self._at[tier], self._filled[tier] >> count << count
+        while True:
+            least = filled & -filled
+            found = at[least.bit_length() - 1] & domains
+            if found:
+                return (found & -found).bit_length() - 1
+            filled ^= least
 
     def _count_above(self) -> None:
         """Count the tiers above the leaves."""
@@ -189,10 +185,6 @@ class Vacancies:
             if not known:
                 self._filled[tier] ^= 1 << new
             at[new] = known | bit
-
-
-def _lowest(mask: int) -> int:
-    return (mask & -mask).bit_length() - 1
 
 
 def _low_bits(mask: int, count: int) -> int:
