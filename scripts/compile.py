@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from hashlib import sha256
 from pathlib import Path
 
 from eisbach.compiled import FOLDER, PACKAGE, STAMP, built, sources_digest
@@ -27,7 +28,7 @@ PATTERNS = (
     "core/billing/{charge,price_book}",
     "core/scheduling/*",
     "core/admission/*",
-    "app/{admit_jobs,application,applier,draft,due_on_nodes,end_stranded,money,places,plan_hash,record_observation}",
+    "app/{admit_jobs,application,applier,draft,due_on_nodes,end_stranded,money,places,plan_hash,record_observation,set_shares}",
     "app/{fold,fold_energy,fold_health,fold_jobs,fold_promises,fold_shares,fold_usage,notice_nodes,settle_usage,state,submit_job}",
     "app/{tell_engine,texts,writer}",
     "adapters/{clocks,identifiers}",
@@ -37,6 +38,8 @@ PATTERNS = (
     "twin/{distinct,figures,frail_engine,run,scenario,stranded,trace_file,trace_workload,world}",
 )
 """What a replay spends its time in (`cProfile` over week_10k, modules from a thousandth of it on), and what these are made of."""
+
+BUILDERS = ("constructors.py", "python_classes.h", "run_mypyc.py")
 
 
 def hot_modules() -> list[Path]:
@@ -50,6 +53,22 @@ def hot_modules() -> list[Path]:
                 raise SystemExit(f"scripts/compile.py names {head}{name}.py, which is not there. Correct PATTERNS")
             found |= matches
     return sorted(path.relative_to(ROOT) for path in found)
+
+
+def builder_digest() -> str:
+    """Return the SHA-256 of what builds, in hex: of other scripts the same sources become other modules."""
+    digest = sha256()
+    for name in BUILDERS:
+        digest.update((ROOT / "scripts" / name).read_bytes())
+    return digest.hexdigest()
+
+
+def is_built() -> bool:
+    """Return whether all modules lie there, of these sources, and built as they would be now."""
+    wanted = {".".join(module.with_suffix("").parts) for module in hot_modules()}
+    if wanted != {name for name in built(FOLDER) if name.startswith("eisbach.")}:
+        return False
+    return bool(json.loads((FOLDER / STAMP).read_bytes()).get("builder") == builder_digest())
 
 
 def missing() -> str:
@@ -76,7 +95,7 @@ def stamp(into: Path, digest: str) -> str:
     files = sorted(path.relative_to(into).as_posix() for path in into.rglob("*.so"))
     stems = {file: file.split(".", 1)[0] for file in files}
     modules = {stem.replace("/", "."): {"file": file, "annotations": annotations(ROOT / f"{stem}.py")} for file, stem in stems.items()}
-    return json.dumps({"digest": digest, "modules": modules}, indent=1)
+    return json.dumps({"digest": digest, "builder": builder_digest(), "modules": modules}, indent=1)
 
 
 def annotations(source: Path) -> dict[str, dict[str, str]]:
@@ -118,8 +137,7 @@ def tried(folder: Path) -> str:
 
 def main() -> int:
     """Build, put the stamp on it last, and try it; return the exit code."""
-    wanted = {".".join(module.with_suffix("").parts) for module in hot_modules()}
-    if wanted == {name for name in built() if name.startswith("eisbach.")}:
+    if is_built():
         print("The compiled modules are those of these sources.")
         return 0
     if lacking := missing():

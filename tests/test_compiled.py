@@ -109,6 +109,20 @@ def _told(ran, **otherwise):
     return subprocess.CompletedProcess(ran.args, ran.returncode, json.dumps({**json.loads(ran.stdout), **otherwise}), "")
 
 
+def test_a_build_of_other_scripts_is_built_again(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    script = importlib.import_module("compile")
+    monkeypatch.setattr(script, "FOLDER", tmp_path)
+    assert not script.is_built()
+    for module in script.hot_modules():
+        (tmp_path / module.with_suffix(".so")).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / module.with_suffix(".so")).touch()
+    (tmp_path / script.STAMP).write_text(script.stamp(tmp_path, compiled.sources_digest()))
+    assert script.is_built()
+    monkeypatch.setattr(script, "BUILDERS", ("constructors.py",))
+    assert not script.is_built()
+
+
 def test_every_module_to_compile_is_there(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
     modules = importlib.import_module("compile").hot_modules()

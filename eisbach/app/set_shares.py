@@ -1,5 +1,7 @@
 """Who gets how much: weights of fair shares, quotas, and agreements are set."""
 
+from typing import Final
+
 from eisbach.app.commands import Actor, Command, Context, Decision
 from eisbach.app.create_organisation import SEGMENTS
 from eisbach.app.events_shares import AgreementSet, QuotaSet, ShareSet
@@ -8,7 +10,7 @@ from eisbach.app.state_shares import FULL_PRICE, Agreement
 from eisbach.core.scheduling.fair_share import WEIGHT, WEIGHT_MAX
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
-GPU_MILLI_MAX = 10**9
+GPU_MILLI_MAX: Final = 10**9
 """A million GPUs: more than any factory, so a slip of the hand is noticed."""
 
 

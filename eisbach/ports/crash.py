@@ -72,7 +72,7 @@ class _Armed:
         self.count, self.effect = count, effect
 
 
-_armed: dict[str, _Armed] = {}
+_armed: Final[dict[str, _Armed]] = {}
 
 
 class UnknownPoint(ValueError):

@@ -37,8 +37,8 @@ class NodeShape:
     mig: str = ""
 
     def __hash__(self) -> int:
-        """Return a hash of the amounts; shapes that differ in words alone are few."""
-        return hash((self.cpu_milli, self.memory_mib, self.gpus, self.gpu_milli))
+        """Return a hash of the amounts, without a tuple of them; shapes that differ in words alone are few."""
+        return self.cpu_milli ^ self.memory_mib << 8 ^ self.gpus << 24 ^ self.gpu_milli << 28
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
