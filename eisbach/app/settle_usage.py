@@ -1,7 +1,7 @@
 """Running attempts settle at each full hour, so at the month's end too; what no longer has money is stopped."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +9,7 @@ from eisbach.app import money
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.events import Body
 from eisbach.app.events_usage import SettledTuple, UsageSettledTogether, settle_together
-from eisbach.app.state import FactoryState, JobAccount
+from eisbach.app.state import FactoryState
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.jobs.lifecycle import JobState
 from eisbach.core.ledger import transfer
@@ -29,11 +29,11 @@ Held = tuple[int, Mapping[str, int]]
 """An instant and, for attempts, since when they hold their capacity, on one clock: the difference is what they held."""
 Saved = Mapping[str, int] | int
 """Attempt -> when its job last saved; or after how many milliseconds each saves again, where all do so regularly."""
-Running = tuple[str, ActiveJob, JobAccount, int]
-"""An attempt, its job, the money of that, and the milliseconds that it held."""
-Due = tuple[int, Sequence[Running]]
-"""Attempts that are due, and the position of the log up to which they are: behind it somebody has to look again."""
-NOT_LOOKED: Final[Due] = (-1, ())
+Running = tuple[str, ActiveJob]
+"""An attempt and its job."""
+Left = tuple[int, Sequence[Running]]
+"""Attempts beside which nobody is due, and the position of the log up to which that is so: behind it somebody has to look at all."""
+NOT_LOOKED: Final[Left] = (-1, ())
 NOT_SAVED: Final[Mapping[str, int]] = {}
 AT_ONCE: Final = 500
 """Attempts, or jobs whose month turns, that one batch settles."""
@@ -42,16 +42,16 @@ AT_ONCE: Final = 500
 def settle_running(application: "Application") -> int:
     """Settle every attempt that held capacity over a full hour or a month's end since it was settled; return how many."""
     held = _held(application)
-    saved, due = _saved(application, held)
+    saved, left = _saved(application, held)
     settled = 0
     while True:
-        answer = application.perform(partial(_decide, held=held, saved=saved, due=due)).result()
+        answer = application.perform(partial(_decide, held=held, saved=saved, left=left)).result()
         if isinstance(answer, Refusal):
             return settled
         settled += int(answer["settled"])
         if answer["is_done"]:
             return settled
-        due = answer["left"]
+        left = answer["left"]
 
 
 def _held(application: "Application") -> Held:
@@ -61,7 +61,7 @@ def _held(application: "Application") -> Held:
     return 0, {one.attempt_id: -one.held_ms for one in engine.observe() if one.ending is None}
 
 
-def _saved(application: "Application", held: Held) -> tuple[Saved, Due]:
+def _saved(application: "Application", held: Held) -> tuple[Saved, Left]:
     """Return when those last saved that are due to be settled, and these, where somebody looked for them; asked before anything
     is decided. An engine that does not answer knows of no checkpoint now: what is charged waits for nobody."""
     engine = application.engine
@@ -73,30 +73,21 @@ def _saved(application: "Application", held: Held) -> tuple[Saved, Due]:
     if not due[1]:
         return NOT_SAVED, due
     try:
-        return engine.saved_at({one[0]: one[1].job for one in due[1]}), due
+        return engine.saved_at({attempt: job.job for attempt, job in due[1]}), due
     except EngineUnavailable as error:
         log.warning("the engine tells of no checkpoints now: %s", error)
         return NOT_SAVED, due
 
 
-def _due(state: FactoryState, held: Held) -> Due:
-    """Return the attempts of which an hour became full since they were settled; what does not run yet has held less than 0."""
-    accounts, (at_ms, held_since) = state.accounts, held
-    found = [
-        (attempt, job, account, held_ms)
-        for attempt, job in state.scheduler.holding.items()
-        if (running_ms := job.running_ms) is not None
-        and (began_ms := held_since.get(attempt)) is not None
-        and (
-            (since_ms := (held_ms := at_ms - began_ms) - (account := accounts[job.job]).attempt_settled_ms) >= SETTLE_EVERY_MS
-            or since_ms > (running_ms + held_ms) % HOUR_MS
-        )
-    ]
-    return state.next_seq, found
+def _due(state: FactoryState, held: Held) -> Left:
+    """Return the attempts of which an hour became full since they were settled."""
+    holding = state.scheduler.holding
+    settled, _ = _settle(state, "", held, NOT_SAVED, holding.items(), len(holding))
+    return state.next_seq, [(attempt, holding[attempt]) for one in settled for attempt in one.attempts]
 
 
 def _decide(
-    state: FactoryState, context: Context, held: Held, saved: Saved, due: Due = NOT_LOOKED
+    state: FactoryState, context: Context, held: Held, saved: Saved, left: Left = NOT_LOOKED
 ) -> Decision | Refusal:
     """Open months, move what is in an earlier one, settle running attempts: at most AT_ONCE of them a batch. The answer
     says whether that was all, and who is left."""
@@ -113,11 +104,12 @@ def _decide(
                 return _decided(moved, count)
         else:
             state.turned_to = period  # whoever comes later comes into this month or a later one
-    settled, left = _settle(state, period, saved, due[1] if due[0] == state.next_seq else _due(state, held)[1])
+    position = state.next_seq
+    settled, rest = _settle(state, period, held, saved, left[1] if left[0] == position else state.scheduler.holding.items(), AT_ONCE)
     if settled:
         count = sum([len(one.jobs) for one in settled])
         is_done = count < AT_ONCE and not _overspent(state)
-        return _decided(settled, count, is_done=is_done, left=(state.next_seq + len(settled), left))
+        return _decided(settled, count, is_done=is_done, left=(position + len(settled), rest))
     # A lowered budget: what was stopped for it may have spent more than was foreseen. Only projects with attempts are
     # looked at: there may be hundreds of thousands without.
     stops: list[Body] = []
@@ -126,7 +118,7 @@ def _decide(
     return _decided(stops, len(stops), is_done=not stops)
 
 
-def _decided(events: Sequence[Body], count: int, *, is_done: bool = False, left: Due = NOT_LOOKED) -> Decision:
+def _decided(events: Sequence[Body], count: int, *, is_done: bool = False, left: Left = NOT_LOOKED) -> Decision:
     return Decision(events=tuple(events), reply={"settled": count, "is_done": is_done, "left": left})
 
 
@@ -169,14 +161,24 @@ def _turned(state: FactoryState, job: ActiveJob, now: int, held: Held) -> list[B
 
 
 def _settle(
-    state: FactoryState, period: str, saved: Saved, due: Sequence[Running]
+    state: FactoryState, period: str, held: Held, saved: Saved, running: Iterable[Running], at_most: int
 ) -> tuple[list[UsageSettledTogether], Sequence[Running]]:
-    """Return a settlement for each project of its attempts that are due, of AT_ONCE of them at most, and who is left."""
-    if state.turned_to != period:
-        due = [one for one in due if one[2].period == period]  # the month of the others turns first
+    """Return a settlement for each project of its attempts of which an hour became full since they were settled, and who is left
+    to look at where these are as many as there may be."""
+    accounts, (at_ms, held_since) = state.accounts, held
+    if period and state.turned_to != period:
+        running = [one for one in running if accounts[one[1].job].period == period]  # the month of the others turns first
     each_ms, saved_of = (saved, NOT_SAVED.get) if isinstance(saved, int) else (0, saved.get)
     by_project: dict[str, tuple[list[SettledTuple], list[int]]] = {}
-    for attempt, job, account, held_ms in due[:AT_ONCE]:
+    count, looked_at, since_of = 0, iter(running), held_since.get
+    for attempt, job in looked_at:
+        began_ms, running_ms = since_of(attempt), job.running_ms
+        if began_ms is None or running_ms is None:
+            continue
+        account, held_ms = accounts[job.job], at_ms - began_ms  # less than 0 of what does not run yet
+        since_ms = held_ms - account.attempt_settled_ms
+        if since_ms < SETTLE_EVERY_MS and since_ms <= (running_ms + held_ms) % HOUR_MS:
+            continue
         charged_ms = job.length_ms
         if charged_ms > held_ms:
             charged_ms = held_ms
@@ -193,7 +195,7 @@ def _settle(
             newest_ms = held_ms - held_ms % each_ms
         else:
             saved_at_ms = saved_of(attempt)
-            newest_ms = saved_at_ms - (job.running_ms or 0) if saved_at_ms is not None else 0
+            newest_ms = saved_at_ms - running_ms if saved_at_ms is not None else 0
         if newest_ms > saved_ms:
             saved_ms = newest_ms
         if saved_ms > held_ms:
@@ -205,12 +207,15 @@ def _settle(
         entries.append(
             (attempt, job.job, held_ms, charged_ms, charged, job_charged, account.earlier_ms + charged_ms, amount, saved_ms)
         )
-        used.append(job.gpu_milli * (held_ms - account.attempt_settled_ms))
+        used.append(job.gpu_milli * since_ms)
+        count += 1
+        if count == at_most:
+            break
     events = [
         settle_together(project, period, entries, sum(used), transfer.settle(names_of(project, period), 0))
         for project, (entries, used) in by_project.items()
     ]
-    return events, due[AT_ONCE:]
+    return events, tuple(looked_at)
 
 
 def _stop(job: ActiveJob) -> list[Body]:

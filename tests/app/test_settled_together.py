@@ -85,19 +85,47 @@ def test_what_is_charged_does_not_wait_for_an_engine_that_knows_of_no_checkpoint
     check_all(factory)
 
 
+class AskedEngine(SimulatedEngine):
+    """It notes about which attempts it is asked when they last saved."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.asked = []
+
+    def saved_at(self, running):
+        self.asked.append(dict(running))
+        return {}
+
+
+def test_an_engine_is_asked_for_checkpoints_of_those_alone_that_are_due(tmp_path):
+    factory = new_factory(tmp_path, engine_type=AskedEngine)
+    jobs = [factory.submit(a_job(LONG, limit_s=30_000)) for _ in range(2)]
+    (settled,) = an_hour_of(factory)
+    assert factory.engine.asked == [dict(zip(settled.attempts, jobs, strict=True))]
+    factory.submit(a_job(LONG, limit_s=30_000))
+    factory.run_rounds()
+    assert len(factory.engine.asked) == 1, "nobody is due"
+    check_all(factory)
+
+
 def test_who_is_left_for_the_next_batch_is_not_looked_for_again_unless_the_log_went_on(tmp_path, monkeypatch):
     factory = new_factory(tmp_path)
     jobs = [factory.submit(a_job(LONG, limit_s=30_000)) for _ in range(5)]
     looks = []
-    real = settle_usage._due
-    monkeypatch.setattr(settle_usage, "_due", lambda state, held: looks.append(state.next_seq) or real(state, held))
+    real = settle_usage._settle
+
+    def settle(state, period, held, saved, running, at_most):
+        looks.append((at_most, len(running)))
+        return real(state, period, held, saved, running, at_most)
+
+    monkeypatch.setattr(settle_usage, "_settle", settle)
     monkeypatch.setattr(settle_usage, "AT_ONCE", 2)
     settled = an_hour_of(factory)
     assert [job for body in settled for job in body.jobs] == jobs
     assert [len(body.jobs) for body in settled] == [2, 2, 1]
-    assert len(set(looks)) == len(looks) == 1, "the second batch and the third know who is left"
-    found_earlier = (factory.app.applier.state.next_seq - 1, [("att_gone", None, None, 0)])
+    assert looks == [(2, 5), (2, 3), (2, 1)], "the second batch and the third know who is left"
+    found_earlier = (factory.app.applier.state.next_seq - 1, [("att_gone", None)])
     held = settle_usage._held(factory.app)
     factory.perform(lambda state, context: settle_usage._decide(state, context, held, {}, found_earlier))
-    assert len(looks) == 2, "what was found at another place of the log is found again"
+    assert looks[-1] == (2, 5), "what was found at another place of the log is found again"
     check_all(factory)
