@@ -1,5 +1,7 @@
 """Where work may be: rules at submission, in the plan, at the commit, in the auditor's round; and what changes do."""
 
+from dataclasses import replace
+
 import pytest
 
 from eisbach.app import create_project, explain_job, quote_job, set_rules, submit_job
@@ -12,6 +14,7 @@ from eisbach.app.refuse_late import refuse_late
 from eisbach.app.rounds import Round
 from eisbach.core.jobs.placement import NO_RULE, Dedicated, PlacementRule
 from eisbach.core.vocabulary.invariant import BrokenInvariant
+from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 from tests.app.factory import a_job, new_factory
 from tests.app.invariants import check_all, events_of
@@ -62,6 +65,23 @@ def test_a_job_goes_where_its_rules_let_it(factory):
     assert why(factory, jobs[1])["reason"] == Reason.CAPACITY_BUSY.value
     factory.pass_time(20_000)
     check_all(factory)
+
+
+def test_the_same_task_is_looked_at_anew_after_each_change(factory):
+    """What a task costs and where it may be is remembered for each kind of task, until something changes that it follows from."""
+    task = a_job(cpus=4)
+    assert site_of(factory, factory.submit(task)) == ["munich"]
+    set_rule(factory, factory.project, countries=("AT",))
+    assert site_of(factory, factory.submit(task)) == ["vienna"]
+    change_site(factory, "vienna", country="FR")
+    assert refused(factory, task).reason is Reason.RESIDENCY_FORBIDDEN
+    set_rule(factory, factory.project)
+    assert isinstance(factory.submit(task), str)
+    sites = (MUNICH, ASHBURN, LISBON, replace(VIENNA, country="FR"))  # nothing but the nodes changes
+    smaller = [replace(one, nodes=tuple(replace(node, cpu_milli=3000) for node in one.nodes)) for one in sites]
+    factory.pass_time(2 * HOUR_MS)
+    put_sites(factory, *smaller)
+    assert refused(factory, task).reason is Reason.MORE_THAN_ANY_NODE
 
 
 def test_a_forbidden_site_is_refused_with_rule_facts_and_log_position(factory):

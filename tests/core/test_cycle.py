@@ -10,8 +10,10 @@ from eisbach.core.admission import cycle
 from eisbach.core.admission.cycle import STARTS_MAX, decide
 from eisbach.core.admission.plan import Stop
 from eisbach.core.capacity.calendar import Entry, EntryKind
+from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.jobs.request import CapacityClass
+from eisbach.core.scheduling.order import UNASKED_MAX
 from eisbach.core.scheduling.policy import DEFAULT, EASY, NOTICE_MS, POLICIES
 from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
@@ -48,6 +50,19 @@ def test_what_fits_starts_in_the_order_of_the_queue():
     plan = decide(state, NOW)
     assert starts(plan) == ["j1", "j2", "j3"]
     assert plan.head is None or plan.head == "j4"
+
+
+def test_who_waits_again_asks_as_all_others_do_also_when_his_request_was_forgotten():
+    first, second = an_active("first", 1), an_active("second", 2)
+    state = a_state(a_fleet(a_node("n1")), first)
+    state.start(first, "att", 0, decide(state, NOW).starts[0].shares, NOW)
+    for nodes in range(2, 3 * UNASKED_MAX):
+        state.queue.request(((a_shape(),), nodes, ANYWHERE, None, "", False))
+    state.add(second)
+    state.release(first, after=JobState.WAITING)
+    assert {one[2] for one in state.queue.members.values()} == {second.request}
+    state.move(second, Where(frozenset({"elsewhere"})))
+    assert state.queue.members["second"][2].where == second.where
 
 
 def test_a_later_job_of_the_same_kind_does_not_pass_an_earlier_one_of_another():

@@ -165,6 +165,7 @@ def test_equal_asks_have_one_request_and_those_of_nobody_are_forgotten():
     assert queue.request(((a_shape(1),), asked[-1].nodes, ANYWHERE, None, "", False)) is asked[-1]
     assert queue.request(((a_shape(1),), 2, ANYWHERE, None, "", False)) is not asked[0]
     assert list(queue.requests()) == [waits]
+    assert (waits.is_known, asked[-1].is_known, asked[0].is_known) == (True, True, False), "whoever keeps one asks anew"
 
 
 def test_a_long_line_keeps_its_order_and_finds_its_short_jobs():
