@@ -14,16 +14,15 @@ def _settled(state: FactoryState, seq: int, at_ms: int, body: UsageSettledTogeth
     if state.booking.bookings or state.booking.closing:
         for job, held_ms, charged in zip(body.jobs, body.held_ms, body.charged, strict=True):
             note_paid(state, jobs[job], held_ms, charged)
-    columns = zip(body.jobs, body.held_ms, body.charged_ms, body.charged, body.amounts, strict=True)
-    for job, held_ms, charged_ms, charged, amount in columns:
-        account = accounts[job]
+    columns = zip(map(accounts.__getitem__, body.jobs), body.held_ms, body.charged_ms, body.charged, body.amounts, strict=True)
+    for account, held_ms, charged_ms, charged, amount in columns:
         account.attempt_settled_ms = held_ms
         account.attempt_ms = charged_ms
         account.attempt_charged = charged
         account.reserved -= amount
     if body.saved_ms:
-        for job, saved_ms in zip(body.jobs, body.saved_ms, strict=True):
-            jobs[job].saved_ms = saved_ms
+        for running, saved_ms in zip(map(jobs.__getitem__, body.jobs), body.saved_ms, strict=True):
+            running.saved_ms = saved_ms
     state.scheduler.fair_share.charge(body.project, body.gpu_milli_ms, at_ms)
 
 

@@ -196,10 +196,11 @@ class Writer:
             _reached(draft, "after_commit")
         if has_empty_batch:
             self._spare = batch
-        if batch.head is not None:
-            self._head_ms, self._head_size, self.is_head_due = now, batch.head[0], False
-        if batch.snapshot is not None:
-            self._snapshot_seq = batch.snapshot[0]
+        else:
+            if batch.head is not None:
+                self._head_ms, self._head_size, self.is_head_due = now, batch.head[0], False
+            if batch.snapshot is not None:
+                self._snapshot_seq = batch.snapshot[0]
         self.failure = ""
         try:
             self.on_commit(draft)

@@ -55,9 +55,10 @@ class RunHistory:
                 self._forget()
             runs = self.users[user] = {_ANY_SIZE: ()}
         part = ((ran_ms if ran_ms < limit_ms else limit_ms) << _FRACTION) // limit_ms
-        for size in (_SIZES[nodes.bit_length()], _ANY_SIZE):
-            before = runs.get(size)
-            runs[size] = (before[-1], part) if before else (part,)
+        size = _SIZES[nodes.bit_length()]
+        before, of_any_size = runs.get(size), runs[_ANY_SIZE]
+        runs[size] = (before[-1], part) if before else (part,)
+        runs[_ANY_SIZE] = (of_any_size[-1], part) if of_any_size else (part,)
         self.last_ms[user] = at_ms
 
     def _forget(self) -> None:
