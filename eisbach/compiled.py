@@ -5,11 +5,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from types import ModuleType
+from typing import NamedTuple
 
 PACKAGE = Path(__file__).resolve().parent
 FOLDER = PACKAGE.parent / "build" / "compiled"
@@ -28,8 +28,7 @@ def sources_digest(package: Path = PACKAGE) -> str:
     return digest.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """A compiled module: its file, and what its source says of the types of its classes' attributes, class by class.
 
     mypyc keeps the classes of these types and forgets the rest (`int | None` becomes `type`), and msgspec reads state by them.

@@ -3,10 +3,9 @@
 import os
 import stat
 import sys
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 PORT_DEFAULT = 8470
 HOST_DEFAULT = "127.0.0.1"
@@ -14,8 +13,7 @@ PROFILE_FORMAT = "eisbach.profile/1"
 PROFILE_KEYS = ("format", "url", "token", "token_file", "home", "organisation", "project")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
+class Timeouts(NamedTuple):
     """How long is waited for what, in seconds."""
 
     connect_s: float = 5.0
@@ -32,8 +30,7 @@ class Timeouts:
     """until a server asked to stop must be gone"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retention:
+class Retention(NamedTuple):
     """How long what is kept, in days."""
 
     replies_days: int = 1
@@ -50,8 +47,7 @@ class Retention:
     """an unfinished upload of a data set, after it was begun"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Storage:
+class Storage(NamedTuple):
     """How much may be kept, in GiB."""
 
     project_gib_max: int = 500
@@ -69,8 +65,7 @@ class SettingsError(Exception):
     """A setting cannot be used; the message says which one, its value, and what to do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
+class Profile(NamedTuple):
     """What the command line remembers: which factory, as whom, and in which project unless told otherwise.
 
     `home` is the home of a factory on this machine that the profile was written for, None for one elsewhere.
@@ -84,8 +79,7 @@ class Profile:
     project: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(NamedTuple):
     """What the environment and the profile say. `url`, `token` and `project` are overrides of the environment."""
 
     home: Path
@@ -158,6 +152,8 @@ def read_profile(file: Path) -> Profile:
 
 
 def _profile_values(file: Path, content: bytes) -> dict[str, str]:
+    import tomllib  # it costs every command some milliseconds, and only one with a profile needs it
+
     try:
         values = tomllib.loads(content.decode())
     except ValueError as error:

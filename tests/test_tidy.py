@@ -55,6 +55,10 @@ MANY_PARAMETERS = {
 HIDDEN_IMPORTS = {
     "cli/": "the command line starts fast because each command imports what it needs when it runs",
     "__main__.py": "as in cli/",
+    "app/site_facts.py": "a site without power has no plant, and needs nothing of what plants are reckoned by",
+    "app/when_needed.py": "what the writer does only in some factories, in one place",
+    "twin/rounds.py": "a round is imported when it first applies",
+    "settings.py": "every command reads settings, and only one with a profile needs the parser",
 }
 WORK_AT_IMPORT = {"cli/": "Typer's commands are registered on module-level applications", "__main__.py": "runs the CLI"}
 PRINTS = {"cli/": "the command line writes to the terminal", "__main__.py": "as in cli/"}

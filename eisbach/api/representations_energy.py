@@ -7,7 +7,8 @@ from typing import Any
 from eisbach.api.representations import Json, instant_text
 from eisbach.app.report_energy import MeterCheck
 from eisbach.core.metering.counter import Label
-from eisbach.core.metering.indicators import MJ_PER_KWH, Indicators
+from eisbach.core.metering.indicators import Indicators
+from eisbach.core.vocabulary.quantities import MJ_PER_KWH
 
 FORMULAS = {
     "PUE": "energy of the whole site / energy of its racks (EU 2024/1364)",

@@ -17,7 +17,7 @@ from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking, Quote
 from eisbach.core.billing.booking_rules import OnFault
-from eisbach.core.booking.quote import Option
+from eisbach.core.booking.option import Option
 from eisbach.core.booking.settle import Stretch, by_month, due_by
 from eisbach.core.booking.timetable import LEVELS, Ask
 from eisbach.core.capacity.calendar import Calendar, Entry, EntryKind

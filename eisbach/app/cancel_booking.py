@@ -5,14 +5,12 @@ from typing import Any
 from eisbach.app import booking_money, money, relieve_bookings
 from eisbach.app.book_capacity import booking_of
 from eisbach.app.commands import Actor, Command, Context, Decision
-from eisbach.app.events_booking import BookingEnded
+from eisbach.app.events_booking import CANCELLED, BookingEnded
 from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
 from eisbach.core.booking.settle import Ending, cancel_permille, ending_of
 from eisbach.core.vocabulary.reasons import Refusal
-
-CANCELLED, NO_SHOW, OVER, LOST = "cancelled", "no-show", "over", "lost"
 
 
 def command(actor: Actor, *, booking: str) -> Command:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 from eisbach.app.commands import SYSTEM, Actor, Command, Context, Decision
 from eisbach.app.events_energy import PowerCapped
 from eisbach.app.model_energy import nodes_of
+from eisbach.app.periods import CAPS_EVERY_MS
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.core.power.budget import CapCause, allowed_for_grid, allowed_within, carried_from
 from eisbach.core.power.draw import rating_of_node
-from eisbach.core.vocabulary.quantities import DAY_MS, SECOND_MS
+from eisbach.core.vocabulary.quantities import DAY_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
 
-PERIOD_MS = 15 * SECOND_MS
-LOOK_AHEAD_MS = 2 * PERIOD_MS
+LOOK_AHEAD_MS = 2 * CAPS_EVERY_MS
 """A cap counts this long before it is reached, and as much earlier as the longest grace of running work: whoever is stopped
 for it has saved by then, even where a round comes late."""
 FORESEEN_MS = 7 * DAY_MS

@@ -20,13 +20,12 @@ from eisbach.core.capacity.calendar import EntryKind
 from eisbach.core.jobs.lifecycle import JobState, StopCause
 from eisbach.core.scheduling.defragment import Movable, find_moves, gain_gpu_milli_ms
 from eisbach.core.scheduling.preempt import Ask, Right
-from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS
 from eisbach.core.vocabulary.reasons import Refusal
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
 
-PERIOD_MS = 10 * MINUTE_MS
 MOVES_AN_HOUR = 32
 """Attempts that are moved in any hour at most."""
 GANGS_MAX = 8

@@ -3,13 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from eisbach.app import when_needed
 from eisbach.app.commands import Context, Decision, IdempotencyKey
 from eisbach.app.event_codec import seal
 from eisbach.app.events import Body
 from eisbach.app.fold import apply_next
 from eisbach.app.late_leaves import LateLeaves
-from eisbach.app.merge_rows import merge_rows
-from eisbach.app.projections import rows_of, subjects_of
 from eisbach.app.state import FactoryState
 from eisbach.core.log.event import SealedEvent
 from eisbach.core.log.tree import Frontier
@@ -77,8 +76,7 @@ class Draft:
         elif keeps.root:
             self._late.add(seq, now, body, self.context.ids.salt())
         if keeps.rows:
-            merge_rows(self.batch, rows_of(seq, now, body, texts))
-            self.batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
+            when_needed.add_rows(self.batch, seq, now, body, texts)
 
     def _append(self, sealed: SealedEvent) -> None:
         self.batch.events.append(sealed)

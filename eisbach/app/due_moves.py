@@ -7,10 +7,10 @@ a node is lost decides it; a round tries again what waits for others to become f
 
 from eisbach.app import booking_money, money, outlook, relieve_bookings
 from eisbach.app.bad_nodes import is_another, is_bad
-from eisbach.app.cancel_booking import LOST, ended
+from eisbach.app.cancel_booking import ended
 from eisbach.app.commands import SYSTEM, Context
 from eisbach.app.event_body import Body
-from eisbach.app.events_booking import BookingEnded, BookingMoved, BookingReduced
+from eisbach.app.events_booking import LOST, BookingEnded, BookingMoved, BookingReduced
 from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking

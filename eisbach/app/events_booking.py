@@ -9,6 +9,9 @@ OptionTuple = tuple[
 StretchTuple = tuple[int, int, int]
 """from, until, price that is due evenly over that time"""
 
+CANCELLED, NO_SHOW, OVER, LOST = "cancelled", "no-show", "over", "lost"
+"""Why a booking ends."""
+
 
 class QuoteGiven(Body, frozen=True):
     """Options with bound prices, for a while: option `n` (from 1) is called `<quote>.<n>`. Nothing is held by it.

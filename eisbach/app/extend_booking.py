@@ -9,7 +9,8 @@ from eisbach.app.expire_holds import releases
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking
-from eisbach.core.booking.quote import Offer, Option, carbon_of, energy_wh_of, price_of
+from eisbach.core.booking.option import Option
+from eisbach.core.booking.quote import Offer, carbon_of, energy_wh_of, price_of
 from eisbach.core.vocabulary.interval import length_text
 from eisbach.core.vocabulary.quantities import DAY_MS, MINUTE_MS
 from eisbach.core.vocabulary.reasons import Reason, Refusal

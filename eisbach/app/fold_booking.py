@@ -9,7 +9,7 @@ from eisbach.app.state import FactoryState
 from eisbach.app.state_booking import Booking, Hold, Quote
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.billing.booking_rules import BookingRules, OnFault
-from eisbach.core.booking.quote import Mark, Option
+from eisbach.core.booking.option import Mark, Option
 from eisbach.core.booking.settle import Stretch, paid_inside
 from eisbach.core.capacity.calendar import Entry, EntryKind
 from eisbach.core.jobs.request import CapacityClass

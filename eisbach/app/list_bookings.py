@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from eisbach.app.cancel_booking import OVER, terms
+from eisbach.app.cancel_booking import terms
+from eisbach.app.events_booking import OVER
 from eisbach.app.rows_booking import ENDED
 from eisbach.app.state import FactoryState
 from eisbach.ports.store import Row

@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable
 
-from eisbach.app.projections import PRIMARY_KEYS, Insert, Op
+from eisbach.app.event_body import Body
+from eisbach.app.projections import PRIMARY_KEYS, Insert, Op, rows_of, subjects_of
 from eisbach.core.vocabulary.invariant import require
 from eisbach.ports.store import Batch
+
+
+def add_rows(batch: Batch, seq: int, at_ms: int, body: Body, texts: dict[str, str]) -> None:
+    """Add an event's rows, and whom it is about, to a batch."""
+    merge_rows(batch, rows_of(seq, at_ms, body, texts))
+    batch.subjects.extend([(subject, seq) for subject in subjects_of(body)])
 
 
 def merge_rows(batch: Batch, ops: Iterable[Op]) -> None:

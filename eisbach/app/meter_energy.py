@@ -13,22 +13,21 @@ import msgspec
 from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.events_energy import CounterTuple, EnergyMetered, HeatTuple, JobEnergyTuple, StreamTuple
 from eisbach.app.model_energy import Modelled, model
+from eisbach.app.periods import METERS_WHILE_RUNNING_MS
 from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_energy import SiteMeter
 from eisbach.core.metering.counter import Counted, Label, difference
-from eisbach.core.metering.indicators import MJ_PER_KWH, carbon_mg, market_g_per_kwh
+from eisbach.core.metering.indicators import carbon_mg, market_g_per_kwh
 from eisbach.core.metering.split import Split, share_out, split_meter
 from eisbach.core.power.budget import Operation, Plant, operate
-from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, SECOND_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS, MJ_PER_KWH, SECOND_MS
 from eisbach.core.vocabulary.reasons import Refusal
 from eisbach.ports.meter import Channel, NoMeter, Part
 
 if TYPE_CHECKING:
     from eisbach.app.application import Application
 
-WHILE_RUNNING_MS = 15 * MINUTE_MS
-"""Where work runs, an interval ends at least this often: the quarter of an hour by which electricity is metered."""
 AFTER_END_MS = 30 * SECOND_MS
 """After work ended, its bill is complete as soon as the last interval is this old."""
 GAP_MS = HOUR_MS + 30 * MINUTE_MS
@@ -83,7 +82,7 @@ def _ends(state: FactoryState, site: str, now: int, *, is_forced: bool) -> list[
         next_hour = meter.metered_ms - meter.metered_ms % HOUR_MS + HOUR_MS
         ends = [hour] if since > GAP_MS else list(range(next_hour, hour + 1, HOUR_MS))
     has_ended = since >= AFTER_END_MS and (meter.is_new or any(one.site == site for one in state.energy.ended))
-    runs_long = since >= WHILE_RUNNING_MS and _is_busy(state, site)
+    runs_long = since >= METERS_WHILE_RUNNING_MS and _is_busy(state, site)
     if (is_forced or has_ended or runs_long) and now > max([meter.metered_ms, *ends]):
         ends.append(now)
     return ends

@@ -15,7 +15,8 @@ from eisbach.app.site_facts import SiteFacts
 from eisbach.app.state import FactoryState
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.billing.tariff import Tariff
-from eisbach.core.booking.quote import Offer, Option, options
+from eisbach.core.booking.option import Option
+from eisbach.core.booking.quote import Offer, options
 from eisbach.core.booking.timetable import LEVELS, Ask
 from eisbach.core.capacity.health import Closure, ClosureKind
 from eisbach.core.capacity.inventory import is_flavour

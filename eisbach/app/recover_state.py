@@ -2,10 +2,9 @@
 
 import msgspec
 
-from eisbach.app import due_moves
+from eisbach.app import when_needed
 from eisbach.app.event_codec import open_event
 from eisbach.app.fold import apply
-from eisbach.app.snapshot import UnreadableSnapshot, decode_state
 from eisbach.app.state import FactoryState
 from eisbach.core.log.tree import Frontier, complete_nodes
 from eisbach.ports.store import Store, StoreDamaged
@@ -30,10 +29,9 @@ def recover(store: Store, *, from_snapshot: bool = True) -> Recovered:
     state, snapshot_seq = FactoryState(), -1
     saved = store.load_snapshot() if from_snapshot else None
     if saved is not None:
-        try:
-            state, snapshot_seq = decode_state(saved[1]), saved[0]
-        except UnreadableSnapshot:
-            state, snapshot_seq = FactoryState(), -1
+        read = when_needed.state_of_snapshot(saved[1])
+        if read is not None:
+            state, snapshot_seq = read, saved[0]
     while page := store.events(after_seq=state.next_seq - 1, limit=PAGE):
         for sealed in page:
             try:
@@ -43,7 +41,7 @@ def recover(store: Store, *, from_snapshot: bool = True) -> Recovered:
                 raise StoreDamaged(f"{what}; `eisbach db check` says more, restore a backup") from error
     # Each batch of the log ended with a look at what it shook, and with a cycle.
     state.scheduler.agenda.settle(state.last_ms)
-    due_moves.note_soonest(state, state.last_ms)
+    when_needed.note_soonest(state, state.last_ms)
     state.scheduler.looks.due.clear()
     _read_names(state, store)
     nodes = [store.tree_node(level, index) for level, index in complete_nodes(0, state.next_seq)]

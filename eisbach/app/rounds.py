@@ -11,6 +11,7 @@ from eisbach.app import cap_power, defragment
 from eisbach.app.audit_places import audit_places
 from eisbach.app.meter_energy import meter_energy
 from eisbach.app.move_bookings import move_bookings
+from eisbach.app.periods import CAPS_EVERY_MS, MOVES_EVERY_MS
 from eisbach.app.reconcile_engine import reconcile
 from eisbach.app.settle_bookings import settle_bookings
 from eisbach.app.settle_usage import settle_running
@@ -50,8 +51,8 @@ ROUNDS: Sequence[Round] = (
     Round("settle-bookings", 10 * SECOND_MS, settle_bookings),
     Round("move-bookings", 5 * SECOND_MS, move_bookings),
     Round("audit-places", 10 * SECOND_MS, audit_places),
-    Round("cap-power", cap_power.PERIOD_MS, cap_power.cap_power),
-    Round("defragment", defragment.PERIOD_MS, defragment.defragment),
+    Round("cap-power", CAPS_EVERY_MS, cap_power.cap_power),
+    Round("defragment", MOVES_EVERY_MS, defragment.defragment),
     Round("meter-energy", 15 * SECOND_MS, meter_energy),
 )
 

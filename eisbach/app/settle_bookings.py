@@ -6,10 +6,10 @@ Each decision takes at most one step of a project, so that the next one sees wha
 from typing import TYPE_CHECKING
 
 from eisbach.app import booking_money, money, relieve_bookings
-from eisbach.app.cancel_booking import NO_SHOW, OVER, ended
+from eisbach.app.cancel_booking import ended
 from eisbach.app.commands import SYSTEM, Context, Decision
 from eisbach.app.event_body import Body
-from eisbach.app.events_booking import BookingClosed, BookingEnded
+from eisbach.app.events_booking import NO_SHOW, OVER, BookingClosed, BookingEnded
 from eisbach.app.expire_holds import releases
 from eisbach.app.run_in_booking import ends_with
 from eisbach.app.state import FactoryState

@@ -1,11 +1,15 @@
 """What a factory is made of, as its site file says: values that the application compares with the log."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules
-from eisbach.core.metering.indicators import Carbon
-from eisbach.core.power.budget import Connection, Plant, Quarter, Stream
-from eisbach.core.power.series import Series
+
+if TYPE_CHECKING:
+    # With all that is reckoned about power, water and heat: many sites say nothing of it.
+    from eisbach.core.metering.indicators import Carbon
+    from eisbach.core.power.budget import Connection, Plant, Quarter, Stream
+    from eisbach.core.power.series import Series
 
 BY_SITE_FILE = "site-file"
 """On whose word a node is drained that the site file changes or leaves out."""
@@ -62,18 +66,20 @@ class SiteFacts:
     links: tuple[LinkFacts, ...] = ()
     is_simulated: bool = False
     is_metered: bool = True
-    power: Connection | None = None
-    stream: Stream | None = None
-    heat: Quarter | None = None
-    carbon: Carbon | None = None
-    grid_carbon: Series | None = None
-    price: Series | None = None
+    power: "Connection | None" = None
+    stream: "Stream | None" = None
+    heat: "Quarter | None" = None
+    carbon: "Carbon | None" = None
+    grid_carbon: "Series | None" = None
+    price: "Series | None" = None
 
     @property
-    def plant(self) -> Plant | None:
+    def plant(self) -> "Plant | None":
         """Return the site's power, water and heat together, None where the site file says nothing of its power."""
         if self.power is None:
             return None
+        from eisbach.core.power.budget import Plant
+
         return Plant(connection=self.power, stream=self.stream, quarter=self.heat)
 
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules, OnFault
-from eisbach.core.booking.quote import Option
+from eisbach.core.booking.option import Option
 from eisbach.core.booking.settle import Stretch
 
 

@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
+from eisbach.app import when_needed
 from eisbach.app.admit_jobs import fund_next, plan_attempts
 from eisbach.app.commands import Answer, Command, Context, Decision, IdempotencyKey
 from eisbach.app.draft import Draft
-from eisbach.app.due_moves import due_moves
 from eisbach.app.due_on_nodes import due_on_nodes
 from eisbach.app.end_stranded import end_stranded
 from eisbach.app.events import AttemptEnded, AttemptPlanned, AttemptRunning, JobStopping, JobSubmitted, UsageSettled
@@ -23,8 +23,6 @@ from eisbach.app.events_usage import UsageSettledTogether
 from eisbach.app.late_leaves import LateLeaves
 from eisbach.app.move_promises import move_promises
 from eisbach.app.recover_state import Recovered, recover
-from eisbach.app.snapshot import encode_state
-from eisbach.core.log.head import Head, VerifierKey, sign_head
 from eisbach.core.log.tree import Frontier
 from eisbach.core.vocabulary.invariant import BrokenInvariant
 from eisbach.core.vocabulary.quantities import SECOND_MS, Instant
@@ -169,7 +167,7 @@ class Writer:
                 draft.add_all(events)
             while (ended := end_stranded(state, context)) is not None:
                 draft.take(ended)
-            while events := due_moves(state, context):
+            while events := when_needed.due_moves(state, context):
                 draft.add_all(events)
             while events := move_promises(state):
                 draft.add_all(events)
@@ -215,11 +213,9 @@ class Writer:
         # After a failure the same head is written again where there is nothing else: it shows that the store is back.
         size = self._frontier.size
         if (is_due and size != self._head_size) or (self.failure and size):
-            head = Head(self.state.origin, size, self._frontier.root())
-            key = VerifierKey(self._signer.name, self._signer.public_key)
-            draft.batch.head = (head.size, sign_head(head, key, self._signer.sign))
+            draft.batch.head = (size, when_needed.signed_head(self.state.origin, size, self._frontier.root(), self._signer))
         if snapshot or self.state.next_seq - self._snapshot_seq > SNAPSHOT_EVERY:
-            draft.batch.snapshot = (self.state.next_seq - 1, encode_state(self.state))
+            draft.batch.snapshot = (self.state.next_seq - 1, when_needed.encode_state(self.state))
 
     def _start_over(self, error: Exception) -> None:
         """The batch was not written: forget what it did to the state."""

@@ -3,11 +3,10 @@
 This is the one place with lazy imports of commands: it is what keeps `eisbach --help` fast.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A command: `path` as typed, `target` as `module:function` below eisbach.cli, `help` as in the list."""
 
     path: str
@@ -15,8 +14,7 @@ class Entry:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """Commands that belong together in the list."""
 
     title: str

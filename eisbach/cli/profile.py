@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-from dataclasses import fields
 from pathlib import Path
 
 from eisbach.cli.errors import CliError
@@ -15,10 +14,9 @@ HEADING = "# What the Eisbach command line remembers. It is as good as a passwor
 def write_profile(file: Path, profile: Profile) -> None:
     """Write the profile, mode 0600, whole or not at all."""
     lines = [HEADING, f"format = {_quoted(PROFILE_FORMAT)}\n"]
-    for field in fields(profile):
-        value = getattr(profile, field.name)
+    for name, value in profile._asdict().items():
         if value is not None:
-            lines.append(f"{field.name} = {_quoted(str(value))}\n")
+            lines.append(f"{name} = {_quoted(str(value))}\n")
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, draft = tempfile.mkstemp(prefix=".profile.", dir=file.parent)  # mode 0600

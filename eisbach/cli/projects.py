@@ -1,6 +1,5 @@
 """`eisbach project`: where an organisation's work, access and spending are kept together."""
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
@@ -35,7 +34,7 @@ def create(
     show(document("project", project=made), output_format, lambda is_wide: print(f"Created project {made['project']}."))
     profile = session.settings.profile
     if profile.url == session.client.url and profile.project is None:
-        write_profile(session.settings.profile_file, replace(profile, project=made["project"]))
+        write_profile(session.settings.profile_file, profile._replace(project=made["project"]))
         say(f"Commands use project {clean(name)} from now on, unless told otherwise.")
 
 
@@ -86,7 +85,7 @@ def use(project: Annotated[str, typer.Argument(metavar="PROJECT", help="Name or 
             ExitCode.REFUSED,
         )
     found = find_project(session, project)
-    write_profile(session.settings.profile_file, replace(profile, project=found["project"]))
+    write_profile(session.settings.profile_file, profile._replace(project=found["project"]))
     say(f"Commands use project {clean(found['name'])} from now on, unless told otherwise.")
 
 

@@ -3,13 +3,13 @@
 import re
 import sys
 
-_ESCAPES = re.compile(
+_ESCAPES = (
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor (ECMA-48 section 5.4)
     r"|\x1b[\]PX^_].*?(?:\x1b\\|\x07|$)"  # OSC, DCS, SOS, PM, APC up to their end
     r"|\x1b[ -/]*[0-~]?"  # all shorter ones
-    r"|\x9b[0-?]*[ -/]*[@-~]",
-    re.DOTALL,
+    r"|\x9b[0-?]*[ -/]*[@-~]"
 )
+"""Compiled when there is something to clean: most text holds none of it."""
 _CONTROLS = dict.fromkeys(
     [*range(0x20), *range(0x7F, 0xA0), 0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029]
 )
@@ -24,7 +24,7 @@ def clean(text: str, *, keep_newlines: bool = False) -> str:
     """
     if text.isprintable():
         return text
-    text = _ESCAPES.sub("", text)
+    text = re.sub(_ESCAPES, "", text, flags=re.DOTALL)
     if keep_newlines:
         return "\n".join(_last_state(line) for line in text.split("\n")).translate(_LINES)
     return _last_state(text.rstrip("\n")).translate(_LINE)

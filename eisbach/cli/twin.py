@@ -319,13 +319,18 @@ def _faults_of_a_past(path: Path, sites: "tuple[SiteFacts, ...]", begin_ms: int,
 @contextmanager
 def _told() -> Iterator[None]:
     """Tell what is wrong with a file of the person's as an error of the command line."""
+    try:
+        yield
+    except _mistakes() as error:
+        raise CliError(str(error), code=ExitCode.USAGE) from error
+
+
+def _mistakes() -> tuple[type[Exception], ...]:
+    """Return the errors that say what is wrong with a file; asked, and imported, only where something is."""
     from eisbach.adapters.home_files import HomeFileError
     from eisbach.twin.wrong_input import WrongInput
 
-    try:
-        yield
-    except (HomeFileError, WrongInput) as error:
-        raise CliError(str(error), code=ExitCode.USAGE) from error
+    return (HomeFileError, WrongInput)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ import os
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Annotated, Any
 
@@ -112,7 +111,7 @@ def remember(found: Settings, home: Path, server: ServerFile, *, is_new: bool) -
     if token_file is None and profile.token_file is None:
         return f"Your profile was not written: there is no token file in {home}. Log in with `eisbach login`."
     known = profile if profile.home == home and not is_new else Profile(home=home)
-    write_profile(found.profile_file, replace(known, url=server.url, token_file=token_file or known.token_file))
+    write_profile(found.profile_file, known._replace(url=server.url, token_file=token_file or known.token_file))
     return ""
 
 

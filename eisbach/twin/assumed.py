@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from eisbach.app.cap_power import PERIOD_MS as CAPS_LIVE_MS
-from eisbach.app.defragment import PERIOD_MS as MOVES_EVERY_MS
-from eisbach.app.meter_energy import WHILE_RUNNING_MS as METERS_LIVE_MS
+from eisbach.app.periods import CAPS_EVERY_MS as CAPS_LIVE_MS
+from eisbach.app.periods import METERS_WHILE_RUNNING_MS as METERS_LIVE_MS
+from eisbach.app.periods import MOVES_EVERY_MS
 from eisbach.core.jobs.amounts import duration_text
 from eisbach.engines.simulated.script import CHECKPOINT_EVERY_MS
 from eisbach.twin.rounds import BOOKINGS_EVERY_MS, CAPS_EVERY_MS, METERS_EVERY_MS

@@ -2,9 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 
-from eisbach.app.cancel_booking import CANCELLED, LOST
 from eisbach.app.event_body import Body
-from eisbach.app.events_booking import BookingEnded, BookingExtended, BookingMade, BookingMoved, BookingReduced
+from eisbach.app.events_booking import (
+    CANCELLED,
+    LOST,
+    BookingEnded,
+    BookingExtended,
+    BookingMade,
+    BookingMoved,
+    BookingReduced,
+)
 
 
 class BookedTime:

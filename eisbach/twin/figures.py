@@ -22,10 +22,9 @@ from eisbach.app.plan_hash import ENDED, PlanHash
 from eisbach.core.jobs.lifecycle import Fault
 from eisbach.core.jobs.request import WHOLE
 from eisbach.core.jobs.within import Level
-from eisbach.core.metering.indicators import MJ_PER_KWH
 from eisbach.core.scheduling.promise import BreakCause
 from eisbach.core.vocabulary.money import EURO
-from eisbach.core.vocabulary.quantities import HOUR_MS, SECOND_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, MJ_PER_KWH, SECOND_MS
 from eisbach.twin.booked_time import BookedTime
 from eisbach.twin.result import Result, cpu_seconds, peak_rss_mb
 from eisbach.twin.world import World

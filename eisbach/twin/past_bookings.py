@@ -6,9 +6,8 @@ from typing import Any
 
 from eisbach.app import book_capacity, cancel_booking, extend_booking, quote_capacity
 from eisbach.app import events as e
-from eisbach.app.cancel_booking import CANCELLED
 from eisbach.app.commands import SYSTEM
-from eisbach.app.events_booking import BookingEnded, BookingExtended, BookingMade, BookingReduced
+from eisbach.app.events_booking import CANCELLED, BookingEnded, BookingExtended, BookingMade, BookingReduced
 from eisbach.core.billing.booking_rules import BookingRules, OnFault
 from eisbach.core.vocabulary.quantities import MINUTE_MS
 from eisbach.twin.past_acts import Again, Deed

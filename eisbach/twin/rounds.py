@@ -1,5 +1,6 @@
 """The application's own rounds in virtual time: the same code as live (app/rounds.py), less often, and only where there is something to do.
 
+A round is imported when it first applies: most replays have no bookings, no meters and no caps, and start the sooner.
 Live a round that finds nothing costs a look every few seconds; a year of virtual time has two million such looks.
 """
 
@@ -9,12 +10,7 @@ from typing import Final
 import msgspec
 
 from eisbach.app.application import Application
-from eisbach.app.cap_power import cap_power
-from eisbach.app.defragment import PERIOD_MS as MOVES_EVERY_MS
-from eisbach.app.defragment import defragment
-from eisbach.app.meter_energy import meter_energy
-from eisbach.app.move_bookings import move_bookings
-from eisbach.app.settle_bookings import settle_bookings
+from eisbach.app.periods import MOVES_EVERY_MS
 from eisbach.app.settle_usage import SETTLE_EVERY_MS, settle_running
 from eisbach.core.vocabulary.quantities import HOUR_MS, MINUTE_MS
 from eisbach.twin.world import World
@@ -32,6 +28,36 @@ class Every(msgspec.Struct, frozen=True):
     run: Callable[[Application], object]
     applies: Callable[[World], bool] = lambda world: True
     last: Callable[[Application], object] = lambda application: None
+
+
+def _settle_bookings(application: Application) -> object:
+    from eisbach.app.settle_bookings import settle_bookings
+
+    return settle_bookings(application)
+
+
+def _move_bookings(application: Application) -> object:
+    from eisbach.app.move_bookings import move_bookings
+
+    return move_bookings(application)
+
+
+def _cap_power(application: Application) -> object:
+    from eisbach.app.cap_power import cap_power
+
+    return cap_power(application)
+
+
+def _defragment(application: Application) -> object:
+    from eisbach.app.defragment import defragment
+
+    return defragment(application)
+
+
+def _meter_energy(application: Application, *, now: bool = False) -> object:
+    from eisbach.app.meter_energy import meter_energy
+
+    return meter_energy(application, now=now)
 
 
 def _has_bookings(world: World) -> bool:
@@ -53,15 +79,15 @@ def _is_metered(world: World) -> bool:
 
 
 def _may_be_capped(world: World) -> bool:
-    return bool(world.state.energy.caps) or any(site.plant is not None for site in world.sites)
+    return bool(world.state.energy.caps) or any(site.power is not None for site in world.sites)
 
 
 ROUNDS: Final = (
     Every(SETTLE_EVERY_MS, settle_running),
-    Every(BOOKINGS_EVERY_MS, settle_bookings, _has_bookings),
-    Every(BOOKINGS_EVERY_MS, move_bookings, _has_bookings),
-    Every(CAPS_EVERY_MS, cap_power, _may_be_capped),
-    Every(MOVES_EVERY_MS, defragment, _could_move),
-    Every(METERS_EVERY_MS, meter_energy, _is_metered, lambda application: meter_energy(application, now=True)),
+    Every(BOOKINGS_EVERY_MS, _settle_bookings, _has_bookings),
+    Every(BOOKINGS_EVERY_MS, _move_bookings, _has_bookings),
+    Every(CAPS_EVERY_MS, _cap_power, _may_be_capped),
+    Every(MOVES_EVERY_MS, _defragment, _could_move),
+    Every(METERS_EVERY_MS, _meter_energy, _is_metered, lambda application: _meter_energy(application, now=True)),
 )
 """Nodes that are gone are noticed at once (faults.py); placement is audited by the explorer, and by any factory that is real."""

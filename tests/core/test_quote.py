@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eisbach.core.booking.option import Mark
 from eisbach.core.booking.powered import NO_CAP, Booked, PowerLeft
-from eisbach.core.booking.quote import Mark, Offer, options
+from eisbach.core.booking.quote import Offer, options
 from eisbach.core.booking.rates import Rates, flat
 from eisbach.core.booking.settle import (
     Stretch,

@@ -6,8 +6,8 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
+from eisbach.core.booking.option import Mark, Option
 from eisbach.core.booking.powered import PowerLeft
 from eisbach.core.booking.rates import Rates
 from eisbach.core.booking.timetable import NEAR, Ask, Stand, Window, choose, free_at, windows
@@ -17,14 +17,6 @@ OPTIONS_MAX = 5
 PERMILLE = 1000
 APART = 60
 """Options of one site begin at least so many minutes apart: nobody chooses between two of the same hour."""
-
-
-class Mark(Enum):
-    """What an option is the best at."""
-
-    EARLIEST = "earliest"
-    CHEAPEST = "cheapest"
-    LEAST_CARBON = "least-carbon"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,23 +35,6 @@ class Offer:
     carbon: Rates | None = None
     power: PowerLeft | None = None
     node_mw: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One way to get the capacity: named nodes for a window, its whole price in micro-euro, energy and carbon as modelled."""
-
-    site: str
-    flavour: str
-    nodes: tuple[str, ...]
-    level: str
-    domain: str
-    from_ms: int
-    until_ms: int
-    price: int
-    energy_wh: int
-    carbon_g: int | None
-    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

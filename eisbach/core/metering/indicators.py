@@ -6,8 +6,7 @@ missing or 0 is None: "not measured", never 0 and never infinite.
 
 from dataclasses import dataclass
 
-MJ_PER_KWH = 3_600_000_000
-"""Millijoule of a kilowatt-hour."""
+from eisbach.core.vocabulary.quantities import MJ_PER_KWH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 
+MJ_PER_KWH: Final = 3_600_000_000
+"""Millijoule of a kilowatt-hour."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capacity:

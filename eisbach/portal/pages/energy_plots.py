@@ -7,8 +7,7 @@ from typing import Any
 
 from eisbach.app import report_energy
 from eisbach.core.metering.counter import Label
-from eisbach.core.metering.indicators import MJ_PER_KWH
-from eisbach.core.vocabulary.quantities import HOUR_MS
+from eisbach.core.vocabulary.quantities import HOUR_MS, MJ_PER_KWH
 from eisbach.portal.speech import Speech
 from eisbach.ports.translator import N_
 
