@@ -1,10 +1,11 @@
 """The price list of a home: written at the first start, edited by the operator, read at each start."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from eisbach.adapters.home_files import (
     WRITTEN_AT_START,

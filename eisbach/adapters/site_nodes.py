@@ -1,8 +1,9 @@
 """The nodes of a site file: one by one, or many equal ones with the racks, rows and halls that they stand in."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, date, datetime
+
+from msgspec.structs import replace
 
 from eisbach.adapters.file_table import NAMELESS, FileTable, Mistakes
 from eisbach.adapters.site_places import NVLINKS, PLACES, SPREADS, Spread, nvlinks_of, overlaps

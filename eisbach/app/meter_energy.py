@@ -5,7 +5,6 @@ one interval covers the gap and says so. Nothing is written while nothing happen
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -109,7 +108,7 @@ def _read(meter: SiteMeter, channels: Sequence[Channel], end: int, now: int) -> 
     for channel in channels:
         known, after = meter.counters.get(channel.name), channel.counted
         if channel.watched_since_ms <= meter.metered_ms:
-            after = replace(after, wraps_at_mj=0)
+            after = after._replace(wraps_at_mj=0)
         before = Counted(*known) if known is not None else None
         total = difference(before, after, elapsed, channel.most_mw)
         if total is None or before is None:

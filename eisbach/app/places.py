@@ -68,7 +68,7 @@ def rules_of_all(state: FactoryState) -> tuple[ScopedRule, ...]:
     A list of sites says where work may be, and is no part of it: countries and operators are.
     """
     return tuple(
-        replace(scoped, rule=replace(scoped.rule, sites=())) for owner in state.policy.rules for scoped in _owned(state, owner)
+        scoped._replace(rule=replace(scoped.rule, sites=())) for owner in state.policy.rules for scoped in _owned(state, owner)
     )
 
 

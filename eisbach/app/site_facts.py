@@ -1,7 +1,8 @@
 """What a factory is made of, as its site file says: values that the application compares with the log."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from eisbach.core.billing.booking_rules import DEFAULT_RULES, BookingRules
 
@@ -15,8 +16,7 @@ BY_SITE_FILE = "site-file"
 """On whose word a node is drained that the site file changes or leaves out."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeFacts:
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A node: one machine's share for work, and where in the site it stands, as far as that is known.
 
     `nvlink` names the NVLink domain it shares with other nodes; before `from_ms` it is not commissioned yet.
@@ -35,8 +35,7 @@ class NodeFacts:
     from_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkFacts:
+class LinkFacts(msgspec.Struct, frozen=True, kw_only=True):
     """What leads from a domain of the topology up to an outer one: a level for all its domains (`rack`), or one by its name.
 
     `gbit_s` is what each lower domain exchanges over it, each way.
@@ -48,8 +47,7 @@ class LinkFacts:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SiteFacts:
+class SiteFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A site: a place with a country and an operator, and its nodes.
 
     Countries are ISO 3166-1 alpha-2 codes; `parent_country` is that of the operator's ultimate parent, empty
@@ -83,8 +81,7 @@ class SiteFacts:
         return Plant(connection=self.power, stream=self.stream, quarter=self.heat)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TariffFacts:
+class TariffFacts(msgspec.Struct, frozen=True, kw_only=True):
     """A version of the prices: micro-euro per unit-hour, and when it holds (None: since ever, until the next begins)."""
 
     version: str

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from eisbach.app.state_billing import BillingState
 from eisbach.app.state_booking import BookingState
 from eisbach.app.state_data import DataState
@@ -19,8 +21,7 @@ from eisbach.core.ledger.post import Ledger
 from eisbach.core.vocabulary.interval import end_of_month
 
 
-@dataclass(slots=True)
-class Organisation:
+class Organisation(msgspec.Struct):
     """An organisation; `name` is its text, empty once erased."""
 
     organisation: str
@@ -51,8 +52,7 @@ class Project:
         self.period, self.month, self.until_ms = period, names_of(self.project, period), end_of_month(period)
 
 
-@dataclass(slots=True)
-class Token:
+class Token(msgspec.Struct):
     """A token: only the SHA-256 of its secret is known."""
 
     token: str
@@ -64,8 +64,7 @@ class Token:
     is_revoked: bool = False
 
 
-@dataclass(slots=True, kw_only=True)
-class Site:
+class Site(msgspec.Struct, kw_only=True):
     """A place with a country and an operator; `parent_country` is that of the operator's ultimate parent."""
 
     site: str

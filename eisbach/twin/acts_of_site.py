@@ -1,7 +1,8 @@
 """What happens to a site in a story: nodes are lost, drained, closed and changed, power is capped."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from eisbach.app import cap_power, drain_node
 from eisbach.app import close_nodes as closing

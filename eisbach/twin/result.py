@@ -1,14 +1,14 @@
 """What a run of the twin came to: the figures that every report and every comparison starts from."""
 
 import resource
-from dataclasses import asdict, dataclass
 from typing import Any
+
+import msgspec
 
 KIB_A_MIB = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of a run. Everything of it is SIMULATED but the last three, which are this process's own.
 
     Waits go from the submission to the first instant at which all tasks ran, `p50` and `p99` by nearest rank; `makespan_s`
@@ -51,7 +51,7 @@ class Result:
 
     def as_mapping(self) -> dict[str, Any]:
         """Return the figures by name, in a fixed order."""
-        return asdict(self)
+        return msgspec.structs.asdict(self)
 
 
 def cpu_seconds() -> float:

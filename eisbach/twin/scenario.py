@@ -1,9 +1,11 @@
 """What is played in the twin: a site, a workload, faults, a policy and a seed. The same scenario gives the same result."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, Final, Protocol
+
+from msgspec.structs import replace
 
 from eisbach import compiled
 from eisbach.app import set_scheduler

@@ -1,9 +1,9 @@
 """The site file: one site or several, many nodes in few lines, and what is wrong with one said with file, place and value."""
 
 from collections import Counter
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from eisbach.adapters.home_files import HomeFileError
 from eisbach.adapters.shipped_sites import as_simulated, shipped_sites, site_file_of

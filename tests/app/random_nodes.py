@@ -1,6 +1,6 @@
 """What happens to nodes and sites at random: faults, closures, drains, caps, a new site file."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from eisbach.app import (
     cap_power,

@@ -1,8 +1,7 @@
 """Bookings as customers meet them: booked, used, extended, cancelled, paid; on a clock that is told."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import (
     cancel_booking,

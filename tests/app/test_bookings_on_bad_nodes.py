@@ -1,8 +1,7 @@
 """Bookings leave bad nodes: their nodes change, their times never; where no equal node is left, the owner is credited."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import cap_power, close_nodes, extend_booking, hold_option
 from eisbach.app.commands import SYSTEM

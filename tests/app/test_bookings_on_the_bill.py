@@ -1,10 +1,10 @@
 """Bookings where they are paid: lines of their own on the invoice and in the FOCUS export, to the micro-euro of the ledger."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from lxml import etree
+from msgspec.structs import replace
 
 from eisbach.app import cancel_booking
 from eisbach.app.commands import SYSTEM

@@ -1,8 +1,7 @@
 """Bookings and the cap on a site's power: what is booked at one time is within it together; a cap set later is made good."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import cancel_booking, cap_power, extend_booking, hold_option
 from eisbach.app.commands import SYSTEM

@@ -1,8 +1,7 @@
 """Maintenance windows and drains with a deadline: announced, kept free, begun and ended by themselves."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import cancel_job, close_nodes
 from eisbach.app.commands import SYSTEM

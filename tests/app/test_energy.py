@@ -1,9 +1,9 @@
 """Metering as the application does it: intervals without holes, parts that are the meter, through restarts and gaps."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import cap_power, explain_job, meter_energy
 from eisbach.app.commands import SYSTEM

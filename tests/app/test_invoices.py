@@ -5,6 +5,7 @@ from hashlib import sha256
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
 from eisbach.adapters.xrechnung import XRechnungFolder
 from eisbach.app import drain_node, issue_invoice, set_billing
@@ -62,7 +63,7 @@ def test_a_file_that_is_gone_is_made_again(factory):
     first = path.read_bytes()
     path.unlink()
     address(factory, name="Moved away Ltd", street="Elsewhere 7", city="Bonn")  # the invoice keeps who it was sent to
-    factory = factory.restart(tariff=replace(TARIFF, core_hour=99_000, label="dearer"))
+    factory = factory.restart(tariff=structs.replace(TARIFF, core_hour=99_000, label="dearer"))
     work(factory)
     again = file_of(factory, made["invoice"])
     assert again == first == path.read_bytes()

@@ -1,8 +1,7 @@
 """Nodes of a booking fail and nothing takes their place: it lasts longer, or costs less, by itself; never both."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import cancel_booking, set_budget
 from eisbach.app.commands import SYSTEM

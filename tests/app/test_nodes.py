@@ -1,8 +1,7 @@
 """Nodes are drained and taken back, the site file and the price list change between two starts."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import cancel_job, drain_node, list_offers, observe_factory
 from eisbach.app.commands import SYSTEM

@@ -1,8 +1,7 @@
 """The price book: which version holds when, what an edited list makes of it, and what each job is priced by."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.adapters.home_files import HomeFileError
 from eisbach.adapters.price_file import read_price_file, write_price_file

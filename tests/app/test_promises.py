@@ -1,8 +1,7 @@
 """Public promises: what was said stays said, what is so now is measured or is not, and simulated GPUs keep nothing."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.adapters.clocks import ManualClock
 from eisbach.adapters.promise_file import SHIPPED, read_promise_file

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from eisbach.app import drain_node, list_offers, list_sites, map_halls, quote_job, submit_job
 from eisbach.app.commands import SYSTEM
@@ -69,7 +70,7 @@ def test_each_site_says_where_it_is_and_what_stands_there(both):
 
 
 def test_a_flavour_is_offered_once_for_each_of_its_sites(both):
-    declare(both, HERE, replace(FAR, nodes=(*FAR.nodes, FAR_CPU)))
+    declare(both, HERE, structs.replace(FAR, nodes=(*FAR.nodes, FAR_CPU)))
     offers = both.ask(list_offers.question())["offers"]  # the real one first
     assert [(one["flavour"], one["places"][0]["site"], one["nodes"], one["places"][0]["simulated"]) for one in offers] == [
         ("cpu", "here", 1, False), ("cpu", "far", 1, True), ("h200.8", "far", 10, True),
@@ -91,7 +92,7 @@ def submission(factory, spec):
 
 def test_nobodys_work_is_simulated_unasked(both):
     """Neither when the real site is full, nor when only a simulated one has it."""
-    declare(both, HERE, replace(FAR, nodes=(*FAR.nodes, FAR_CPU)))
+    declare(both, HERE, structs.replace(FAR, nodes=(*FAR.nodes, FAR_CPU)))
     running, waiting = both.submit(a_job("sleep 60", cpus=4)), both.submit(a_job("sleep 60", cpus=4))
     assert [both.job(job)["site"] for job in (running, waiting)] == ["here", ""]
     refused = both.perform(submission(both, gpu_job(placement=NO_RULE)))
@@ -105,14 +106,14 @@ def test_nobodys_work_is_simulated_unasked(both):
 
 def test_slices_are_refused_where_no_engine_cuts_gpus_and_not_only_at_their_start(both):
     real_gpu = NodeFacts(node="real-1", pool="here-h200", flavour="h200.8", cpu_milli=64_000, memory_mib=65_536, gpus=8)
-    declare(both, replace(HERE, nodes=(*HERE.nodes, real_gpu)))
+    declare(both, structs.replace(HERE, nodes=(*HERE.nodes, real_gpu)))
     half, slice_of_one = (replace(gpu_job(gpus=1).shapes[0], gpu_milli=milli, mig=mig) for milli, mig in ((500, ""), (142, "1g.18gb")))
     only_slice = gpu_job(placement=NO_RULE)._replace(shapes=(slice_of_one,))
     refused = both.perform(submission(both, only_slice))
     assert (refused.reason, "no GPU is cut into slices where it may run" in refused.what) == (Reason.NO_SUCH_FLAVOUR, True)
     job = both.submit(only_slice._replace(shapes=(slice_of_one, half)))
     assert (both.job(job)["site"], both.app.applier.state.scheduler.jobs[job].shapes[0].mig) == ("here", "")
-    declare(both, replace(HERE, nodes=(*HERE.nodes, real_gpu)), FAR)
+    declare(both, structs.replace(HERE, nodes=(*HERE.nodes, real_gpu)), FAR)
     assert both.perform(submission(both, only_slice)).reason is Reason.ONLY_SIMULATED
     there = both.submit(only_slice._replace(placement=PlacementRule(sites=("far",))))
     (share,) = both.app.applier.state.scheduler.jobs[there].shares
@@ -123,7 +124,7 @@ def test_slices_are_refused_where_no_engine_cuts_gpus_and_not_only_at_their_star
 
 
 def test_a_rule_that_leaves_only_simulated_sites_asks_for_one(both):
-    declare(both, HERE, replace(FAR, country="US", nodes=(*FAR.nodes, FAR_CPU)))
+    declare(both, HERE, structs.replace(FAR, country="US", nodes=(*FAR.nodes, FAR_CPU)))
     assert both.job(both.submit(a_job("true", placement=PlacementRule(countries=("US",)))))["site"] == "far"
 
 
@@ -148,7 +149,7 @@ def test_a_job_that_waits_is_nowhere_yet(both):
 
 def test_a_gang_never_spans_sites(tmp_path):
     nodes = [NodeFacts(node=f"{site}1", pool=site, flavour="cpu", cpu_milli=4000, memory_mib=8192) for site in ("a", "b")]
-    here, there = (replace(a_site(node), site=f"site-{node.pool}") for node in nodes)
+    here, there = (structs.replace(a_site(node), site=f"site-{node.pool}") for node in nodes)
     factory = new_factory(tmp_path, site=here)
     declare(factory, here, there)
     assert factory.job(factory.submit(a_job("sleep 60", nodes=4)))["site"] == "site-a"
@@ -164,8 +165,8 @@ def test_a_site_stays_real_or_simulated(both):
     """What ran there would be told wrong afterwards."""
     state = both.app.applier.state
     assert changed_nature(state, [HERE, FAR]) is None
-    assert changed_nature(state, [HERE, replace(FAR, is_simulated=False)]) == "far"
-    assert changed_nature(state, [HERE, replace(FAR, site="new", is_simulated=False)]) is None
+    assert changed_nature(state, [HERE, structs.replace(FAR, is_simulated=False)]) == "far"
+    assert changed_nature(state, [HERE, structs.replace(FAR, site="new", is_simulated=False)]) is None
 
 
 # ---- the operator's map ------------------------------------------------------------------------------------------

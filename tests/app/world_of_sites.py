@@ -1,6 +1,6 @@
 """A factory with sites in several countries, for what is about places."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from eisbach.app import create_organisation, create_project, set_rules
 from eisbach.app.commands import SYSTEM

@@ -17,7 +17,7 @@ def equipped(world):
     """The factory's site with a plant, metered while a job ran for ten minutes on all of it."""
     plant = an_equipped_site(*SITE.nodes)
     fields = ("power", "stream", "heat", "carbon")
-    known = {name: getattr(SITE, name) for name in SITE.__dataclass_fields__ if name not in fields}
+    known = {name: getattr(SITE, name) for name in SITE.__struct_fields__ if name not in fields}
     facts = SiteFacts(**known, **{name: getattr(plant, name) for name in fields})
     world.application.sites = {"here": facts}
     world.job = world.submit(world.ours, name="lathe", resources={"cpus": 32})

@@ -1,9 +1,9 @@
 """The portal's page of fragmentation: what is free and in pieces, by hall, row and rack, in GPUs and euro, for those who run the factory."""
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app.commands import Decision
 from eisbach.app.open_factory import apply_site_changes

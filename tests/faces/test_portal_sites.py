@@ -1,9 +1,9 @@
 """The portal's sites and the operator's map: under whose law, what is allocated, and that simulated is said."""
 
 import re
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app.open_factory import apply_site_changes
 from eisbach.app.site_facts import NodeFacts, SiteFacts

@@ -1,8 +1,7 @@
 """A booking over the turn of a month, killed before and after each of its commits: it ends as the one that nobody killed."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import book_capacity, drain_node, extend_booking, hold_option, quote_capacity
 from eisbach.app.commands import SYSTEM

@@ -1,8 +1,7 @@
 """The checks of a long run: the state follows from the last look and the events since; pools are not sold beyond what they have."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.adapters.signing import signer_from
 from eisbach.core.capacity.targets import Targets

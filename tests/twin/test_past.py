@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from eisbach.adapters.signing import signer_from
 from eisbach.app import (
@@ -41,10 +42,10 @@ from tests.twin.traces import a_site
 PRICES = TariffFacts(version="ours", label="ours", core_hour=0, memory_gib_hour=0, gpu_hour={"*": EURO}, spot_permille=500)
 WHOLE = NodeShape(cpu_milli=96_000, memory_mib=8 * 98_304, gpus=8, flavour="b200.8")
 H200 = replace(WHOLE, flavour="h200.8")
-HERE = replace(a_site(2), is_metered=False)
-THERE = replace(
+HERE = structs.replace(a_site(2), is_metered=False)
+THERE = structs.replace(
     a_site(2), site="there", country="AT", is_metered=False,
-    nodes=tuple(replace(node, node=f"t-{node.node}", flavour="h200.8") for node in a_site(2).nodes),
+    nodes=tuple(structs.replace(node, node=f"t-{node.node}", flavour="h200.8") for node in a_site(2).nodes),
 )  # fmt: skip
 
 
@@ -264,7 +265,7 @@ def test_the_policy_that_held_last_is_played_with_its_numbers():
 
 def test_energy_is_that_of_the_racks_where_sites_were_metered():
     life = Life()
-    life.world = World((replace(HERE, is_metered=True), THERE), store=MemoryStore(), signer=signer_from(ORIGIN, bytes(32)), prices=(PRICES,))
+    life.world = World((structs.replace(HERE, is_metered=True), THERE), store=MemoryStore(), signer=signer_from(ORIGIN, bytes(32)), prices=(PRICES,))
     made = life.world.perform(create_organisation.command(SYSTEM, name="ann", segment="research"))
     command = create_project.command(SYSTEM, organisation=made["organisation"], name="ann", budget_micro_eur=10**6 * EURO)
     life.world.projects["ann"] = life.world.perform(command)["project"]

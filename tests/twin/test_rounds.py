@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from eisbach.adapters.shipped_sites import site_file_of
 from eisbach.adapters.site_file import read_site_file
@@ -47,7 +48,7 @@ def test_spot_moves_aside_for_a_gang_and_the_gain_is_told():
     lasts = {"a": 600, "b": 20, "c": 600, "d": 20}
     asked = [work(name, 0, minutes) for name, minutes in lasts.items()]
     gang = work("gang", 15, 60, nodes=2, within=Within(Level.RACK, is_required=True))
-    world = a_world(replace(a_site(4), is_metered=False))
+    world = a_world(structs.replace(a_site(4), is_metered=False))
     result = run(world, [*asked, gang])
     assert (result.moves, result.finished) == (1, 5)
     assert result.mean_wait_s < 60 * 60, "the gang starts at the next round and not when the first long one ends"
@@ -71,10 +72,10 @@ def test_energy_is_metered_by_the_hour_and_to_the_end():
 
 def test_a_plant_adds_its_losses_and_a_site_without_meters_tells_nothing():
     (munich,) = read_site_file(site_file_of("munich"))
-    result = run(a_world(replace(munich, nodes=munich.nodes[:4])), [work("a", 10, 140, replace(WHOLE, flavour="b200"))])
+    result = run(a_world(structs.replace(munich, nodes=munich.nodes[:4])), [work("a", 10, 140, replace(WHOLE, flavour="b200"))])
     assert result.pue is not None
     assert result.pue > 1.0
-    plain = run(a_world(replace(a_site(2), is_metered=False)), [work("a", 10, 140)])
+    plain = run(a_world(structs.replace(a_site(2), is_metered=False)), [work("a", 10, 140)])
     assert (plain.energy_kwh, plain.pue) == (None, None)
 
 
@@ -85,7 +86,7 @@ def test_half_a_gpu_counts_as_half_of_one():
 
 def test_what_runs_inside_a_booking_is_sold_once():
     """A node of two is booked for four hours, in the first of which its owner works; spot has it then."""
-    world = a_world(replace(a_site(2), is_metered=False))
+    world = a_world(structs.replace(a_site(2), is_metered=False))
     recorder = Recorder(world)
     wish = BookingWish(
         customer="all", asked_ms=0, from_ms=HOUR_MS, until_ms=5 * HOUR_MS, nodes=1, flavour="b200.8", shape=WHOLE, within=None, used_permille=250,
@@ -100,7 +101,7 @@ def test_what_runs_inside_a_booking_is_sold_once():
 
 def test_the_twin_and_the_report_count_the_same_gpus_as_stranded():
     """Five of eight GPUs are held on each node, and whole nodes are waited for."""
-    world = World([replace(a_site(2), is_metered=False)], store=TotalsStore())
+    world = World([structs.replace(a_site(2), is_metered=False)], store=TotalsStore())
     world.add_customer("all")
     counted = Stranded(world)
     five = replace(WHOLE, cpu_milli=60_000, memory_mib=5 * 98_304, gpus=5)
@@ -114,7 +115,7 @@ def test_the_twin_and_the_report_count_the_same_gpus_as_stranded():
 
 def test_a_round_that_does_not_apply_makes_no_instants():
     looked = []
-    run(a_world(replace(a_site(2), is_metered=False)), [work("a", 0, 30, capacity_class=ON_DEMAND)], after_instant=lambda world: looked.append(int(world.now) - START_MS))
+    run(a_world(structs.replace(a_site(2), is_metered=False)), [work("a", 0, 30, capacity_class=ON_DEMAND)], after_instant=lambda world: looked.append(int(world.now) - START_MS))
     assert looked == [0, 30 * MINUTE_MS]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
 from eisbach.core.billing.tariff import Tariff
 
@@ -39,8 +40,7 @@ class PriceBook:
         self.versions = [one for one in self.versions if one.version != version]
 
 
-@dataclass(frozen=True, slots=True)
-class Validity:
+class Validity(NamedTuple):
     """When a version that somebody wrote down is to hold: from None on: since ever; until None: until the next begins."""
 
     version: str

@@ -6,6 +6,7 @@ may come back as a stretch after the end. Everything else follows from the stret
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from eisbach.core.billing.booking_rules import BookingRules
 from eisbach.core.vocabulary.interval import month_end, month_of
@@ -129,8 +130,7 @@ def joined(stretches: Stretches, at_ms: int) -> tuple[Stretch, ...]:
     return (Stretch(over[0].from_ms, over[-1].until_ms, price_of(over)), *(one for one in stretches if one.until_ms > at_ms))
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a booking ends before its time: what is due in all, of which `fee` is for time that nobody will use."""
 
     due: int

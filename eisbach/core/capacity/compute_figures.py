@@ -6,13 +6,12 @@ Blackwell (125 TFLOPS FP32, 4,000 AI TOPS at FP4 with sparsity; its other precis
 "Sparse" is 2:4 structured sparsity, which doubles the figure on paper for weights of which half are zero.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 TFLOPS_PER_EXAFLOPS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class PeakFigure:
+class PeakFigure(NamedTuple):
     """Peak TFLOPS of one GPU in one precision; `sparse` is None where no sparsity applies or none was stated."""
 
     precision: str

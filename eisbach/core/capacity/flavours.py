@@ -7,13 +7,12 @@ TB/s a GPU, 8 in a domain), H100 and H200 SXM (900 GB/s), A100 (600 GB/s), GB200
 together, as they count. RTX PRO 6000 has none. Arithmetic: core/capacity/compute_figures.py.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eisbach.core.capacity.compute_figures import PEAK_FIGURES, PeakFigure
 
 
-@dataclass(frozen=True, slots=True)
-class MigProfile:
+class MigProfile(NamedTuple):
     """A slice of a GPU with walls of its own: how many compute and memory slices it takes, and on which memory slices it may begin."""
 
     name: str
@@ -27,8 +26,7 @@ class MigProfile:
         return len(self.starts)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GpuModel:
+class GpuModel(NamedTuple):
     """A GPU. `nvlink_gpus` is how many are one NVLink domain in the systems it is sold in (1: it has no NVLink),
     `nvlink_gbit_s` what one GPU exchanges over it, both directions together. `mig` is empty where it cannot be cut.
     """

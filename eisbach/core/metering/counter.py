@@ -1,7 +1,7 @@
 """Energy counters: what two readings say about the time between, through wraps, resets and gaps."""
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 
 class Label(Enum):
@@ -12,8 +12,7 @@ class Label(Enum):
     SIMULATED = "simulated"
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(NamedTuple):
     """A reading of a counter: millijoule, since which start of it (a boot, a driver), and where it wraps (0: nowhere)."""
 
     value_mj: int

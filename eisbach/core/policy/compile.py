@@ -5,14 +5,13 @@ the allowed sites (docs/decisions/0010).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from eisbach.core.jobs.placement import LIMITS, Dedicated
 from eisbach.core.policy.rules import Finding, Place, ScopedRule, dedication, findings_of
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """What a set of rules leaves of the places there are, in one version of the policy.
 
     `sites` is None where no rule sets a limit: every place, also one that is added later. `forbidden` has a site only

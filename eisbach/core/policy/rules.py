@@ -1,8 +1,8 @@
 """Rules about places: whose they are, and what a place has against them. The most restrictive wins: all must be satisfied."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from eisbach.core.jobs.placement import LIMITS, Dedicated, PlacementRule
 from eisbach.core.vocabulary.countries import UNKNOWN_COUNTRY
@@ -26,8 +26,7 @@ FACT_OF = {
 """key of a rule -> the fact of a place that it speaks about"""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A place as rules see it: a site and the facts about it, simulated or not. ZZ is a country nobody has named."""
 
     site: str
@@ -38,8 +37,7 @@ class Place:
     is_simulated: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ScopedRule:
+class ScopedRule(NamedTuple):
     """A rule with its origin: `name` is the id of the organisation, project, data set or job; `position` its event's place in the log (-1: none)."""
 
     scope: Scope
@@ -48,8 +46,7 @@ class ScopedRule:
     position: int = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """Why a place is forbidden: one fact of it, with its value, is not among what one rule allows."""
 
     site: str
@@ -61,8 +58,7 @@ class Finding:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
+class Contradiction(NamedTuple):
     """Limits of the same key that have nothing in common, each with the rule that sets it: no place can satisfy them."""
 
     key: str

@@ -1,7 +1,7 @@
 """Countries as rules name them: the codes of ISO 3166-1, and groups of countries with their date and source."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 UNKNOWN_COUNTRY = "ZZ"
 """ISO 3166-1 leaves ZZ to its users; here nobody has said where something is. No rule can allow it."""
@@ -19,8 +19,7 @@ COUNTRIES = frozenset(_ASSIGNED.split())
 """ISO 3166-1 alpha-2, the 249 codes officially assigned (ISO Online Browsing Platform, country codes collection)."""
 
 
-@dataclass(frozen=True, slots=True)
-class CountryGroup:
+class CountryGroup(NamedTuple):
     """A name that stands for countries in a rule: who belongs to it, since when, and who says so."""
 
     name: str
