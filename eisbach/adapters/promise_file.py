@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from eisbach.adapters.home_files import HomeFileError, known_keys, read_toml, table_of
-from eisbach.app.promise_register import Comparison, Evidence, PromiseFacts, WordingFacts
+from eisbach.app.promise_register import Comparison, Evidence, PromiseFacts
+from eisbach.app.promise_wordings import WordingFacts
 
 SHIPPED = Path(__file__).parent / "promises.toml"
 PROMISE_KEYS = ("id", "metric", "title", "title_de", "counted_from", "due", "wording")

@@ -26,18 +26,18 @@ from eisbach.ports.clock import Clock
 from eisbach.ports.crash import reached
 from eisbach.ports.engine import Engine, Observation
 from eisbach.ports.ids import Ids
-from eisbach.ports.meter import Meter
 from eisbach.ports.objects import Objects
-from eisbach.ports.packages import Packages
 from eisbach.ports.secrets import Secrets
 from eisbach.ports.signer import Signer
 from eisbach.ports.store import Reader, Store
-from eisbach.ports.templates import Templates
-from eisbach.ports.translator import Translator
 
 if TYPE_CHECKING:
     # With all that invoices are made of: most processes issue none.
     from eisbach.app.invoice_office import InvoiceOffice
+    from eisbach.ports.meter import Meter
+    from eisbach.ports.packages import Packages
+    from eisbach.ports.templates import Templates
+    from eisbach.ports.translator import Translator
 
 T = TypeVar("T")
 
@@ -52,8 +52,8 @@ class FacePorts(msgspec.Struct, frozen=True, kw_only=True):
     """The ports that only faces use: who may do what, in which words it is told, and what can be started from."""
 
     authoriser: Authoriser
-    translator: Translator
-    templates: Templates
+    translator: "Translator"
+    templates: "Templates"
 
 
 class Keepers(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class Keepers(msgspec.Struct, frozen=True, kw_only=True):
 class Application:
     """One factory. The same class live, in tests and in the twin; only the ports differ."""
 
-    packages: Packages
+    packages: "Packages"
     """where organisations come from and go to; the composition root sets it"""
 
     def __init__(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from eisbach.app.event_body import Body
 from eisbach.app.events_promises import PromiseDropped, PromiseRecorded, PromiseRestated
-from eisbach.app.promise_register import as_tuple, key_of
+from eisbach.app.promise_wordings import as_tuple, key_of
 from eisbach.app.state import FactoryState
 from eisbach.app.state_promises import PromiseRecord, SiteGpus
 from eisbach.core.jobs.request import WHOLE

@@ -9,8 +9,8 @@ from eisbach.app.commands import Command, Context, Decision
 from eisbach.app.event_body import Body
 from eisbach.app.events_promises import PromiseDropped, PromiseRecorded, PromiseRestated
 from eisbach.app.promise_measures import MEASURES
+from eisbach.app.promise_wordings import WORDING_FIELDS, WordingFacts, as_tuple, key_of
 from eisbach.app.state import FactoryState
-from eisbach.app.state_promises import Wording
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 LATER_WORDING, REGISTER_EDITED = "later-wording", "register-edited"
@@ -30,29 +30,6 @@ class Evidence(Enum):
     PRIMARY = "primary"
     SECONDARY = "secondary"
     UNVERIFIED = "unverified"
-
-
-class WordingFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """One public sentence about one promise; `value_milli` is in thousandths of `unit`, dates are ISO 8601 or empty."""
-
-    metric: str
-    title: str
-    title_de: str
-    counted_from: str
-    due: str
-    quote: str
-    language: str
-    date: str
-    speaker: str
-    source: str
-    url: str
-    evidence: str
-    comparison: str
-    value_milli: int
-    unit: str
-
-
-WORDING_FIELDS = WordingFacts.__struct_fields__
 
 
 class PromiseFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,22 +53,6 @@ def command(promises: Sequence[PromiseFacts]) -> Command:
         return Decision(events=tuple(events), reply={"changes": len(events)})
 
     return decide
-
-
-def as_tuple(wording: WordingFacts | PromiseRecorded | PromiseRestated) -> Wording:
-    """Return a wording as the state keeps it."""
-    return tuple(str(getattr(wording, name)) for name in WORDING_FIELDS)
-
-
-def as_facts(wording: Wording) -> WordingFacts:
-    """Return a wording that the state keeps."""
-    named = dict(zip(WORDING_FIELDS, wording, strict=True))
-    return WordingFacts(**{**named, "value_milli": int(named["value_milli"])})  # type: ignore[arg-type]
-
-
-def key_of(wording: WordingFacts | PromiseRecorded | PromiseRestated) -> str:
-    """Return what makes two wordings the same sentence: when and where it stood."""
-    return f"{wording.date} {wording.source}"
 
 
 def _changes(state: FactoryState, promises: Sequence[PromiseFacts]) -> list[Body]:

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from eisbach.app.promise_measures import LESS_IS_BETTER, MEASURES, Asked, Measured
-from eisbach.app.promise_register import Comparison, WordingFacts, as_facts
+from eisbach.app.promise_register import Comparison
+from eisbach.app.promise_wordings import WordingFacts, as_facts
 from eisbach.app.state import FactoryState
 from eisbach.app.state_promises import PromiseRecord
 

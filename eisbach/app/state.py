@@ -133,7 +133,7 @@ class JobAccount:
         return used
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class FactoryState:
     """Everything decisions read: the scheduler's part, the ledger, who there is, and where the log stands."""
 

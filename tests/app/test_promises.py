@@ -10,7 +10,8 @@ from eisbach.app.check_store import check_store
 from eisbach.app.commands import Decision
 from eisbach.app.events_energy import EnergyMetered
 from eisbach.app.promise_measures import MEASURES, Asked, Measured, renewable_share
-from eisbach.app.promise_register import PromiseFacts, WordingFacts
+from eisbach.app.promise_register import PromiseFacts
+from eisbach.app.promise_wordings import WordingFacts
 from eisbach.app.report_promises import Verdict, figure, judge
 from eisbach.app.site_facts import NodeFacts
 from eisbach.core.vocabulary.quantities import DAY_MS, HOUR_MS

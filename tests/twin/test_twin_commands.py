@@ -54,7 +54,7 @@ NOT_NEEDED = KEEPS_ITS_LOG | {
     "eisbach.core.booking.quote", "eisbach.core.booking.timetable", "eisbach.core.metering.indicators", "eisbach.core.metering.split",
     "eisbach.core.power.budget", "eisbach.core.power.cooling", "eisbach.core.power.series", "eisbach.twin.faults",
 }  # fmt: skip
-DATACLASSES_MAX = 34
+DATACLASSES_MAX = 23
 """Of the modules that a replay loads: to define one costs as much as five named tuples or thirty structs. It may only shrink."""
 
 
@@ -72,7 +72,7 @@ def test_a_replay_loads_no_more_than_it_uses(tmp_path):
     assert not NOT_NEEDED & modules
     assert dataclasses <= DATACLASSES_MAX
     modules, _ = loaded_by(*command, "--check")
-    assert KEEPS_ITS_LOG <= modules
+    assert modules >= KEEPS_ITS_LOG
     assert [name for name in sorted(NOT_NEEDED) if importlib.util.find_spec(name) is None] == []
 
 

@@ -9,7 +9,7 @@ from eisbach.api.answers import JsonAnswer, settled
 from eisbach.api.errors import ABSENT, Problem
 from eisbach.api.representations import Json, whole
 from eisbach.app import report_promises
-from eisbach.app.promise_register import WordingFacts
+from eisbach.app.promise_wordings import WordingFacts
 from eisbach.app.report_promises import PromiseReport, figure
 
 router = APIRouter(route_class=GuardedRoute, tags=["promises"])

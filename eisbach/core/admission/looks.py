@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Looks:
     """`since_ms` is when each promise was given or its turn came last, `due` are those whose turn it is in the next cycle.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Seen:
     """What the last whole cycle has looked at: what did not fit then does not fit now, unless something was freed.
 

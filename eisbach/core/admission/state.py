@@ -35,7 +35,7 @@ _SPOT: Final = CapacityClass.SPOT
 _PROMISE: Final = EntryKind.PROMISE
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SchedulerState:
     """Jobs that have not ended, and the indexes over them."""
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from eisbach.core.billing.tariff import Tariff
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PriceBook:
     """All versions that were ever published and not withdrawn, in the order of their publication."""
 

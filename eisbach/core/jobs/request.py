@@ -41,8 +41,7 @@ class NodeShape:
         return self.cpu_milli ^ self.memory_mib << 8 ^ self.gpus << 24 ^ self.gpu_milli << 28
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckpointRule:
+class CheckpointRule(NamedTuple):
     """How a job is asked to save: signal, time it gets, and the folder (relative to its workspace) that survives."""
 
     signal: str = "SIGTERM"
@@ -50,8 +49,7 @@ class CheckpointRule:
     path: str = "checkpoints"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetryRule:
+class RetryRule(NamedTuple):
     """How often a job is tried when the failure is the customer's own (1 = once, no retry)."""
 
     max_attempts: int = 1

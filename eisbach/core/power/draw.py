@@ -8,10 +8,9 @@ docs/energy.md says how wrong the model may be.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from eisbach.core.capacity.inventory import Node
 
@@ -45,8 +44,7 @@ RATED_PER_UNKNOWN_GPU_MW: Final = 400 * SYSTEM_PER_CARD
 """An accelerator we know nothing of counts as one of 400 W."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rating:
+class Rating(NamedTuple):
     """What a node draws: at rest, at full activity, and at most (what a cap reckons with); in milliwatt.
 
     `host_permille` is the part above idle that goes by the cores in use, `host_idle_mw` the part at rest that is not the

@@ -24,7 +24,7 @@ Runs = dict[str, tuple[int, ...]]
 """bits of the count of nodes (0: any size) -> what the last two runs left of their limits, in 2^-20, the older one first"""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class RunHistory:
     """The last runs of each user: at most two for each size class, of which there are as many as a count of nodes has bits."""
 

@@ -6,7 +6,8 @@ from starlette.responses import Response
 
 from eisbach.app import report_promises
 from eisbach.app.authorise import ABSENT
-from eisbach.app.promise_register import Comparison, Evidence, WordingFacts
+from eisbach.app.promise_register import Comparison, Evidence
+from eisbach.app.promise_wordings import WordingFacts
 from eisbach.app.report_promises import PromiseReport, Verdict, figure
 from eisbach.portal.access import OWN, page
 from eisbach.portal.call import Call
