@@ -1,5 +1,7 @@
 """The indexes of the fleet against one that walks over its nodes: random work, drains and dates, the same answers."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from eisbach.core.capacity.fit import how_many
 from eisbach.core.capacity.fleet import Fleet
 from eisbach.core.capacity.inventory import Node
-from eisbach.core.capacity.pool import UNDATED
+from eisbach.core.capacity.pool import NEVER, UNDATED
+from eisbach.core.capacity.search import Asked
 from eisbach.core.capacity.topology import Level, Within, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
@@ -119,19 +122,31 @@ def check_placed(fleet, walking, shares, shape, count, where, within, ends_by):
         assert spanned <= walking.tightest(shape, count, where, ends_by), "a gang of whole nodes is in the tightest domain"
 
 
-def check_reach(fleet, shape, count, where, within):
-    """Where a count of idle nodes tells until when a gang may last, placing it says the same."""
-    reach = fleet.reach((shape,), count, where, within=within)
+def check_reach(fleet, asked):
+    """Where a count of idle nodes tells until when a gang may last, placing it says the same; so does who was never asked before."""
+    (shape,), count, where, within = asked.shapes, asked.nodes, asked.where, asked.within
+    reach = fleet.reach(asked)
+    assert fleet.reach(Asked((shape,), count, where, within)) == reach
     if reach is not None:
         for ends_by in (0, 49, 50, 51, 150, 151, 200, 201, UNDATED):
             placed = fleet.place(shape, count, where, within=within, ends_by=ends_by)
             assert (placed is not None) == (ends_by <= reach)
 
 
+def test_what_was_found_out_about_a_question_is_found_out_again_when_nodes_come_or_change():
+    fleet, asked = Fleet(), Asked((NodeShape(cpu_milli=4000, memory_mib=1024, gpus=4),), 2)
+    first, second, bare = made([("here", "", "", "", "", True), ("here", "", "", "", "", True), ("here", "", "", "", "", False)])
+    for node, reach in ((first, NEVER), (second, UNDATED), (bare, UNDATED)):
+        fleet.add(node)
+        assert fleet.reach(asked) == reach
+    fleet.replace(replace(second, gpus=0))
+    assert fleet.reach(asked) == NEVER
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.lists(nodes, min_size=1, max_size=12), st.lists(operations, max_size=14))
 def test_the_indexed_fleet_answers_as_one_that_walks(drawn, todo):
-    fleet, walking, taken = Fleet(), WalkingFleet(made(drawn)), []
+    fleet, walking, taken, asked = Fleet(), WalkingFleet(made(drawn)), [], []
     for node in made(drawn):
         fleet.add(node)
     for kind, *what in todo:
@@ -142,7 +157,10 @@ def test_the_indexed_fleet_answers_as_one_that_walks(drawn, todo):
             assert index_of(fleet) == before, "placing takes nothing"
             assert rebuilt(drawn, walking, taken).place(shape, count, where, within=within, ends_by=ends_by) == shares
             assert (shares is not None) == walking.fits(shape, count, where, within, ends_by)
-            check_reach(fleet, shape, count, where, within)
+            for earlier in asked[-2:]:
+                check_reach(fleet, earlier)
+            asked.append(Asked((shape,), count, where, within))
+            check_reach(fleet, asked[-1])
             if shares is not None:
                 check_placed(fleet, walking, shares, shape, count, where, within, ends_by)
                 fleet.take(shares)

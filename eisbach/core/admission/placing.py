@@ -33,7 +33,7 @@ class Placing:
     """The fleet, the calendar and the power of one cycle, with what the plan takes of them."""
 
     __slots__ = (
-        "_freed", "_guards", "_pending", "_room", "_struck", "_undo", "again_ms", "now", "power_head", "preemptions_left", "starts", "state", "stops",
+        "_entering", "_freed", "_guards", "_pending", "_room", "_struck", "_undo", "again_ms", "now", "power_head", "preemptions_left", "starts", "state", "stops",
     )  # fmt: skip
 
     def __init__(self, state: SchedulerState, now: int) -> None:
@@ -49,6 +49,7 @@ class Placing:
         self._room = state.power_room()
         self._guards: Guards | None = None
         self._pending: tuple[Share, ...] | None = None
+        self._entering: Entry | None = None
         self._struck: Callable[[], object] | None = None
         self._freed = state.calendar.freed
 
@@ -131,7 +132,7 @@ class Placing:
         """
         if not job.booking and job.capacity_class is not CapacityClass.SPOT:
             ends_by = self.now + job.length_ms
-            reach = self._reach(job, ends_by)
+            reach = self._reach(self.asked(job), ends_by)
             return self._place(job, ends_by) if reach is None or reach >= ends_by else None
         self.take_pending()
         if job.booking:
@@ -147,7 +148,7 @@ class Placing:
         """Return whether a job fits now: `place` finds where."""
         if self.state.power_caps or self.state.calendar.shared or job.booking or job.capacity_class is CapacityClass.SPOT:
             return self.place(job) is not None
-        return self.fits_until(job, self.now + job.length_ms)
+        return self.fits_until(self.asked(job), self.now + job.length_ms)
 
     def _place(self, job: ActiveJob, ends_by: int, among: Sequence[str] | None = None) -> Placed | None:
         fleet, is_limited = self.state.fleet, self.state.power_caps or self.state.calendar.shared
@@ -192,13 +193,17 @@ class Placing:
         is_inside = entry is not None and entry.from_ms <= self.now <= entry.until_ms - job.length_ms
         return entry.nodes if entry is not None and is_inside else ()
 
-    def falls_short(self, job: ActiveJob) -> int | None:
-        """Return how long who asks for the same may hold his nodes where a count tells that this job is longer; None where it does not.
+    def asked(self, job: ActiveJob) -> Request:
+        """Return what a job asks for, as the queue calls it."""
+        return job.request or self.state.queue.request(job.asks())
+
+    def falls_short(self, request: Request, length_ms: int) -> int | None:
+        """Return how long who asks for this may hold his nodes where a count tells that it is not so long; None where it does not.
 
         NOT_AT_ALL where nobody fits, however short.
         """
-        reach, now = self._reach(job, 0), self.now
-        if reach is None or reach >= now + job.length_ms:
+        reach, now = self._reach(request, 0), self.now
+        if reach is None or reach >= now + length_ms:
             return None
         return reach - now if reach > now else NOT_AT_ALL
 
@@ -209,38 +214,39 @@ class Placing:
         """
         if job.capacity_class is CapacityClass.SPOT or job.booking:
             return NOT_AT_ALL
-        shorter = self.falls_short(job)
+        request = self.asked(job)
+        shorter = self.falls_short(request, job.length_ms)
         if shorter is not None:
             return shorter
         starts = self.state.calendar.starts(self.now, self.now + job.length_ms)
         low, high = 0, len(starts)
         while low < high:
             middle = (low + high) // 2
-            if self.fits_until(job, starts[middle]):
+            if self.fits_until(request, starts[middle]):
                 low = middle + 1
             else:
                 high = middle
         return starts[low - 1] - self.now if low else NOT_AT_ALL
 
-    def _reach(self, asks: ActiveJob | Request, ends_by: int) -> int | None:
+    def _reach(self, request: Request, ends_by: int) -> int | None:
         """Return until when somebody may last who asks for this and is placed now; None where a count does not tell.
 
-        It may be less where it is before `ends_by`: what started last is only taken where somebody may fit, as that makes room for nobody.
+        It may be less where it is before `ends_by`: what started or was promised last is only taken where somebody may fit, as that makes
+        room for nobody.
         """
-        fleet = self.state.fleet
-        reach = fleet.reach(asks.shapes, asks.nodes, asks.where, within=asks.within)
-        if self._pending is not None and (reach is None or reach >= ends_by):
+        reach = self.state.fleet.reach(request)
+        if (self._pending is not None or self._entering is not None) and (reach is None or reach >= ends_by):
             self.take_pending()
-            reach = fleet.reach(asks.shapes, asks.nodes, asks.where, within=asks.within)
+            reach = self.state.fleet.reach(request)
         return reach
 
-    def fits_until(self, asks: ActiveJob | Request, ends_by: int) -> bool:
-        """Return whether work that ends by an instant fits now; for 0, whether it would if no entry of the calendar were in its way."""
-        reach = self._reach(asks, ends_by)
+    def fits_until(self, request: Request, ends_by: int) -> bool:
+        """Return whether work that asks for this and ends by an instant fits now; for 0, whether it would if no entry of the calendar were in its way."""
+        reach = self._reach(request, ends_by)
         if reach is not None:
             return reach >= ends_by
-        place, nodes, where, within = self.state.fleet.place, asks.nodes, asks.where, asks.within
-        return any(place(shape, nodes, where, within=within, ends_by=ends_by) is not None for shape in asks.shapes)
+        place, nodes, where, within = self.state.fleet.place, request.nodes, request.where, request.within
+        return any(place(shape, nodes, where, within=within, ends_by=ends_by) is not None for shape in request.shapes)
 
     def keep_power_for(self, job: ActiveJob) -> bool:
         """Return whether a job lacks nothing but power; then nothing behind it takes what is left of that.
@@ -301,12 +307,23 @@ class Placing:
         return True
 
     def take_pending(self) -> None:
-        """Take from the fleet what started last: the last start of a plan need not be taken, as nobody looks after it."""
-        shares, fleet = self._pending, self.state.fleet
+        """Take what started and what was promised last: the last start and the last promise of a plan need not be taken, as nobody looks after it."""
+        shares, fleet, entry = self._pending, self.state.fleet, self._entering
         if shares is not None:
             self._pending = None
             fleet.take(shares)
             self._undo.append(lambda: fleet.give_back(shares))
+        if entry is not None:
+            self._entering = None
+            self.enter(entry)
+
+    def promise(self, entry: Entry) -> None:
+        """Add a promise to the calendar before anybody looks at it again; one that shares its nodes at once, as that limits all placing."""
+        self.take_pending()
+        if entry.is_shared:
+            self.enter(entry)
+        else:
+            self._entering = entry
 
     def enter(self, entry: Entry) -> None:
         """Add an entry to the calendar."""

@@ -79,6 +79,7 @@ class Promising:
         be broken, and given again, for as long as that lasts.
         """
         at_most = self._state.policy.promises_max
+        self._placing.take_pending()
         if not self.has_pool_left(request):
             return False
         slot = self._earliest(job)
@@ -99,7 +100,7 @@ class Promising:
         """Start a promised job where it fits, on the nodes that were named or earlier on others; return whether it does."""
         placing = self._placing
         entry = self._state.calendar.promises[job.job]
-        if entry.from_ms > self._now and not (placing.fits_until(job, 0) and self._has_enough(job, entry)):
+        if entry.from_ms > self._now and not (placing.fits_until(placing.asked(job), 0) and self._has_enough(job, entry)):
             return False
         placing.strike(entry)
         has_started = placing.start(job)
@@ -190,7 +191,7 @@ class Promising:
         if self.has(job):
             self._placing.replace(entry)
         else:
-            self._placing.enter(entry)
+            self._placing.promise(entry)
         self.given.pop(job.job, None)
         self.given[job.job] = Given(job.job, slot.at_ms, until_ms, slot.nodes, slot.is_shared, before.from_ms if before is not None else None)
 

@@ -78,7 +78,7 @@ class Waiting:
             return False
         if job.capacity_class is CapacityClass.SPOT or job.booking:
             return False
-        shorter = self._placing.falls_short(job)
+        shorter = self._placing.falls_short(request, job.length_ms)
         if shorter is None:
             return False
         self._note(request, shorter)

@@ -48,7 +48,10 @@ class Yielding:
         """Return the promised gang that one which would fit now waits for, and when that is expected to start; or None."""
         state, now = self._placing.state, self._placing.now
         at_least = self._at_least
-        if 2 * job.nodes < at_least or job.capacity_class is not CapacityClass.ON_DEMAND or not state.calendar.promises:
+        if 2 * job.nodes < at_least or job.capacity_class is not CapacityClass.ON_DEMAND:
+            return None
+        self._placing.take_pending()
+        if not state.calendar.promises:
             return None
         place, waiting = _place_of(state, job), map(state.jobs.__getitem__, state.calendar.promises)
         before = [one.job for one in waiting if one.nodes >= at_least and one.job in state.queue and _place_of(state, one) < place]

@@ -12,7 +12,7 @@ from eisbach.core.capacity.inventory import Node, is_flavour
 from eisbach.core.capacity.placement import on_first_idle, place_among, place_at
 from eisbach.core.capacity.pool import NEVER, UNDATED, Pool
 from eisbach.core.capacity.ranking import Ranking
-from eisbach.core.capacity.search import Ask, Offer, rooms
+from eisbach.core.capacity.search import Ask, Asked, Offer, rooms
 from eisbach.core.capacity.share import Share as Share
 from eisbach.core.capacity.topology import Level, Within, domain_of
 from eisbach.core.capacity.where import ANYWHERE, Where
@@ -31,7 +31,7 @@ PoolKey = tuple[str, str, Kind]
 class Fleet:
     """Nodes in a fixed order; shares are taken and given back exactly once. `ranking` says which node suits a task best."""
 
-    __slots__ = ("_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "_standing", "changes", "closed", "nodes", "ranking", "seat_of")
+    __slots__ = ("_as_of", "_could", "_domains", "_keys", "_offering", "_pools", "_seats", "_stale", "_standing", "changes", "closed", "nodes", "ranking", "seat_of")
 
     def __init__(self, ranking: Ranking | None = None) -> None:
         self.nodes: dict[str, Node] = {}
@@ -48,6 +48,8 @@ class Fleet:
         self._stale: set[PoolKey] = set()
         self._offering: dict[int, tuple[NodeShape, Sequence[Offer]]] = {}
         """identity of a shape -> the shape, which so stays, and its offers"""
+        self._as_of = object()
+        """another one after each change of nodes that changes offers"""
         self._could: dict[object, bool] = {}
         self._domains: dict[tuple[Pool, Level | None, bool], dict[str, int]] = {}
         self._standing: dict[Level, dict[str, str]] = {}
@@ -187,20 +189,22 @@ class Fleet:
                 return placed
         return None
 
-    def reach(self, shapes: Sequence[NodeShape], count: int, where: Where = ANYWHERE, *, within: Within | None = None) -> int | None:
-        """Return until when a gang of one of these shapes may last that `place` finds shares for now, and for none that lasts longer.
+    def reach(self, asked: Asked) -> int | None:
+        """Return until when a gang may last that asks for this and that `place` finds shares for now, and for none that lasts longer.
 
         NEVER where it finds none at all; None where a count does not tell, as all of it must be in one domain.
         """
-        if within is not None and within.is_required and count > 1:
+        if not asked.is_counted:
             return None
-        latest, sites = NEVER, where.sites
-        for shape in shapes:
-            for offer in self._offers(shape):
-                if sites is None or offer.site in sites:
-                    reach = offer.reach(shape, count, where.tenant)
-                    if reach > latest:
-                        latest = reach
+        if asked.as_of is not self._as_of:
+            where = asked.where
+            asked.offers = [(shape, one) for shape in asked.shapes for one in self._offers(shape) if where.sites is None or one.site in where.sites]
+            asked.as_of = self._as_of
+        latest, count, tenant = NEVER, asked.nodes, asked.where.tenant
+        for shape, offer in asked.offers:
+            reach = offer.reach(shape, count, tenant)
+            if reach > latest:
+                latest = reach
         return latest
 
     def best_room(
@@ -332,6 +336,7 @@ class Fleet:
     def _forget(self, key: PoolKey) -> None:
         """The nodes of a pool change: its index is made anew when somebody asks."""
         self.changes += 1
+        self._as_of = object()
         self._offering.clear()
         self._could.clear()
         self._domains.clear()

@@ -8,6 +8,7 @@ from eisbach.core.capacity.pool import NEVER, Pool
 from eisbach.core.capacity.ranking import Answer, Ranking
 from eisbach.core.capacity.topology import SINGLE, Level, Within
 from eisbach.core.capacity.vacancies import Pick, Vacancies
+from eisbach.core.capacity.where import ANYWHERE, Where
 from eisbach.core.jobs.request import NodeShape
 
 _NOTHING: Final[dict[int, dict[NodeState, int]]] = {}
@@ -26,6 +27,23 @@ class Ask(NamedTuple):
     def required(self) -> Level | None:
         """Return the level at which one domain must hold it, None where none must."""
         return self.within.level if self.within is not None and self.within.is_required and self.tasks > 1 else None
+
+
+class Asked:
+    """What a gang asks for: shapes, of which any will do, how many nodes, where, and how near to one another.
+
+    Who asks the same again and again keeps it: what counts for it is found once, until nodes come, go or change (`Fleet.reach`).
+    """
+
+    __slots__ = ("as_of", "is_counted", "nodes", "offers", "shapes", "where", "within")
+
+    def __init__(self, shapes: tuple[NodeShape, ...], nodes: int, where: Where = ANYWHERE, within: Within | None = None) -> None:
+        self.shapes, self.nodes, self.where, self.within = shapes, nodes, where, within
+        self.is_counted = within is None or not within.is_required or nodes <= 1
+        """whether a count tells if it fits: not where all of it must be in one domain"""
+        self.offers: Sequence[tuple[NodeShape, Offer]] = ()
+        self.as_of: object = None
+        """for which nodes `offers` were found"""
 
 
 class Offer:

@@ -12,6 +12,7 @@ from itertools import chain, islice
 from operator import itemgetter
 from typing import Final, Protocol
 
+from eisbach.core.capacity.search import Asked
 from eisbach.core.capacity.where import Where
 from eisbach.core.jobs.request import CapacityClass, NodeShape
 from eisbach.core.jobs.within import Within
@@ -36,14 +37,14 @@ Asks = tuple[tuple[NodeShape, ...], int, Where, Within | None, str, bool]
 """Shapes, nodes, where, how near, inside which booking, and whether as spot."""
 
 
-class Request:
+class Request(Asked):
     """What makes waiting jobs interchangeable for the question whether they fit, but for their length.
 
     A queue has one for all jobs that ask for the same (`Queue.request`), so it is told from others by being another one:
     hashing what is asked for costs more than most of what is done with it.
     """
 
-    __slots__ = ("booking", "is_known", "is_spot", "nodes", "shapes", "where", "within")
+    __slots__ = ("booking", "is_known", "is_spot")
 
     def __init__(
         self,
@@ -54,7 +55,7 @@ class Request:
         booking: str = "",
         is_spot: bool = False,
     ) -> None:
-        self.shapes, self.nodes, self.where, self.within = shapes, nodes, where, within
+        super().__init__(shapes, nodes, where, within)
         self.booking, self.is_spot = booking, is_spot
         self.is_known = True
         """whether a queue still gives it to those who ask for the same"""
