@@ -176,7 +176,7 @@ class Fleet:
         for offer in self._offers(shape):
             if sites is not None and offer.site not in sites:
                 continue
-            needs_idle = offer.needs_idle
+            needs_idle = offer.needs_all or offer.needs_idle
             if needs_idle and count == 1:
                 share = on_first_idle(offer.pools, shape, where.tenant, until_ms)
                 if share is not None:

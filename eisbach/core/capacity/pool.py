@@ -193,7 +193,7 @@ class Pool:
         seat = (self.tree.seats[number],)
         if self.is_all_of_a_node(share):  # the node is idle before it is taken or after it is given back, and nothing is left of it else
             change(node, share)
-            if self._is_idle(node):
+            if node.free_cpu_milli:  # it has cores, as work is on it or was
                 self._put_idle(date, seat)
             else:
                 self._drop_idle(date, seat)
