@@ -15,6 +15,10 @@ _FEW: Final = 1 << 18
 """Masks of leaves that are not larger are looked up."""
 SINGLE: Final = -1
 """The tier of a level at which every domain of a pool is a single node."""
+# One look-up each: a class of words is asked for a member by a call in Python.
+_HALL: Final = Level.HALL
+_ROW: Final = Level.ROW
+_NVLINK: Final = Level.NVLINK
 
 
 def domain_of(node: Node, level: Level) -> str:
@@ -24,13 +28,13 @@ def domain_of(node: Node, level: Level) -> str:
     together because nobody said where they are.
     """
     path = f"{node.site}/{node.hall}"
-    if level is Level.HALL and node.hall:
+    if level is _HALL and node.hall:
         return path
     path = f"{path}/{node.row}"
-    if level in (Level.HALL, Level.ROW) and node.row:
+    if (level is _HALL or level is _ROW) and node.row:
         return path
     path = f"{path}/{node.rack}"
-    if level is not Level.NVLINK and node.rack:
+    if level is not _NVLINK and node.rack:
         return path
     return f"{path}/{node.nvlink}" if node.nvlink else f"{path}//{node.node}"
 
