@@ -88,8 +88,7 @@ class Fleet:
 
     def set_dated(self, node: str, from_ms: int | None) -> None:
         """Say from when on a node is spoken for: until then it takes only work that ends by then. None: not at all."""
-        known = self.nodes[node]
-        seat = self._seats.get(node)
+        known, seat = self.nodes[node], self._seats.get(node)
         if known.dated_ms == from_ms:
             return
         if seat is not None:
