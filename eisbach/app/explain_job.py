@@ -13,6 +13,7 @@ from eisbach.app.state import FactoryState
 from eisbach.app.why_texts import Capacity, Said, capacity_of
 from eisbach.core.admission.cycle import decide
 from eisbach.core.admission.giving_way import is_above_quota
+from eisbach.core.admission.leaving_room import PATIENCE_MS, is_crowding
 from eisbach.core.admission.outlook import best_domain, estimate
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob, SchedulerState
@@ -156,10 +157,14 @@ def _busy_or_behind(state: FactoryState, job: ActiveJob, needs: Mapping[str, obj
             return _said(Reason.CAPACITY_BUSY.value, _in_one_domain(scheduler, job, needs, ahead, now))
         said = Said(why_texts.BUSY, {**needs, "free": _free(state, job), "ahead": ahead})
         return _said(Reason.CAPACITY_BUSY.value, said)
-    if (waits_for := Yielding(Placing(scheduler, now)).for_whom(job)) is not None:
+    placing = Placing(scheduler, now)
+    if (waits_for := Yielding(placing).for_whom(job)) is not None:
         head, expected_ms = waits_for
         pattern = why_texts.YIELDS_TO_ONE if scheduler.jobs[head].project == job.project else why_texts.YIELDS
         return _said(Reason.BEHIND_PROMISE.value, Said(pattern, {"head": head, "start_at": expected_ms, "ahead": ahead}))
+    if is_crowding(placing, job):
+        said = Said(why_texts.LEAVES_ROOM, {"until_at": job.submitted_ms + PATIENCE_MS, "ahead": ahead})
+        return _said(Reason.CAPACITY_BUSY.value, said)
     entry = scheduler.calendar.first_before(now + job.length_ms, job.job)
     if entry is None:
         return _said(Reason.BEHIND_PROMISE.value, Said(why_texts.IN_ORDER, {**needs, "ahead": ahead}))

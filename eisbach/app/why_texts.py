@@ -53,6 +53,10 @@ YIELDS = N_(
     "It would fit now, but running up to its limit it would delay a larger job, which stands before it and is expected to "
     "start at {start_at} ({ahead} jobs ahead)"
 )
+LEAVES_ROOM = N_(
+    "It would fit now, but would leave smaller work too little: it starts when more is free, and is not held back for that "
+    "after {until_at} ({ahead} jobs ahead)"
+)
 BEHIND_BOOKING = N_(
     "It would fit now, but running up to its limit it would reach into a booking that begins at {from_at} ({ahead} jobs ahead)"
 )

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 from eisbach.app import create_project, explain_job
 from eisbach.app.commands import SYSTEM
+from eisbach.app.site_facts import NodeFacts
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.policy import DEFAULT
 from eisbach.core.vocabulary.money import EURO
 from eisbach.core.vocabulary.quantities import SECOND_MS
 from tests.app.asking import thrown_back_twice, why
-from tests.app.factory import a_job, new_factory
+from tests.app.factory import a_job, a_site, new_factory
 
 
 def test_each_state_says_where_the_job_is(tmp_path):
@@ -55,6 +56,16 @@ def test_a_gang_that_leaves_a_larger_one_its_expected_start_says_whom(factory):
     answer = why(factory, factory.submit(a_job("sleep 60", cpus=2, limit_s=1800)))
     assert answer["reason"] == "BEHIND_PROMISE"
     assert f"would delay {head}, which stands before it and is expected to start at " in answer["text"]
+
+
+def test_a_gang_that_leaves_smaller_work_room_says_until_when(tmp_path):
+    nodes = [NodeFacts(node=f"g{number}", pool="g", flavour="h200.1", cpu_milli=8000, memory_mib=65_536, gpus=1) for number in range(10)]
+    factory = new_factory(tmp_path, site=a_site(*nodes))
+    factory.app.applier.state.scheduler.set_policy(replace(DEFAULT, promised_nodes=4))
+    factory.submit(a_job("sleep 3600", gpus=1, flavour="h200"))
+    answer = why(factory, factory.submit(a_job("sleep 3600", gpus=1, flavour="h200", nodes=9)))
+    assert answer["reason"] == "CAPACITY_BUSY"
+    assert "would leave smaller work too little" in answer["text"]
 
 
 def test_a_job_of_another_project_is_never_named(factory):

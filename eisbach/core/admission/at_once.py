@@ -10,7 +10,8 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
     """Return the plan where one new job is all there is to look at and nothing but room counts; None where all steps are to be taken.
 
     Nobody is there who could give way (no cap, no spot, nobody above a quota), nothing limits a start but room (no cap, no promise
-    that shares its nodes), and it is too small to put off a promised gang (yielding.py). Where it does not fit, or may pass nobody
+    that shares its nodes), and it is too small to put off a promised gang (yielding.py) or to leave
+    small work too little (leaving_room.py). Where it does not fit, or may pass nobody
     and somebody waits, it just waits, if it is promised nothing: neither the head of its class nor large.
     """
     seen = state.seen
@@ -20,7 +21,7 @@ def at_once(state: SchedulerState, now: int) -> Plan | None:
     job = state.jobs[name]
     if job.capacity_class is not CapacityClass.ON_DEMAND or job.booking or name in state.calendar.promises:
         return None
-    if seen.yields or (state.calendar.promises and 0 < state.policy.promised_nodes <= 2 * job.nodes):
+    if seen.yields or 0 < state.policy.promised_nodes <= 2 * job.nodes:
         return None
     if seen.heads and state.policy.backfill is Backfill.NONE:
         return _waits(state, job)

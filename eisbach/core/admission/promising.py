@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence, Set
 from itertools import dropwhile
 
 from eisbach.core.admission.giving_way import is_above_quota
+from eisbach.core.admission.leaving_room import is_crowding
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob
 from eisbach.core.capacity.calendar import Entry, EntryKind
@@ -103,7 +104,7 @@ class Promising:
         if entry.from_ms > self._now and not (placing.fits_until(placing.asked(job), 0) and self._has_enough(job, entry)):
             return False
         placing.strike(entry)
-        has_started = placing.start(job)
+        has_started = (entry.from_ms <= self._now or not is_crowding(placing, job)) and placing.start(job)
         if has_started:
             self.given.pop(job.job, None)
             if not self.leaves_room:

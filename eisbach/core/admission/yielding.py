@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from heapq import merge
 from typing import Final
 
+from eisbach.core.admission.leaving_room import is_crowding
 from eisbach.core.admission.placing import Placing
 from eisbach.core.admission.state import ActiveJob, SchedulerState
 from eisbach.core.jobs.request import CapacityClass
 from eisbach.core.scheduling.backfill import Gang, Release, Sweep
-from eisbach.core.scheduling.order import served_as_of
+from eisbach.core.scheduling.order import ANY_LENGTH, served_as_of
 
 NOBODY: Final = 1 << 62
 """More nodes than any gang needs."""
@@ -36,10 +37,17 @@ class Yielding:
         self._starts = -1
 
     def beside_ms(self, job: ActiveJob) -> int | None:
-        """Return how short a gang would have to be that would fit now and has to wait for a promised one before it; None where it need not."""
-        waits = self.for_whom(job) if 2 * job.nodes >= self._at_least else None
-        if waits is None:
+        """Return how short a gang would have to be that would fit now and has to wait for a promised one before it; None where it need not.
+
+        Who has to leave small work room (leaving_room.py) keeps nobody waiting who asks the same.
+        """
+        if 2 * job.nodes < self._at_least:
             return None
+        waits = self.for_whom(job)
+        if waits is None:
+            is_held_back = is_crowding(self._placing, job)
+            self.is_any |= is_held_back
+            return ANY_LENGTH if is_held_back else None
         self.is_any = True
         self._placing.look_again(self._placing.state.releases.next_outrun(self._placing.now))
         return waits[1] - self._placing.now

@@ -40,7 +40,7 @@ class Policy:
 
     At most `promises_max` jobs of a pool have a promised start: the head of a capacity class, and whoever needs
     `promised_nodes` nodes or more (0: nobody); whoever needs half as many or more puts off no expected start of those
-    (core/admission/yielding.py). Every `again_ms` a promise is looked at again, whether it can be an earlier one.
+    (core/admission/yielding.py) and leaves small work room (leaving_room.py). Every `again_ms` a promise is looked at again, whether it can be an earlier one.
     A job is served as if it had been submitted `runtime_weight_permille` thousandths of its predicted runtime later.
     Who is preempted gets his signal, and with it his grace, `notice_ms` after that is decided and told (0: at once);
     nobody is whose attempt has run for less than `minimum_run_ms`. Usage counts half in fair shares after `half_life_hours`.
