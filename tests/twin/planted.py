@@ -7,9 +7,9 @@ import pytest
 from eisbach.app import (
     admit_jobs,
     book_capacity,
-    draft,
     due_moves,
     fold_policy,
+    merge_rows,
     money,
     projections,
     reconcile_engine,
@@ -152,7 +152,7 @@ def row_not_written(patch):
     def rows_of(seq, at_ms, body, texts):
         return [] if isinstance(body, AttemptRunning) else projections.rows_of(seq, at_ms, body, texts)
 
-    patch.setattr(draft, "rows_of", rows_of)
+    patch.setattr(merge_rows, "rows_of", rows_of)
 
 
 def gpu_held_twice(patch):
