@@ -6,7 +6,7 @@ import ast
 def written_out(source: str) -> str:
     """Return a module with the constructor of each dataclass that has none of its own, on a blank line of the class.
 
-    So no line moves, and what is told of an error names the right one. A class stays as it is where its constructor would be more than
+    So no line moves, and what is told of an error names the right one; and the decorator makes none that nobody takes. A class stays as it is where its constructor would be more than
     its fields in their order: where it derives from another dataclass, has a `field(...)`, or no blank line.
     """
     lines, tree = source.split("\n"), ast.parse(source)
@@ -16,9 +16,11 @@ def written_out(source: str) -> str:
         options = _dataclass(one)
         if options is None or not {ast.unparse(base) for base in one.bases} <= plain:
             continue
-        constructor, line = _constructor(one, options), _blank_line(one, lines)
-        if constructor and line:
+        constructor, line, decorator = _constructor(one, options), _blank_line(one, lines), one.decorator_list[0]
+        if constructor and line and len(one.decorator_list) == 1 and decorator.lineno == decorator.end_lineno:
             lines[line - 1] = constructor
+            more = ast.unparse(decorator).removeprefix("dataclass").strip("()")
+            lines[decorator.lineno - 1] = f"@dataclass(init=False{', ' * bool(more)}{more})"
     return "\n".join(lines)
 
 

@@ -15,6 +15,8 @@
 #include <string.h>
 #include <structmember.h>
 
+#define ONCE static __attribute__((noinline, unused)) /* a copy at each call would take the place of small ones that gain more by it */
+
 #ifndef Py_GIL_DISABLED /* the tables are written while the lock is held */
 
 typedef struct {
@@ -84,7 +86,7 @@ static void learn(known_name *one, PyTypeObject *type, PyObject *name) {
     *one = seen;
 }
 
-static inline PyObject *known_attribute(PyObject *object, PyObject *name) {
+ONCE PyObject *known_attribute(PyObject *object, PyObject *name) {
     PyTypeObject *type = Py_TYPE(object);
     known_name *one = where_known(type, name);
     PyObject *value = NULL;
@@ -106,7 +108,7 @@ static inline PyObject *known_attribute(PyObject *object, PyObject *name) {
     return value;
 }
 
-static inline PyObject *call_known_method(PyObject *name, PyObject *const *args, size_t count, PyObject *names) {
+ONCE PyObject *call_known_method(PyObject *name, PyObject *const *args, size_t count, PyObject *names) {
     PyTypeObject *type = Py_TYPE(args[0]);
     known_name *one = where_known(type, name);
     if (!is_known(one, type, name)) {
@@ -258,7 +260,7 @@ static inline int is_partial(PyObject *called) {
     return (PyObject *)Py_TYPE(called) == partials;
 }
 
-static inline PyObject *call_known(PyObject *called, PyObject *const *args, size_t count, PyObject *names) {
+ONCE PyObject *call_known(PyObject *called, PyObject *const *args, size_t count, PyObject *names) {
     if (PyType_Check(called) && PyType_HasFeature((PyTypeObject *)called, Py_TPFLAGS_TUPLE_SUBCLASS)) {
         PyTypeObject *type = (PyTypeObject *)called;
         known_tuple *one = &known_tuples[((uintptr_t)type >> 4) % KNOWN_TUPLES];
@@ -279,7 +281,7 @@ static inline PyObject *call_known(PyObject *called, PyObject *const *args, size
     return PyObject_Vectorcall(called, args, count, names);
 }
 
-static inline PyObject *call_known_with(PyObject *called, PyObject *args) {
+ONCE PyObject *call_known_with(PyObject *called, PyObject *args) {
     if (args != NULL && PyType_Check(called) && PyTuple_CheckExact(args)) {
         return call_known(called, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args), NULL);
     }

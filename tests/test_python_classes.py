@@ -248,6 +248,7 @@ def test_written_constructors_are_those_that_dataclasses_have(scripts):
 @pytest.mark.parametrize(
     "source",
     [
+        pytest.param("@final\n@dataclass\nclass A:\n    x: int\n\n    def f(self): ...\n", id="another decorator"),
         pytest.param("class A:\n    x: int\n\n    def f(self): ...\n", id="no dataclass"),
         pytest.param("@dataclass\nclass A(B):\n    x: int\n\n    def f(self): ...\n", id="of a class from elsewhere"),
         pytest.param("@dataclass\nclass A:\n    x: list[int] = field(default_factory=list)\n\n    def f(self): ...\n", id="a value of its own"),
@@ -265,5 +266,5 @@ def test_a_constructor_stands_on_the_first_blank_line_behind_the_fields(scripts)
     source = '@dataclass(frozen=True)\nclass A:\n    """A.\n\n    B.\n    """\n\n    x: int\n    """\n\n    of x"""\n    y: str = "y"\n\n    def f(self): ...\n'
     constructor = "    def __init__(self, x: int, y: str = 'y') -> None: self.x = x; self.y = y  # type: ignore[misc]"
     written = scripts[0].written_out(source).split("\n")
-    assert written[12] == constructor
-    assert [line for line in written if line != constructor] == [line for number, line in enumerate(source.split("\n")) if number != 12]
+    assert (written[0], written[12]) == ("@dataclass(init=False, frozen=True)", constructor)
+    assert written[1:12] + written[13:] == source.split("\n")[1:12] + source.split("\n")[13:]
