@@ -1,8 +1,7 @@
 """Where work may be: rules at submission, in the plan, at the commit, in the auditor's round; and what changes do."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from eisbach.app import create_project, explain_job, quote_job, set_rules, submit_job
 from eisbach.app.audit_places import audit_places, breaches

@@ -1,4 +1,4 @@
-"""Months, money and amounts of capacity: against the calendar, against Decimal, against arithmetic."""
+"""Months and money: against the calendar, against Decimal."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from eisbach.core.vocabulary.interval import end_of_month, month_end, month_of, month_start, year_and_month
 from eisbach.core.vocabulary.money import EURO, euro_text, parse_euro
-from eisbach.core.vocabulary.quantities import Capacity
 from eisbach.core.vocabulary.reasons import Reason, Refusal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -22,7 +21,6 @@ def instant_of(when: datetime) -> int:
 
 instants = st.integers(-62_135_596_800_000, LAST)
 amounts = st.integers(-(10**18), 10**18)
-capacities = st.builds(Capacity, *(st.integers(0, 10**6) for _ in range(3)))
 
 
 @given(instants)
@@ -93,18 +91,6 @@ def test_amounts_that_people_write(text, amount):
 def test_amounts_that_are_none(text, says):
     with pytest.raises(ValueError, match=says):
         parse_euro(text)
-
-
-@given(capacities, capacities)
-def test_capacity_is_added_and_taken_away(one, other):
-    assert one + other - other == one
-    assert one.fits_in(one + other)
-    assert (one + other).fits_in(one) == (other == Capacity())
-
-
-@given(capacities, st.integers(0, 50))
-def test_capacity_times_a_count_is_repeated_addition(one, count):
-    assert one.times(count) == sum([one] * count, start=Capacity())
 
 
 def test_a_refusal_says_what_and_what_to_do():
