@@ -242,3 +242,21 @@ def test_a_gang_comes_back_to_nodes_of_which_some_were_dated_or_drained_meanwhil
             fleet.set_available(name, True)
     with pytest.raises(BrokenInvariant):
         fleet.give_back(shares)
+
+
+@pytest.mark.parametrize("drained", [(), (0,), (3,)])
+@pytest.mark.parametrize("shape", [SHAPES[0], SHAPES[2]], ids=["a part of each node", "all of each node"])
+def test_nothing_is_remembered_of_a_gang_that_has_let_go(shape, drained):
+    fleet = Fleet()
+    for node in made([("here", "h1", "row1", "rack1", "", True)] * 8):
+        fleet.add(node)
+    for _ in range(2):
+        shares = fleet.place(shape, 6)
+        fleet.take(shares)
+        assert [len(pool._gangs) for pool in fleet.pools()] == [1]
+        for number in drained:
+            fleet.set_available(shares[number].node, False)
+        fleet.give_back(shares)
+        assert [len(pool._gangs) for pool in fleet.pools()] == [0]
+        for number in drained:
+            fleet.set_available(shares[number].node, True)

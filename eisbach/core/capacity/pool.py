@@ -242,7 +242,6 @@ class Pool:
                     return False
                 if node.dated_ms != dated_ms:
                     is_dated_alike = False
-            self._gangs.pop(id(shares), None)
         else:
             before, mask = state_of(first), self._mask(leaves)
             if self.used[first.tenant][when][before] & mask != mask:
@@ -270,8 +269,8 @@ class Pool:
 
     def _gang(self, shares: Sequence[Share]) -> _Gang | None:
         """Return the nodes of equal shares, each on another node of this pool; None for others. It is remembered while they are held."""
-        known = self._gangs.get(id(shares))
-        if known is not None and known[0] is shares:
+        known = self._gangs.pop(id(shares), None)  # it is noted again where idle nodes are taken: else it would stay for good
+        if known is not None:
             return known
         _, names, *amounts = zip(*shares, strict=True)
         count = len(shares)
