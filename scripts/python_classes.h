@@ -162,10 +162,22 @@ static void learn_tuple(known_tuple *one, PyTypeObject *type) {
     }
 }
 
+/* Return a tuple of a class whose items are still to be put in. Since 3.14 a tuple keeps its hash, -1 as long as nobody has asked
+ * for it: zeros, of which it is made, would be the hash of every one. */
+static PyObject *made_empty(PyTypeObject *type, Py_ssize_t count) {
+    PyObject *made = type->tp_alloc(type, count);
+#if PY_VERSION_HEX >= 0x030E0000
+    if (made != NULL) {
+        ((PyTupleObject *)made)->ob_hash = -1;
+    }
+#endif
+    return made;
+}
+
 /* Return a named tuple of these values; NULL without an error where Python shall make it, or say what is wrong with them. */
 static PyObject *made_of(const known_tuple *one, PyObject *const *args, Py_ssize_t given, PyObject *names) {
     Py_ssize_t count = PyTuple_GET_SIZE(one->fields), named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
-    PyObject *made = given > count ? NULL : one->type->tp_alloc(one->type, count);
+    PyObject *made = given > count ? NULL : made_empty(one->type, count);
     if (made == NULL) {
         PyErr_Clear();
         return NULL;
@@ -238,7 +250,7 @@ static PyObject *made_by(PyObject *partial, PyObject *items) {
         learn_partial(one, partial);
         return NULL;
     }
-    PyObject *made = one->type == NULL ? NULL : one->type->tp_alloc(one->type, PyTuple_GET_SIZE(items));
+    PyObject *made = one->type == NULL ? NULL : made_empty(one->type, PyTuple_GET_SIZE(items));
     if (made == NULL) {
         PyErr_Clear();
         return NULL;

@@ -183,6 +183,16 @@ def test_a_named_tuple_without_an_item_is_an_error_and_no_crash(compiled):
 
 
 @pytest.mark.prove
+def test_what_is_made_is_found_by_its_hash(compiled):
+    made_by = partial(tuple.__new__, as_python.Point)
+    expected = as_python.Point(1, "n", (2,))
+    for _ in range(3):
+        for found in (compiled.make_many(as_python.Point, 1, "n", (2,)), compiled.make_of(made_by, (1, "n", (2,)))):
+            assert hash(found) == hash((1, "n", (2,))) == hash(found)
+            assert {found: "there"}[expected] == {expected: "there"}[found] == "there"
+
+
+@pytest.mark.prove
 def test_what_was_made_and_read_is_freed_again(compiled):
     class Held:
         pass
