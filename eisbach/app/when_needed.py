@@ -1,7 +1,7 @@
 """What the writer does only in some factories, imported when it is first done: a replay in the twin starts in half the time.
 
-Each function does what the one of its name in the module that it names does.
-A server has all of them loaded by its faces before it answers anybody.
+Each function does what the module does that it names.
+A server has all of these modules loaded before it answers anybody: by its faces, and by `load`.
 """
 
 from typing import TYPE_CHECKING
@@ -11,10 +11,16 @@ if TYPE_CHECKING:
     from eisbach.app.event_body import Body
     from eisbach.app.state import FactoryState
     from eisbach.ports.signer import Signer
-    from eisbach.ports.store import Batch
+    from eisbach.ports.store import Batch, Keeps
 
 
 # ---- of a store that keeps more than totals ----------------------------------------------------------------------
+
+
+def load(keeps: "Keeps") -> None:
+    """Import what the first event of such a store needs and nothing else of a server does: what is wrong there is seen at the start."""
+    if keeps.rows:
+        from eisbach.app import merge_rows  # noqa: F401
 
 
 def add_rows(batch: "Batch", seq: int, at_ms: int, body: "Body", texts: dict[str, str]) -> None:

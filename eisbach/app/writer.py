@@ -73,6 +73,7 @@ class Writer:
         self._head_ms = 0
         self._head_size = -1
         self._snapshot_seq = -1
+        when_needed.load(store.keeps)
         self.epoch = store.take_leadership()
         self._adopt(recover(store))
         clock.not_before(Instant(self.state.last_ms))
