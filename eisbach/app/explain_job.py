@@ -162,9 +162,8 @@ def _busy_or_behind(state: FactoryState, job: ActiveJob, needs: Mapping[str, obj
         head, expected_ms = waits_for
         pattern = why_texts.YIELDS_TO_ONE if scheduler.jobs[head].project == job.project else why_texts.YIELDS
         return _said(Reason.BEHIND_PROMISE.value, Said(pattern, {"head": head, "start_at": expected_ms, "ahead": ahead}))
-    if is_crowding(placing, job):
-        said = Said(why_texts.LEAVES_ROOM, {"until_at": job.submitted_ms + PATIENCE_MS, "ahead": ahead})
-        return _said(Reason.CAPACITY_BUSY.value, said)
+    if (until_ms := _leaves_room_until(placing, job)) is not None:
+        return _said(Reason.CAPACITY_BUSY.value, Said(why_texts.LEAVES_ROOM, {"until_at": until_ms, "ahead": ahead}))
     entry = scheduler.calendar.first_before(now + job.length_ms, job.job)
     if entry is None:
         return _said(Reason.BEHIND_PROMISE.value, Said(why_texts.IN_ORDER, {**needs, "ahead": ahead}))
@@ -177,6 +176,17 @@ def _busy_or_behind(state: FactoryState, job: ActiveJob, needs: Mapping[str, obj
     if entry.kind is EntryKind.BOOKING:
         return _said(Reason.BEHIND_BOOKING.value, Said(why_texts.BEHIND_BOOKING, values))
     return _said(Reason.BEHIND_MAINTENANCE.value, Said(why_texts.BEHIND_MAINTENANCE, values))
+
+
+def _leaves_room_until(placing: Placing, job: ActiveJob) -> int | None:
+    """Return until when a job that fits now is held back to leave smaller work room, at the latest when its promise is due; or None."""
+    promise, until_ms = placing.state.calendar.promises.get(job.job), job.submitted_ms + PATIENCE_MS
+    if promise is not None:
+        placing.strike(promise)  # its own nodes are not in its way
+        until_ms = min(until_ms, promise.from_ms)
+    is_held_back = is_crowding(placing, job)
+    placing.roll_back()
+    return until_ms if is_held_back else None
 
 
 def _in_one_domain(scheduler: SchedulerState, job: ActiveJob, needs: Mapping[str, object], ahead: int, now: int) -> Said:

@@ -68,6 +68,24 @@ def test_a_gang_that_leaves_smaller_work_room_says_until_when(tmp_path):
     assert "would leave smaller work too little" in answer["text"]
 
 
+def test_a_promised_gang_that_leaves_smaller_work_room_says_so_until_its_promise_is_due(tmp_path):
+    nodes = [NodeFacts(node=f"g{number}", pool="g", flavour="h200.1", cpu_milli=8000, memory_mib=65_536, gpus=1) for number in range(10)]
+    factory = new_factory(tmp_path, site=a_site(*nodes))
+    scheduler = factory.app.applier.state.scheduler
+    scheduler.set_policy(replace(DEFAULT, promised_nodes=4))
+    factory.submit(a_job("sleep 30000", gpus=1, flavour="h200", limit_s=36_000))
+    factory.submit(a_job("sleep 60", gpus=1, flavour="h200", nodes=3, limit_s=7200))
+    gang = factory.submit(a_job("sleep 3600", gpus=1, flavour="h200", nodes=9))
+    promised_ms = why(factory, gang)["start_promised_ms"]
+    factory.pass_time(65 * SECOND_MS)
+    dates, freed = {name: node.dated_ms for name, node in scheduler.fleet.nodes.items()}, scheduler.calendar.freed
+    answer = why(factory, gang)
+    assert (answer["reason"], answer["start_promised_ms"]) == ("CAPACITY_BUSY", promised_ms)
+    assert "would leave smaller work too little" in answer["text"]
+    assert answer["said"].values["until_at"] == promised_ms
+    assert ({name: node.dated_ms for name, node in scheduler.fleet.nodes.items()}, scheduler.calendar.freed) == (dates, freed), "asking changes nothing"
+
+
 def test_a_job_of_another_project_is_never_named(factory):
     owner = factory.app.applier.state.projects[factory.project].organisation
     made = create_project.command(SYSTEM, organisation=owner, name="other", budget_micro_eur=1000 * EURO)
