@@ -3,7 +3,9 @@
  * mypyc reads an attribute of its own classes at a place it knows. For all others it asks Python, which looks the name up in the class
  * each time; since 3.11 Python's own interpreter keeps the place beside each read, and so does this, in a table by class and name. And a named
  * tuple is made of its values, without its constructor in Python. A class's version tag is another one after any change of it or of its
- * bases, and 0 where it has none: so what is known of a class is never that of another one.
+ * bases, and 0 where it has none: so what is known of a class is never that of another one. What a class has is kept by it alone; and
+ * whatever is allocated may have garbage collected, and its finalizers may change classes and these tables: so what is needed after
+ * that is held meanwhile.
  */
 #ifndef EISBACH_PYTHON_CLASSES_H
 #define EISBACH_PYTHON_CLASSES_H
@@ -64,6 +66,7 @@ static Py_ssize_t item_of(PyObject *found) {
 static void learn(known_name *one, PyTypeObject *type, PyObject *name) {
     PyObject *found = type->tp_getattro == PyObject_GenericGetAttr ? _PyType_Lookup(type, name) : NULL;
     known_name seen = {type, name, type->tp_version_tag, 0, -1, NULL, NULL};
+    Py_XINCREF(found);
     if (found != NULL && seen.version != 0 && PyUnicode_CHECK_INTERNED(name)) {
         if (Py_IS_TYPE(found, &PyMemberDescr_Type) && PyType_IsSubtype(type, PyDescr_TYPE(found))) {
             PyMemberDef *member = ((PyMemberDescrObject *)found)->d_member;
@@ -79,11 +82,12 @@ static void learn(known_name *one, PyTypeObject *type, PyObject *name) {
         if (type->tp_dictoffset == 0 && PyType_HasFeature(Py_TYPE(found), Py_TPFLAGS_METHOD_DESCRIPTOR)) {
             seen.method = found;
         }
-        if (seen.version != type->tp_version_tag) { /* the question itself changed the class */
-            return;
-        }
     }
-    *one = seen;
+    int is_changed = seen.version != type->tp_version_tag; /* by the question itself */
+    Py_XDECREF(found);
+    if (!is_changed) {
+        *one = seen;
+    }
 }
 
 ONCE PyObject *known_attribute(PyObject *object, PyObject *name) {
@@ -99,7 +103,10 @@ ONCE PyObject *known_attribute(PyObject *object, PyObject *name) {
     } else if (one->getter != NULL && one->getter->get != NULL) {
         return one->getter->get(object, one->getter->closure);
     } else if (one->method != NULL) {
-        return Py_TYPE(one->method)->tp_descr_get(one->method, object, (PyObject *)type);
+        PyObject *method = Py_NewRef(one->method);
+        value = Py_TYPE(method)->tp_descr_get(method, object, (PyObject *)type);
+        Py_DECREF(method);
+        return value;
     }
     if (value == NULL) {
         return PyObject_GetAttr(object, name);
@@ -279,7 +286,10 @@ ONCE PyObject *call_known(PyObject *called, PyObject *const *args, size_t count,
         if (one->type != type || one->version != type->tp_version_tag) {
             learn_tuple(one, type);
         } else if (one->fields != NULL) {
-            PyObject *made = made_of(one, args, PyVectorcall_NARGS(count), names);
+            known_tuple held = {type, one->version, Py_NewRef(one->fields), Py_NewRef(one->defaults)};
+            PyObject *made = made_of(&held, args, PyVectorcall_NARGS(count), names);
+            Py_DECREF(held.fields);
+            Py_DECREF(held.defaults);
             if (made != NULL) {
                 return made;
             }

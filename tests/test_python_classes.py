@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import weakref
+from collections import namedtuple
 from functools import partial
 from pathlib import Path
 
@@ -173,6 +174,62 @@ def test_a_class_that_changes_is_asked_again(compiled):
     Changed.get = lambda self, key: key + 1
     for _ in range(2):
         assert (compiled.read_x(one), compiled.call_get(one, 5)) == (2, 6)
+
+
+def _with_garbage(finalise, question, *args):
+    """Ask while there is garbage that is collected with the first thing that is allocated, and does something then."""
+    class Finalised:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            done.append(finalise())
+
+    done, before = [], gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    try:
+        Finalised()
+        gc.set_threshold(1)
+        gc.enable()
+        found = question(*args)
+    finally:
+        gc.set_threshold(*before)
+        gc.enable()
+    assert done
+    return found
+
+
+@pytest.mark.prove
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_method_that_its_class_loses_while_it_is_asked_for_is_given_out_whole(compiled, is_known):
+    class Loses:
+        __slots__ = ()
+
+        def get(self, key):
+            return key
+
+    one = Loses()
+    for _ in range(2 * is_known):
+        assert compiled.read_get(one)(5) == 5
+    method = _with_garbage(lambda: delattr(Loses, "get"), compiled.read_get, one)
+    others = [eval(f"lambda: {number}") for number in range(100)]  # where the lost one stood
+    assert (method(5), len(others)) == (5, 100)
+    assert outcome(compiled.read_get, one) == outcome(as_python.read_get, one)
+
+
+@pytest.mark.prove
+def test_a_named_tuple_whose_class_changes_while_it_is_made_is_whole(compiled):
+    def lose():
+        made_of._fields = None
+        others.extend([tuple(otherwise) for _ in range(100)])  # where the lost ones stood
+
+    names, otherwise, others = ["x", "name", "rest"], ["x", "rest", "name"], []
+    made_of = namedtuple("made_of", names, defaults=["n", ()])
+    made_of._fields = tuple(names)  # held by the class alone
+    for _ in range(3):
+        assert compiled.make(made_of) == (1, "n", (2,))
+    assert _with_garbage(lose, compiled.make, made_of) == (1, "n", (2,))
 
 
 @pytest.mark.prove
