@@ -142,6 +142,17 @@ typedef struct {
 #define KNOWN_TUPLES 256
 static known_tuple known_tuples[KNOWN_TUPLES];
 
+/* Whether the first of a class's bases that has a constructor has these names and defaults too, so that they are those of its arguments. */
+static int are_of_constructor(PyTypeObject *type, PyObject *new_name, PyObject *fields_name, PyObject *fields, PyObject *defaults_name, PyObject *defaults) {
+    for (Py_ssize_t place = 0; place < PyTuple_GET_SIZE(type->tp_mro); place++) {
+        PyObject *has = ((PyTypeObject *)PyTuple_GET_ITEM(type->tp_mro, place))->tp_dict;
+        if (has != NULL && PyDict_GetItemWithError(has, new_name) != NULL) {
+            return PyDict_GetItemWithError(has, fields_name) == fields && PyDict_GetItemWithError(has, defaults_name) == defaults;
+        }
+    }
+    return 0;
+}
+
 /* Note of a class whether `collections.namedtuple` wrote its constructor and nothing else takes part in making one. */
 static void learn_tuple(known_tuple *one, PyTypeObject *type) {
     static PyObject *new_name = NULL, *fields_name = NULL, *defaults_name = NULL;
@@ -156,7 +167,8 @@ static void learn_tuple(known_tuple *one, PyTypeObject *type) {
         PyObject *module = PyDict_GetItemString(PyFunction_GetGlobals(made_by), "__name__");
         const char *text = module == NULL ? NULL : PyUnicode_AsUTF8(module);
         PyObject *fields = _PyType_Lookup(type, fields_name), *defaults = _PyType_Lookup(type, defaults_name);
-        if (text != NULL && strncmp(text, "namedtuple_", 11) == 0 && fields != NULL && PyTuple_Check(fields) && defaults != NULL && PyDict_Check(defaults)) {
+        if (text != NULL && strncmp(text, "namedtuple_", 11) == 0 && fields != NULL && PyTuple_Check(fields) && defaults != NULL && PyDict_Check(defaults)
+            && are_of_constructor(type, new_name, fields_name, fields, defaults_name, defaults)) {
             seen.fields = fields;
             seen.defaults = defaults;
         }

@@ -64,6 +64,16 @@ class OtherPoint(as_python.Point):
         return super().__new__(cls, x, name, rest)
 
 
+class ShorterPoint(as_python.Point):
+    """It says of its names what its constructor does not know."""
+
+    _fields = ("x",)
+
+
+class UsualPoint(as_python.Point):
+    _field_defaults = {"name": "usual", "rest": (3,)}
+
+
 class StartedPoint(as_python.Point):
     def __init__(self, *args, **kwargs):
         self.started = (args, kwargs)
@@ -110,7 +120,7 @@ PARTIALS = [
     partial(tuple.__new__, as_python.Point, ()), partial(dict, x=1), partial(as_python.Point, 1), partial(tuple.__new__, dict),
 ]  # fmt: skip
 READ = [as_python.Point(1), OtherPoint(2), _slots(3), Slots(), Dict(), Struct(4), Derived(5, 6), Told(), 3, None, Slots]
-MADE = [as_python.Point, OtherPoint, StartedPoint, tuple, dict, lambda *args, **kwargs: (args, kwargs), Struct]
+MADE = [as_python.Point, OtherPoint, ShorterPoint, UsualPoint, StartedPoint, tuple, dict, lambda *args, **kwargs: (args, kwargs), Struct]
 
 
 @pytest.mark.prove
