@@ -30,8 +30,8 @@ def main(folder: str, *modules: str) -> None:
             instead.write_text(written, encoding="utf-8")
             options += ["--shadow-file", module, str(instead)]
     extensions = mypycify([*options, *modules], opt_level="2", debug_level="0", target_dir=str(generated))
-    for extension in extensions:
-        extension.extra_compile_args += [*NOT_FOR_OTHERS, "-include", str(PYTHON_CLASSES)]
+    for extension in extensions:  # a list each: mypyc gives all of them the same one
+        extension.extra_compile_args = [*extension.extra_compile_args, *NOT_FOR_OTHERS, "-include", str(PYTHON_CLASSES)]
     command = Distribution({"name": "compiled", "ext_modules": extensions}).get_command_obj("build_ext")
     command.build_lib, command.build_temp = folder, str(generated / "objects")
     command.ensure_finalized()
