@@ -9,6 +9,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON_IN := .venv/bin/python
 # `yes` installs torch as well and runs the tests that train.
 EISBACH_TEST_TRAIN ?= no
+# What `make bench` runs; the other programs of benchmarks/ are parts of these, or want a file.
+BENCHMARKS := cli_start idle api_overhead submissions true_jobs engine_starts store_commit uploads decisions reclaim packing quotes week whole peers
 TEST_EXTRAS := test industry $(if $(filter yes,$(EISBACH_TEST_TRAIN)),train)
 
 help: ## list the commands
@@ -37,10 +39,9 @@ prove: ## the long runs: whole weeks in the twin, crashes at every step
 	@scripts/setup-venv $(TEST_EXTRAS)
 	@$(PYTHON_IN) -m pytest -m prove --timeout=3600 --durations=10 -rs || { [ $$? -eq 5 ] && echo "There are no long runs yet."; }
 
-bench: ## the figures of benchmarks/, a line each
+bench: ## the figures of benchmarks/, a line each; takes long
 	@scripts/setup-venv test
-	@found=no; for program in benchmarks/[a-z]*.py; do [ -e "$$program" ] || continue; found=yes; $(PYTHON_IN) "$$program"; done; \
-	[ $$found = yes ] || echo "There are no benchmarks yet."
+	@for name in $(BENCHMARKS); do $(PYTHON_IN) -m benchmarks.$$name; done
 
 map: ## rewrite the map of modules in docs/ARCHITECTURE.md
 	@python3 scripts/write_map.py

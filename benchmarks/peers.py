@@ -1,6 +1,6 @@
 """The twin beside AccaSim (Galleguillos et al., AccaSim: a customizable workload management simulator, 2018), on the same week.
 
-python benchmarks/peers.py WEEK.csv.gz [nodes] [rounds] [policy ...]
+python benchmarks/peers.py [WEEK.csv.gz] [nodes] [rounds] [policy ...]
 
 Installs AccaSim from the package index into an environment of its own in a temporary folder. Rounds are interleaved; each
 program counts its own CPU time since its process began, children included (AccaSim: since its simulator was made, which flatters it).
@@ -10,6 +10,7 @@ speeds compare, the waits do not.
 """
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -20,11 +21,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 POLICIES = ("fifo", "easy")
 PACKAGE = "accasim==1.1.3"
+SHARED = Path(os.environ.get("EISBACH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+WEEK = SHARED / "data" / "traces" / "week_10k.csv.gz"
 
 
 def main() -> None:
     """Print one line of figures for each policy."""
-    week = Path(sys.argv[1]).resolve()
+    week = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else WEEK
+    if not week.exists():
+        print(f"peers: not measured: there is no week at {week}")
+        return
     nodes = int(sys.argv[2]) if len(sys.argv) > 2 else 1250
     rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     policies = sys.argv[4:] or POLICIES
@@ -38,7 +44,7 @@ def main() -> None:
             print(
                 f"{policy}: twin {speed:,.0f} jobs/CPU s, mean wait {ours['mean_wait_s']:,.2f} s; "
                 f"AccaSim {peer_speed:,.0f} jobs/CPU s, mean wait {peer['mean_wait_s']:,.2f} s ({peer['finished']:,} jobs); "
-                f"ratio {speed / peer_speed:.1f} | python benchmarks/peers.py {sys.argv[1]} {nodes} {rounds} {policy}",
+                f"ratio {speed / peer_speed:.1f} | python benchmarks/peers.py {week} {nodes} {rounds} {policy}",
                 flush=True,
             )
 

@@ -12,7 +12,9 @@ import time
 from base64 import b64encode
 from pathlib import Path
 
-from live_factory import LiveFactory
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.live_factory import LiveFactory
 
 PIECE = 1024 * 1024
 ROUNDS = 3

@@ -1,6 +1,6 @@
 """Large gangs among small jobs: the Kalos jobs laid over a busy Philly week, under `default` and under EASY.
 
-python benchmarks/whole.py TRACES_FOLDER [load] [policy ...]
+python benchmarks/whole.py [TRACES_FOLDER] [load] [policy ...]
 
 The Philly week is the seventh of the trace (14,724 jobs, the most of any week); the 319 Kalos jobs of ninety days are folded
 into one week by their submission modulo seven days. Durations are capped at three days, as make_week.py does. The cluster has as
@@ -9,6 +9,7 @@ many nodes of 8 GPUs as give the offered load (0.85). Limits are derived from du
 
 import csv
 import gzip
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -24,13 +25,18 @@ from eisbach.twin.trace_workload import TraceWorkload
 WEEK_S = 7 * 86_400
 PHILLY_WEEK = 6
 CAP_S = 3 * 86_400
+SHARED = Path(os.environ.get("EISBACH_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+TRACES = SHARED / "data" / "traces"
 GPUS = 8
 Row = tuple[float, str, str, float, float]
 
 
 def main() -> None:
     """Print one line of figures for each policy."""
-    traces = Path(sys.argv[1])
+    traces = Path(sys.argv[1]) if len(sys.argv) > 1 else TRACES
+    if not traces.is_dir():
+        print(f"whole: not measured: there are no traces at {traces}")
+        return
     load = float(sys.argv[2]) if len(sys.argv) > 2 else 0.85
     policies = sys.argv[3:] or ["easy", "default"]
     rows = sorted(_philly(traces / "philly_sia.csv.gz") + _kalos(traces / "acme_kalos_320.csv.gz"))
@@ -40,7 +46,7 @@ def main() -> None:
         trace = Path(name) / "whole.csv"
         _write(trace, rows)
         for policy in policies:
-            print(_played(trace, nodes, policy), f"| python benchmarks/whole.py {sys.argv[1]} {load} {policy}", flush=True)
+            print(_played(trace, nodes, policy), f"| python benchmarks/whole.py {traces} {load} {policy}", flush=True)
 
 
 def _played(trace: Path, nodes: int, policy: str) -> str:

@@ -2,9 +2,11 @@
 
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -112,3 +114,17 @@ def test_each_allowed_skip_says_why(report):
     listed.write_text("no GPU\n")
     said, code = run(sys.executable, ROOT / "scripts" / "check_skips.py", report, listed)
     assert (code, "say why" in said) == (1, True)
+
+
+def test_make_bench_names_programs_that_can_be_run_so():
+    """It ran every file of the folder, the first of which is a part of another, and ended there."""
+    (said,) = re.findall(r"^BENCHMARKS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for name in said.split():
+        assert callable(import_module(f"benchmarks.{name}").main), name
+
+
+@pytest.mark.parametrize(("name", "says"), [("whole", "there are no traces at"), ("peers", "there is no week at")])
+def test_a_benchmark_without_its_data_says_so(tmp_path, name, says):
+    said, code = run(sys.executable, "-m", f"benchmarks.{name}", EISBACH_SHARED=str(tmp_path))
+    assert says in said
+    assert code == 0
