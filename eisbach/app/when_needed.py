@@ -1,4 +1,4 @@
-"""What the writer does only in some factories, imported when it is first done: a replay in the twin starts in half the time.
+"""What the writer does only in some factories, imported when it is first done: a replay in the twin starts the sooner.
 
 Each function does what the module does that it names.
 A server has all of these modules loaded before it answers anybody: by its faces, and by `load`.
